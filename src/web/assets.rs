@@ -1,0 +1,35 @@
+//! The files of the page as `build.rs` compiled them in.
+
+/// One file of `static/` in every form it can be sent.
+pub(crate) struct Asset {
+    /// Where it is found, such as `/app.js`.
+    pub(crate) path: &'static str,
+    pub(crate) content_type: &'static str,
+    /// Names the content; 32 hex characters.
+    pub(crate) hash: &'static str,
+    pub(crate) plain: &'static [u8],
+    /// Absent where compression saves nothing.
+    pub(crate) brotli: Option<&'static [u8]>,
+    pub(crate) gzip: Option<&'static [u8]>,
+}
+
+static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// The page itself, for `/` and every room.
+pub(crate) fn shell() -> &'static Asset {
+    page("/index.html")
+}
+
+/// What a person sees who follows a link to nowhere.
+pub(crate) fn not_found() -> &'static Asset {
+    page("/404.html")
+}
+
+/// The file at `path`. Pages have no address of their own.
+pub(crate) fn find(path: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.path == path && !path.ends_with(".html"))
+}
+
+fn page(path: &str) -> &'static Asset {
+    ASSETS.iter().find(|asset| asset.path == path).expect("the page is compiled in")
+}
