@@ -1,1 +1,60 @@
-fn main() {}
+//! `cargo xtask`: everything done with Buddy from a checkout, on a machine where nothing was prepared.
+//!
+//! Few dependencies, for it is compiled before anything else happens: the benchmark, which needs
+//! many, is a program of its own (`xtask/bench`).
+//!
+//! - [`step`]: runs other programs and shows what they are doing.
+//! - [`debian`]: installs what is missing with Debian's package manager.
+//! - [`wasm`]: a compiler for the components, wherever one can be had.
+//! - [`components`]: builds the components where `spin.toml` looks for them.
+
+mod components;
+mod debian;
+mod step;
+mod wasm;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and tests Buddy.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds the components where `spin up` finds them, after installing a compiler for them if there is none
+    Build,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Build => components::build().map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// The top of the checkout, so that every task works from any folder inside it.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace's root").to_path_buf()
+}
+
+/// Where cargo puts what it builds. `spin.toml` names this folder, so no setting may move it.
+fn target() -> PathBuf {
+    root().join("target")
+}

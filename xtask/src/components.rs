@@ -1,0 +1,18 @@
+//! Builds the components where `spin.toml` looks for them.
+
+use anyhow::Result;
+
+use crate::wasm::Compiler;
+use crate::{root, step, target};
+
+/// The packages that become components; `spin.toml` names the file that each one builds.
+const COMPONENTS: [&str; 5] = ["buddy-rooms", "buddy-messages", "buddy-stream", "buddy-router", "buddy-web"];
+
+/// Builds all components, after installing a compiler for them if there is none.
+pub(crate) fn build() -> Result<()> {
+    let mut cargo = Compiler::find_or_install()?.cargo_build()?;
+    for package in COMPONENTS {
+        cargo.args(["--package", package]);
+    }
+    step::run(cargo.arg("--target-dir").arg(target()).current_dir(root()))
+}
