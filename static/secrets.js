@@ -1,0 +1,204 @@
+/**
+ * Everything that follows from the secret in a link: keys, tokens, identity, and the link itself.
+ * Secrets come in and go out as raw bytes; keys exist only in memory. Nothing here speaks to the
+ * network, and no message of an error holds a secret.
+ *
+ * @import { Bytes } from './bytes.js'
+ */
+
+import { concat, decodeBase64url, encodeBase64url, equalBytes, hex, randomBytes, sha256, utf8 } from './bytes.js';
+
+/**
+ * What a link lets its holder do: own the room, take part, or read.
+ *
+ * @typedef {'owner' | 'member' | 'reader'} Role
+ *
+ * @typedef {object} RoomKeys All that a link's secret gives. What it does not give is null.
+ * @property {string} room
+ * @property {Role} role
+ * @property {Bytes | null} owner
+ * @property {Bytes | null} member
+ * @property {Bytes} reader
+ * @property {CryptoKey} content The AES-256-GCM key of every body in the room.
+ * @property {string} readToken
+ * @property {string | null} postToken
+ * @property {string | null} ownerToken
+ *
+ * @typedef {object} Identity One person in one room.
+ * @property {Bytes} secret
+ * @property {string} authorSecret The header `buddy-author`; known to the server only.
+ * @property {string} author The public member id: 32 hex characters.
+ * @property {Bytes} publicKey Ed25519, 32 bytes.
+ * @property {string} signer The public key as base64url, as entries name it.
+ * @property {(bytes: Bytes) => Promise<Bytes>} sign Ed25519, 64 bytes.
+ *
+ * @typedef {{ state: 'ok', origin: string, room: string, role: Role, secret: Bytes, identity: Bytes | null }} RoomLink
+ * @typedef {RoomLink | { state: 'incomplete' | 'newer', room: string } | { state: 'unknown_room' | 'none' }} ParsedLink
+ */
+
+/** Every secret, derived or drawn, is this long. */
+export const SECRET_BYTES = 32;
+
+/** @type {Record<string, Role>} */
+const ROLES = { o: 'owner', m: 'member', r: 'reader' };
+
+/** An Ed25519 private key in PKCS#8 (RFC 8410, section 7) is this, then the 32 bytes of the seed. */
+const PKCS8_ED25519 = new Uint8Array([
+	0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+]);
+
+/**
+ * Whether this browser, on this address, can do what rooms need. Without a secure context there is
+ * no `crypto.subtle`; browsers before 2025 have no Ed25519.
+ *
+ * @returns {Promise<'ok' | 'insecure' | 'old'>}
+ */
+export async function support() {
+	if (globalThis.isSecureContext === false) return 'insecure';
+	try {
+		await openIdentity(new Uint8Array(SECRET_BYTES));
+		return 'ok';
+	} catch {
+		return 'old';
+	}
+}
+
+/** @returns {Bytes} a new owner secret or identity */
+export function newSecret() {
+	return randomBytes(SECRET_BYTES);
+}
+
+/**
+ * One step down: HKDF-SHA256 (RFC 5869) with an empty salt and the label as info, 32 bytes out.
+ * There is no way back up.
+ *
+ * @param {Bytes} parent
+ * @param {string} label ASCII, such as `buddy/v1/member`
+ * @returns {Promise<Bytes>}
+ */
+export async function derive(parent, label) {
+	const key = await crypto.subtle.importKey('raw', parent, 'HKDF', false, ['deriveBits']);
+	const salt = new Uint8Array(0);
+	const bits = await crypto.subtle.deriveBits({ name: 'HKDF', hash: 'SHA-256', salt, info: utf8(label) }, key, 256);
+	return new Uint8Array(bits);
+}
+
+/**
+ * @param {string} room
+ * @param {Role} role
+ * @param {Bytes} secret The role's own secret.
+ * @returns {Promise<RoomKeys>}
+ */
+export async function openKeys(room, role, secret) {
+	const owner = role === 'owner' ? secret : null;
+	const member = owner ? await derive(owner, 'buddy/v1/member') : role === 'member' ? secret : null;
+	const reader = member ? await derive(member, 'buddy/v1/reader') : secret;
+	const [content, readToken, postToken, ownerToken] = await Promise.all([
+		derive(reader, 'buddy/v1/content'),
+		derive(reader, 'buddy/v1/read-token'),
+		member && derive(member, 'buddy/v1/post-token'),
+		owner && derive(owner, 'buddy/v1/owner-token'),
+	]);
+	return {
+		room,
+		role,
+		owner,
+		member,
+		reader,
+		content: await crypto.subtle.importKey('raw', content, 'AES-GCM', false, ['encrypt', 'decrypt']),
+		readToken: encodeBase64url(readToken),
+		postToken: postToken && encodeBase64url(postToken),
+		ownerToken: ownerToken && encodeBase64url(ownerToken),
+	};
+}
+
+/**
+ * What the server keeps of a token: SHA-256 over its text, in hex.
+ *
+ * @param {string} token
+ * @returns {Promise<string>}
+ */
+export async function hashToken(token) {
+	return hex(await sha256(utf8(token)));
+}
+
+/** @param {Bytes} owner @returns {Promise<Bytes>} the owner's identity, the same on every device */
+export function ownerIdentity(owner) {
+	return derive(owner, 'buddy/v1/identity');
+}
+
+/**
+ * @param {Bytes} secret 32 bytes per room and browser, or from {@link ownerIdentity}
+ * @returns {Promise<Identity>}
+ */
+export async function openIdentity(secret) {
+	const authorSecret = encodeBase64url(await derive(secret, 'buddy/v1/author'));
+	const seed = await derive(secret, 'buddy/v1/sign');
+	// Extractable, for the public half is only to be had by exporting.
+	const key = await crypto.subtle.importKey('pkcs8', concat(PKCS8_ED25519, seed), 'Ed25519', true, ['sign']);
+	const exported = await crypto.subtle.exportKey('jwk', key);
+	const publicKey = decodeBase64url(exported.x ?? '');
+	if (publicKey?.length !== 32) throw new Error('the browser exported no Ed25519 public key');
+	return {
+		secret,
+		authorSecret,
+		author: hex((await sha256(utf8(authorSecret))).subarray(0, 16)),
+		publicKey,
+		signer: encodeBase64url(publicKey),
+		sign: async (bytes) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, bytes)),
+	};
+}
+
+/**
+ * Whether two roles' secrets belong to one room, found by deriving both down to the reader.
+ *
+ * @param {{ room: string, role: Role, secret: Bytes }} one
+ * @param {{ room: string, role: Role, secret: Bytes }} other
+ * @returns {Promise<boolean>}
+ */
+export async function sameRoom(one, other) {
+	if (one.room !== other.room) return false;
+	const [left, right] = await Promise.all([one, other].map((link) => openKeys(link.room, link.role, link.secret)));
+	return left !== undefined && right !== undefined && equalBytes(left.reader, right.reader);
+}
+
+/**
+ * A room's path and fragment.
+ *
+ * @param {string} room
+ * @param {Role} role
+ * @param {Bytes} secret
+ * @param {Bytes | null} [identity] Only with a member's secret: the link to one's own other device.
+ * @returns {string}
+ */
+export function formatLink(room, role, secret, identity = null) {
+	return `/r/${room}#${role[0]}.${encodeBase64url(secret)}${identity ? `.${encodeBase64url(identity)}` : ''}`;
+}
+
+/**
+ * Reads a room's link from an address or from pasted text that contains one.
+ *
+ * @param {string} text
+ * @returns {ParsedLink}
+ */
+export function parseLink(text) {
+	const found = /(https?:\/\/[^\s/?#]+)?\/r\/([^\s?#]*)[^\s#]*(?:#(\S*))?/.exec(text);
+	if (!found) return { state: 'none' };
+	const [, origin = '', room = '', fragment = ''] = found;
+	if (!/^[0-9a-f]{64}$/.test(room)) return { state: 'unknown_room' };
+
+	const [letter = '', secretText = '', identityText, ...rest] = fragment.split('.');
+	const role = Object.hasOwn(ROLES, letter) ? ROLES[letter] : undefined;
+	if (role === undefined) return { state: /^[A-Za-z][0-9]*$/.test(letter) ? 'newer' : 'incomplete', room };
+	const secret = decodeSecret(secretText);
+	const identity = identityText === undefined ? null : decodeSecret(identityText);
+	const complete = secret && rest.length === 0 && (identityText === undefined || (role === 'member' && identity));
+	if (!complete) return { state: 'incomplete', room };
+	return { state: 'ok', origin, room, role, secret, identity };
+}
+
+/** @param {string} text @returns {Bytes | null} */
+function decodeSecret(text) {
+	const bytes = decodeBase64url(text);
+	return bytes?.length === SECRET_BYTES ? bytes : null;
+}
