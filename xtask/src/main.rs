@@ -7,10 +7,15 @@
 //! - [`debian`]: installs what is missing with Debian's package manager.
 //! - [`wasm`]: a compiler for the components, wherever one can be had.
 //! - [`components`]: builds the components where `spin.toml` looks for them.
+//! - [`server`]: chooses the server and builds it if it is the embedded one.
+//! - [`up`], [`test`]: what these tasks do.
 
 mod components;
 mod debian;
+mod server;
 mod step;
+mod test;
+mod up;
 mod wasm;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +36,16 @@ struct Arguments {
 enum Task {
     /// Builds the components where `spin up` finds them, after installing a compiler for them if there is none
     Build,
+    /// Serves Buddy, after setting up and building what is missing
+    Up(up::Up),
+    /// Passes all tests, after setting up and building what is missing
+    Test(test::Test),
+    /// Cuts, stalls and kills everything at random for a while, and checks that no event is lost or doubled
+    Chaos {
+        /// Flags of the chaos test, for example --minutes 10 --seed 7; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -46,6 +61,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Build => components::build().map(|()| ExitCode::SUCCESS),
+        Task::Up(options) => up::up(&options),
+        Task::Test(options) => test::test(&options).map(|()| ExitCode::SUCCESS),
+        Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -24,10 +24,19 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
 /// Runs a program whose output only matters if it fails; meanwhile `doing` is shown, on a terminal
 /// with the program's latest line beside it. The error holds everything the program wrote.
 pub(crate) fn quietly(doing: &str, command: &mut Command) -> Result<()> {
+    let (status, output) = watch(doing, command)?;
+    if !status.success() {
+        bail!("{doing} failed: `{}` ended with {status} and said:\n{output}", line(command));
+    }
+    Ok(())
+}
+
+/// Like [`quietly`], but hands back how the program ended and all that it wrote.
+pub(crate) fn watch(doing: &str, command: &mut Command) -> Result<(ExitStatus, String)> {
     let terminal = std::io::stderr().is_terminal();
     let spinner = if terminal { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    spinner
-        .set_style(ProgressStyle::with_template("{spinner} {prefix} {wide_msg:.dim}").expect("the template is valid"));
+    let style = ProgressStyle::with_template("{spinner} {prefix} {wide_msg:.dim}").expect("the template is valid");
+    spinner.set_style(style);
     spinner.set_prefix(doing.to_owned());
     spinner.enable_steady_tick(Duration::from_millis(120));
     if !terminal {
@@ -48,13 +57,23 @@ pub(crate) fn quietly(doing: &str, command: &mut Command) -> Result<()> {
     }
     let status = child.wait()?;
     spinner.finish_and_clear();
-    if !status.success() {
-        bail!("{doing} failed: `{}` ended with {status} and said:\n{output}", line(command));
-    }
-    if terminal {
+    if terminal && status.success() {
         eprintln!("{doing}: done");
     }
-    Ok(())
+    Ok((status, output))
+}
+
+/// Runs a program, passes on what it prints as it comes, and hands back that too.
+pub(crate) fn tee(command: &mut Command) -> Result<(ExitStatus, String)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run `{}`", line(command)))?;
+    let mut printed = String::new();
+    for text in BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok) {
+        println!("{text}");
+        printed.push_str(&text);
+        printed.push('\n');
+    }
+    Ok((child.wait()?, printed))
 }
 
 /// What a program prints, without the white space around it. An error if it cannot be run or fails.

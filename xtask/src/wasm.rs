@@ -95,10 +95,15 @@ fn add_target() -> Result<()> {
     if !step::is_installed("rustup") {
         bail!("there is no rustup");
     }
-    // Where downloads are barred, rustup would try each of them again and again.
     let mut command = Command::new("rustup");
-    command.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "0");
-    step::quietly(&format!("Adding the target {TARGET} to Rust"), &mut command)
+    // Where downloads are barred, rustup would try each of them again and again.
+    command.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "0").env("RUST_BACKTRACE", "0");
+    let (status, output) = step::watch(&format!("Adding the target {TARGET} to Rust"), &mut command)?;
+    if !status.success() {
+        let cause = output.lines().find(|line| line.starts_with("error"));
+        bail!("{}", cause.map_or_else(|| status.to_string(), str::to_owned));
+    }
+    Ok(())
 }
 
 fn has_c_library(folder: &Path) -> bool {
