@@ -1,0 +1,47 @@
+//! A manifest derived from `spin.toml` in which every component with a database has a second one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use crate::project_root;
+
+/// The label of the further database.
+const LABEL: &str = "second";
+
+/// Writes the derived manifest into `folder` and returns its path.
+pub(crate) fn with_second_database(folder: &Path) -> PathBuf {
+    let source = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
+    let mut manifest: Table = source.parse().expect("spin.toml is TOML");
+    let components = manifest["component"].as_table_mut().expect("spin.toml has components");
+    for (_, component) in components.iter_mut() {
+        let component = component.as_table_mut().expect("a component is a table");
+        // The derived manifest lies elsewhere, and paths in a manifest are relative to it.
+        let wasm = component["source"].as_str().expect("a component's source is a path");
+        let wasm = project_root().join(wasm).display().to_string();
+        component.insert("source".to_owned(), Value::String(wasm));
+        if let Some(Value::Array(labels)) = component.get_mut("sqlite_databases") {
+            labels.push(Value::String(LABEL.to_owned()));
+        }
+    }
+    let path = folder.join("spin.toml");
+    fs::write(&path, manifest.to_string()).expect("the derived manifest can be written");
+    path
+}
+
+/// Writes the runtime configuration that says where the second database is, and returns its path.
+pub(crate) fn runtime_config(folder: &Path) -> PathBuf {
+    let mut database = Table::new();
+    database.insert("type".to_owned(), Value::String("spin".to_owned()));
+    database.insert("path".to_owned(), Value::String(second_database_file(folder).display().to_string()));
+    let labels = Table::from_iter([(LABEL.to_owned(), Value::Table(database))]);
+    let config = Table::from_iter([("sqlite_database".to_owned(), Value::Table(labels))]);
+    let path = folder.join("runtime.toml");
+    fs::write(&path, config.to_string()).expect("the runtime configuration can be written");
+    path
+}
+
+pub(crate) fn second_database_file(folder: &Path) -> PathBuf {
+    folder.join("second.db")
+}

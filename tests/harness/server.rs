@@ -1,0 +1,261 @@
+//! One Buddy server as a child process, on a state folder of its own.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::{Api, DEADLINE, Database, Room, manifest};
+
+/// The program and leading arguments that start a server, such as `spin up`.
+const SERVER_VARIABLE: &str = "BUDDY_SERVER";
+
+/// The folder that holds `spin.toml`.
+pub fn project_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in a folder of the project")
+}
+
+/// How a server is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    variables: Vec<(String, String)>,
+    second_database: bool,
+    unhealthy: bool,
+}
+
+impl Setup {
+    /// Sets one of the variables of `spin.toml`.
+    pub fn variable(mut self, name: &str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        match self.variables.iter_mut().find(|(known, _)| known == name) {
+            Some(known) => known.1 = value,
+            None => self.variables.push((name.to_owned(), value)),
+        }
+        self
+    }
+
+    /// Lifts every limit on rates, for tests that are not about them.
+    pub fn without_rate_limits(mut self) -> Self {
+        for name in [
+            "posts_per_author_per_10s",
+            "posts_per_room_per_10s",
+            "posts_per_address_per_10s",
+            "signals_per_author_per_10s",
+            "signals_per_room_per_10s",
+            "rooms_per_address_per_hour",
+        ] {
+            self = self.variable(name, 1_000_000);
+        }
+        self
+    }
+
+    /// Grants every component that has a database a further one, labelled `second`. Whether rooms may live
+    /// there is still up to the variable `databases`.
+    pub fn grant_second_database(mut self) -> Self {
+        self.second_database = true;
+        self
+    }
+
+    /// Does not wait for `/api/health` to answer 200.
+    pub fn expect_unhealthy(mut self) -> Self {
+        self.unhealthy = true;
+        self
+    }
+
+    /// Starts a server on a new, empty state folder.
+    pub async fn start(self) -> Server {
+        let folder = tempfile::Builder::new().prefix("buddy-test-").tempdir().expect("a temporary folder can be made");
+        self.start_on(Arc::new(folder)).await
+    }
+
+    async fn start_on(self, folder: Arc<TempDir>) -> Server {
+        let log = log_file(folder.path());
+        let child = self.spawn(folder.path(), &log);
+        let mut server = Server { setup: self, folder, log, child: Some(child), address: String::new() };
+        server.wait_until_serving().await;
+        server
+    }
+
+    fn spawn(&self, folder: &Path, log: &Path) -> Child {
+        let (program, arguments) = server_command();
+        let output = File::create(log).expect("the log file can be made");
+        let errors = output.try_clone().expect("a file handle can be copied");
+        let mut command = Command::new(&program);
+        command.args(arguments).arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
+        if self.second_database {
+            command.arg("--from").arg(manifest::with_second_database(folder));
+            command.arg("--runtime-config-file").arg(manifest::runtime_config(folder));
+        } else {
+            command.arg("--from").arg(project_root().join("spin.toml"));
+        }
+        for (name, value) in &self.variables {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        // `spin up` runs its trigger as a child: a group of its own lets both be ended together.
+        command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors);
+        command.spawn().unwrap_or_else(|error| {
+            panic!("cannot start `{}` ({error}); `cargo xtask test` builds what is missing", program.display())
+        })
+    }
+}
+
+/// A running server. It is killed when dropped, and where the test has failed its log goes to the output.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    folder: Arc<TempDir>,
+    log: PathBuf,
+    child: Option<Child>,
+    address: String,
+}
+
+impl Server {
+    /// Starts a server with the defaults of `spin.toml`.
+    pub async fn start() -> Self {
+        Self::setup().start().await
+    }
+
+    /// A setup to be refined before it starts.
+    pub fn setup() -> Setup {
+        Setup::default()
+    }
+
+    /// Host and port, such as `127.0.0.1:41234`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn api(&self) -> Api {
+        Api::new(&self.address)
+    }
+
+    /// A room that everybody who knows its id may read and write.
+    pub async fn open_room(&self) -> Room {
+        Room::create(&self.api(), serde_json::json!({})).await
+    }
+
+    /// A room made with the given body.
+    pub async fn room(&self, body: serde_json::Value) -> Room {
+        Room::create(&self.api(), body).await
+    }
+
+    /// The database labelled `default`.
+    pub fn database(&self) -> Database {
+        Database::open(&self.folder.path().join("sqlite_db.db"))
+    }
+
+    /// The database labelled `second`, where it was granted.
+    pub fn second_database(&self) -> Database {
+        Database::open(&manifest::second_database_file(self.folder.path()))
+    }
+
+    /// The file behind the key-value store labelled `default`.
+    pub fn key_value_file(&self) -> PathBuf {
+        self.folder.path().join("sqlite_key_value.db")
+    }
+
+    /// Everything that the server has printed since it was last started.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL: the server gets no chance to finish anything.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let group = Pid::from_child(&child);
+            // The group may be gone already, where the server ended by itself; then there is nothing to end.
+            let _ = kill_process_group(group, Signal::KILL);
+            child.wait().expect("a killed child can be waited for");
+        }
+    }
+
+    /// Kills the server and starts it again on the same data. Its address changes.
+    pub async fn restart(&mut self) {
+        self.restart_with(self.setup.clone()).await;
+    }
+
+    /// Kills the server and starts it with another setup on the same data.
+    pub async fn restart_with(&mut self, setup: Setup) {
+        self.kill();
+        self.setup = setup;
+        self.log = log_file(self.folder.path());
+        self.child = Some(self.setup.spawn(self.folder.path(), &self.log));
+        self.wait_until_serving().await;
+    }
+
+    /// A second server beside this one, on the same data.
+    pub async fn sibling(&self) -> Self {
+        self.setup.clone().start_on(Arc::clone(&self.folder)).await
+    }
+
+    async fn wait_until_serving(&mut self) {
+        let end = Instant::now() + DEADLINE;
+        self.address = loop {
+            if let Some(address) = serving_address(&self.log()) {
+                break address;
+            }
+            let child = self.child.as_mut().expect("a starting server has a process");
+            if let Some(status) = child.try_wait().expect("a child can be asked for its status") {
+                panic!("the server ended before it served: {status}\n{}", self.log());
+            }
+            assert!(Instant::now() < end, "the server printed no `Serving` line:\n{}", self.log());
+            sleep(Duration::from_millis(5)).await;
+        };
+        if self.setup.unhealthy {
+            return;
+        }
+        loop {
+            let answer = self.api().get("/api/health").send().await;
+            if answer.status() == 200 {
+                return;
+            }
+            assert!(Instant::now() < end, "the server is not healthy: {answer}");
+            sleep(Duration::from_millis(25)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- log of the server ---\n{}--- end of the log ---", self.log());
+        }
+    }
+}
+
+fn server_command() -> (PathBuf, Vec<String>) {
+    match std::env::var(SERVER_VARIABLE) {
+        Ok(command) if !command.trim().is_empty() => {
+            let mut words = command.split_whitespace().map(str::to_owned);
+            let program = words.next().expect("the command is not empty");
+            (PathBuf::from(program), words.collect())
+        }
+        _ => (project_root().join("target/native/buddy-local"), vec!["up".to_owned()]),
+    }
+}
+
+/// A log file of its own for every start, so that nobody takes an earlier `Serving` line for a new one.
+fn log_file(folder: &Path) -> PathBuf {
+    let (_, path) = tempfile::Builder::new()
+        .prefix("server-")
+        .suffix(".log")
+        .tempfile_in(folder)
+        .and_then(|file| Ok(file.keep()?))
+        .expect("a log file can be made in the state folder");
+    path
+}
+
+fn serving_address(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("Serving"))?;
+    let (_, address) = line.split_once("http://")?;
+    let length = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(address.len());
+    // A line that is still being written may lack part of the port.
+    log.contains(&format!("{}\n", line)).then(|| address[..length].to_owned())
+}
