@@ -1,0 +1,360 @@
+//! SQLite files as a Spin host offers them, made fast for many small statements.
+//!
+//! Every connection that a component opens is a connection of its own here, with rollback when it
+//! goes. Three ways lead into SQLite, by what a statement can wait for:
+//!
+//! - a read whose rows fit one page runs right on the calling thread: in WAL mode nothing can
+//!   block it, and a hop to another thread and back would cost more than the read itself;
+//! - a write outside a transaction goes to its database's write queue, one thread that takes them
+//!   in order. SQLite allows one writer at a time anyway, and whoever waits in a queue is served
+//!   at once when it is free, whereas SQLite's own busy handler sleeps up to 100 ms at a time;
+//! - all else (large reads, transactions, a connection in use) gets a thread from Tokio's pool,
+//!   as every statement does under Spin.
+//!
+//! Another process may write to the same files; then SQLite's busy handler does the waiting, for
+//! 5 s at most, as under Spin.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc as queue;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ToSql, ffi};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+
+/// How many rows are collected before a statement answers, and sent at a time after that.
+const PAGE_ROWS: usize = 256;
+/// A page is also full at this many bytes of text and blobs.
+const PAGE_BYTES: usize = 1 << 20;
+/// How long a statement waits for another process's write lock: rusqlite's default, which Spin keeps.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection, enough for every statement of a component.
+const STATEMENT_CACHE: usize = 128;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// One SQLite file and its write queue.
+pub(crate) struct Database {
+    path: PathBuf,
+    write_queue: queue::Sender<Job>,
+}
+
+impl Database {
+    /// Starts the write queue of the file at `path`; the file is made when a component first uses it.
+    pub(crate) fn new(path: &Path) -> std::io::Result<Arc<Self>> {
+        let (write_queue, jobs) = queue::channel::<Job>();
+        std::thread::Builder::new()
+            .name("sqlite-writes".into())
+            .spawn(move || jobs.into_iter().for_each(|job| job()))?;
+        Ok(Arc::new(Self { path: path.to_owned(), write_queue }))
+    }
+
+    fn enqueue(&self, job: Job) {
+        self.write_queue.send(job).expect("the queue's thread ends only with the database");
+    }
+
+    fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let connection = rusqlite::Connection::open(&self.path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        connection.authorizer(Some(deny_attaching_files))?;
+        Ok(connection)
+    }
+}
+
+/// Keeps a component to the databases it was granted, as Spin does: only databases in memory and
+/// temporary ones can be attached.
+fn deny_attaching_files(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => Authorization::Deny,
+        _ => Authorization::Allow,
+    }
+}
+
+/// A component's connection. SQLite opens it with the first statement, as under Spin.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Session(Arc<SessionInner>);
+
+struct SessionInner {
+    database: Arc<Database>,
+    connection: Mutex<Option<rusqlite::Connection>>,
+}
+
+/// What a statement answered: its first rows, and how the others arrive.
+pub(crate) struct Answer {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<RowResult>,
+    pub(crate) rest: Rest,
+}
+
+/// What comes after an answer's first rows.
+pub(crate) enum Rest {
+    /// Nothing; all went well or it failed.
+    End(Result<(), Error>),
+    /// More rows, a page at a time, then the statement's outcome.
+    More { pages: mpsc::Receiver<Vec<RowResult>>, end: oneshot::Receiver<Result<(), Error>> },
+}
+
+impl Answer {
+    fn failed(error: rusqlite::Error) -> Self {
+        Self { columns: Vec::new(), rows: Vec::new(), rest: Rest::End(Err(io_error(error))) }
+    }
+}
+
+enum Route {
+    Done(Answer),
+    WriteQueue,
+    ThreadPool,
+}
+
+impl Session {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        Self(Arc::new(SessionInner { database, connection: Mutex::new(None) }))
+    }
+
+    /// Runs the first statement in `sql`. Errors of SQLite are in the answer's end, never here.
+    pub(crate) async fn query(&self, sql: String, parameters: Vec<Value>) -> Answer {
+        let route = self.read_at_once(&sql, &parameters);
+        let (answer, answered) = oneshot::channel();
+        let session = self.clone();
+        match route {
+            Route::Done(answer) => return answer,
+            // The queue must never wait for a component to take its rows.
+            Route::WriteQueue => self.0.database.enqueue(Box::new(move || {
+                session.run(&sql, &parameters, Page::unlimited(), answer);
+            })),
+            Route::ThreadPool => drop(tokio::task::spawn_blocking(move || {
+                session.run(&sql, &parameters, Page::default(), answer);
+            })),
+        }
+        answered.await.unwrap_or_else(|_| Answer {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            rest: Rest::End(Err(Error::Io("the statement's thread panicked".into()))),
+        })
+    }
+
+    /// Rows changed by the last `INSERT`, `UPDATE` or `DELETE`; 0 before the first statement.
+    pub(crate) async fn changes(&self) -> u64 {
+        self.inspect(rusqlite::Connection::changes).await
+    }
+
+    /// The rowid of the last `INSERT`; 0 before the first.
+    pub(crate) async fn last_insert_rowid(&self) -> i64 {
+        self.inspect(rusqlite::Connection::last_insert_rowid).await
+    }
+
+    async fn inspect<T: Default + Send + 'static>(&self, read: fn(&rusqlite::Connection) -> T) -> T {
+        let session = self.clone();
+        let value = tokio::task::spawn_blocking(move || session.lock().as_ref().map(read).unwrap_or_default()).await;
+        value.unwrap_or_default()
+    }
+
+    /// Runs a read that needs no waiting on the calling thread, or says where the statement goes.
+    fn read_at_once(&self, sql: &str, parameters: &[Value]) -> Route {
+        let guard = match self.0.connection.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Route::ThreadPool,
+        };
+        let Some(connection) = guard.as_ref().filter(|connection| connection.is_autocommit()) else {
+            return Route::ThreadPool;
+        };
+        // Should the file be locked after all, a pool's thread does the waiting.
+        if connection.busy_timeout(Duration::ZERO).is_err() {
+            return Route::ThreadPool;
+        }
+        let route = read_one_page(connection, sql, parameters);
+        if connection.busy_timeout(BUSY_TIMEOUT).is_err() {
+            return Route::ThreadPool;
+        }
+        route
+    }
+
+    fn run(&self, sql: &str, parameters: &[Value], mut page: Page, answer: oneshot::Sender<Answer>) {
+        let mut guard = self.lock();
+        if guard.is_none() {
+            match self.0.database.connect() {
+                Ok(connection) => *guard = Some(connection),
+                Err(error) => return drop(answer.send(Answer::failed(error))),
+            }
+        }
+        let connection = guard.as_ref().expect("connected above");
+        let mut statement = match connection.prepare_cached(sql) {
+            Ok(statement) => statement,
+            Err(error) => return drop(answer.send(Answer::failed(error))),
+        };
+        let columns = column_names(&statement);
+        let mut rows = match statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter))) {
+            Ok(rows) => rows,
+            Err(error) => {
+                return drop(answer.send(Answer { columns, rows: Vec::new(), rest: Rest::End(Err(io_error(error))) }));
+            }
+        };
+        let first = page.fill(&mut rows);
+        if let Filled::End(end) = first {
+            // The connection is free again before the answer leaves, so that the next statement
+            // need not wait for it.
+            drop(rows);
+            drop(statement);
+            drop(guard);
+            return drop(answer.send(Answer { columns, rows: page.take(), rest: Rest::End(end.map_err(io_error)) }));
+        }
+        let (pages, more) = mpsc::channel(4);
+        let (end, ended) = oneshot::channel();
+        let rest = Rest::More { pages: more, end: ended };
+        if answer.send(Answer { columns, rows: page.take(), rest }).is_err() {
+            return;
+        }
+        let outcome = loop {
+            let filled = page.fill(&mut rows);
+            let taken = pages.blocking_send(page.take());
+            match filled {
+                Filled::End(outcome) => break outcome.map_err(io_error),
+                // Nobody reads on, so nobody is left to be told.
+                Filled::Page if taken.is_err() => return,
+                Filled::Page => {}
+            }
+        };
+        drop(rows);
+        drop(statement);
+        drop(guard);
+        drop(end.send(outcome));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<rusqlite::Connection>> {
+        self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SessionInner {
+    /// Closing rolls back and may run a checkpoint, which is no work for the calling thread.
+    fn drop(&mut self) {
+        let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if connection.is_some() {
+            self.database.enqueue(Box::new(move || drop(connection)));
+        }
+    }
+}
+
+fn read_one_page(connection: &rusqlite::Connection, sql: &str, parameters: &[Value]) -> Route {
+    let mut statement = match connection.prepare_cached(sql) {
+        Ok(statement) if statement.readonly() => statement,
+        Ok(_) => return Route::WriteQueue,
+        Err(error) if is_busy(&error) => return Route::ThreadPool,
+        Err(error) => return Route::Done(Answer::failed(error)),
+    };
+    let columns = column_names(&statement);
+    let mut page = Page::default();
+    let filled = match statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter))) {
+        Ok(mut rows) => page.fill(&mut rows),
+        Err(error) => Filled::End(Err(error)),
+    };
+    match filled {
+        Filled::End(Err(error)) if is_busy(&error) => Route::ThreadPool,
+        Filled::End(end) => Route::Done(Answer { columns, rows: page.take(), rest: Rest::End(end.map_err(io_error)) }),
+        // Nothing was answered yet, so a pool's thread may start over and stream.
+        Filled::Page => Route::ThreadPool,
+    }
+}
+
+/// Rows on their way to a component.
+struct Page {
+    rows: Vec<RowResult>,
+    max_rows: usize,
+    max_bytes: usize,
+}
+
+enum Filled {
+    /// The page is full, and there may be more.
+    Page,
+    /// The statement is done.
+    End(rusqlite::Result<()>),
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { rows: Vec::new(), max_rows: PAGE_ROWS, max_bytes: PAGE_BYTES }
+    }
+}
+
+impl Page {
+    fn unlimited() -> Self {
+        Self { rows: Vec::new(), max_rows: usize::MAX, max_bytes: usize::MAX }
+    }
+
+    fn take(&mut self) -> Vec<RowResult> {
+        std::mem::take(&mut self.rows)
+    }
+
+    fn fill(&mut self, rows: &mut rusqlite::Rows<'_>) -> Filled {
+        let mut bytes = 0;
+        while self.rows.len() < self.max_rows && bytes < self.max_bytes {
+            match rows.next().and_then(|row| row.map(read_row).transpose()) {
+                Ok(Some((row, size))) => {
+                    self.rows.push(row);
+                    bytes += size;
+                }
+                Ok(None) => return Filled::End(Ok(())),
+                Err(error) => return Filled::End(Err(error)),
+            }
+        }
+        Filled::Page
+    }
+}
+
+fn column_names(statement: &rusqlite::Statement<'_>) -> Vec<String> {
+    statement.column_names().into_iter().map(str::to_owned).collect()
+}
+
+/// A row and the size of its texts and blobs.
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(RowResult, usize)> {
+    let count = row.as_ref().column_count();
+    let mut values = Vec::with_capacity(count);
+    let mut size = 0;
+    for column in 0..count {
+        values.push(match row.get_ref(column)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(integer) => Value::Integer(integer),
+            ValueRef::Real(real) => Value::Real(real),
+            ValueRef::Text(text) => {
+                size += text.len();
+                Value::Text(String::from_utf8(text.to_vec()).map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+                })?)
+            }
+            ValueRef::Blob(blob) => {
+                size += blob.len();
+                Value::Blob(blob.to_vec())
+            }
+        });
+    }
+    Ok((RowResult { values }, size))
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(integer) => ValueRef::Integer(*integer),
+            Value::Real(real) => ValueRef::Real(*real),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(blob) => ValueRef::Blob(blob),
+        }))
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked))
+}
+
+fn io_error(error: rusqlite::Error) -> Error {
+    Error::Io(error.to_string())
+}

@@ -1,0 +1,215 @@
+//! The interface `spin:key-value/key-value@3.0.0` over an SQLite file laid out as Spin lays out its
+//! own, so that a state folder serves either.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::OptionalExtension;
+use wasmtime::component::{Accessor, FutureReader, HasSelf, Linker, Resource, ResourceTable, StreamReader};
+
+use crate::bindings::spin::key_value::key_value::{self, Error, Host, HostStore, HostStoreWithStore};
+
+/// How many stores an instance may hold open at once, as under Spin.
+const MAX_STORES: usize = 256;
+
+/// The stores that the manifest grants to a component, by label.
+pub(crate) type Grants = HashMap<String, Arc<StoreFile>>;
+
+/// A file of stores. Calls are few (components cache what they read), so they share one connection
+/// and run on Tokio's pool.
+pub(crate) struct StoreFile {
+    path: PathBuf,
+    connection: Mutex<Option<rusqlite::Connection>>,
+}
+
+impl StoreFile {
+    /// The file at `path`, made when a component first uses it.
+    pub(crate) fn new(path: &Path) -> Arc<Self> {
+        Arc::new(Self { path: path.to_owned(), connection: Mutex::new(None) })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*connection {
+            Some(open) => run(open),
+            None => run(connection.insert(self.connect()?)),
+        }
+    }
+
+    fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let connection = rusqlite::Connection::open(&self.path)?;
+        connection.execute_batch(
+            "CREATE TABLE IF NOT EXISTS spin_key_value (
+               store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))",
+        )?;
+        Ok(connection)
+    }
+}
+
+/// A store that a component has open.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Store {
+    label: Arc<str>,
+    file: Arc<StoreFile>,
+}
+
+impl Store {
+    async fn run<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let Self { label, file } = self.clone();
+        match tokio::task::spawn_blocking(move || file.with(|connection| run(connection, &label))).await {
+            Ok(result) => result.map_err(|error| Error::Other(error.to_string())),
+            Err(error) => Err(Error::Other(error.to_string())),
+        }
+    }
+
+    async fn get(&self, key: String) -> Result<Option<Vec<u8>>, Error> {
+        self.run(move |connection, label| {
+            let mut select =
+                connection.prepare_cached("SELECT value FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
+            select.query_row([label, &key], |row| row.get(0)).optional()
+        })
+        .await
+    }
+
+    async fn set(&self, key: String, value: Vec<u8>) -> Result<(), Error> {
+        self.run(move |connection, label| {
+            let mut upsert = connection.prepare_cached(
+                "INSERT INTO spin_key_value (store, key, value) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
+            )?;
+            upsert.execute(rusqlite::params![label, key, value]).map(drop)
+        })
+        .await
+    }
+
+    async fn delete(&self, key: String) -> Result<(), Error> {
+        self.run(move |connection, label| {
+            let mut delete = connection.prepare_cached("DELETE FROM spin_key_value WHERE store = ?1 AND key = ?2")?;
+            delete.execute([label, &key]).map(drop)
+        })
+        .await
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, Error> {
+        self.run(move |connection, label| {
+            let mut select = connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
+            select.query_map([label], |row| row.get(0))?.collect()
+        })
+        .await
+    }
+}
+
+/// An instance's stores.
+pub(crate) struct KeyValue {
+    grants: Arc<Grants>,
+    stores: ResourceTable,
+}
+
+impl KeyValue {
+    pub(crate) fn new(grants: Arc<Grants>) -> Self {
+        let mut stores = ResourceTable::new();
+        stores.set_max_capacity(MAX_STORES);
+        Self { grants, stores }
+    }
+
+    fn open(&mut self, label: &str) -> Result<Resource<Store>, Error> {
+        let file = self.grants.get(label).ok_or(Error::AccessDenied)?;
+        let store = Store { label: label.into(), file: Arc::clone(file) };
+        self.stores.push(store).map_err(|_| Error::StoreTableFull)
+    }
+
+    fn store(&self, store: &Resource<Store>) -> Result<Store, Error> {
+        self.stores.get(store).cloned().map_err(|_| Error::NoSuchStore)
+    }
+}
+
+/// Offers the interface to components; `get` finds an instance's [`KeyValue`] in its store.
+pub(crate) fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: fn(&mut T) -> &mut KeyValue,
+) -> wasmtime::Result<()> {
+    key_value::add_to_linker::<T, HasSelf<KeyValue>>(linker, get)
+}
+
+impl Host for KeyValue {}
+
+impl HostStore for KeyValue {
+    async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.stores.delete(store)?;
+        Ok(())
+    }
+}
+
+impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
+        Ok(accessor.with(|mut access| access.get().open(&label)))
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(match accessor.with(|mut access| access.get().store(&store)) {
+            Ok(store) => store.get(key).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        Ok(match accessor.with(|mut access| access.get().store(&store)) {
+            Ok(store) => store.set(key, value).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn delete(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        Ok(match accessor.with(|mut access| access.get().store(&store)) {
+            Ok(store) => store.delete(key).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn exists(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, Error>> {
+        Ok(match accessor.with(|mut access| access.get().store(&store)) {
+            Ok(store) => store.get(key).await.map(|value| value.is_some()),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn get_keys(
+        accessor: &Accessor<T, Self>,
+        store: Resource<Store>,
+    ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
+        let keys = match accessor.with(|mut access| access.get().store(&store)) {
+            Ok(store) => store.keys().await,
+            Err(error) => Err(error),
+        };
+        let (keys, end) = match keys {
+            Ok(keys) => (keys, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        accessor.with(|mut access| {
+            let keys = StreamReader::new(&mut access, keys)?;
+            Ok((keys, FutureReader::new(&mut access, std::future::ready(wasmtime::error::Ok(end)))?))
+        })
+    }
+}

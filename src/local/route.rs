@@ -1,0 +1,113 @@
+//! Which component a request goes to, and the headers that tell the component how it was reached.
+//!
+//! The matching itself is done by the crate that Spin uses, so that odd paths (doubled slashes,
+//! dots, percent signs) end up where they would under Spin.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, anyhow, bail};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+/// The routes of an application, each leading to a `T`.
+pub(crate) struct Router<T> {
+    routes: routefinder::Router<Entry<T>>,
+}
+
+struct Entry<T> {
+    /// As in the manifest.
+    raw: String,
+    /// As Spin reports it: with a slash at the start and none at the end.
+    pattern: String,
+    target: T,
+}
+
+/// A route that fits a path.
+pub(crate) struct Match<'router, 'path, T> {
+    path: &'path str,
+    found: routefinder::Match<'router, 'path, Entry<T>>,
+}
+
+impl<T> Router<T> {
+    /// Collects routes from patterns and targets.
+    ///
+    /// # Errors
+    ///
+    /// Names a pattern that is given twice or that cannot be one.
+    pub(crate) fn new(routes: impl IntoIterator<Item = (String, T)>) -> Result<Self> {
+        let mut router = routefinder::Router::new();
+        for (raw, target) in routes {
+            let slash = if raw.starts_with('/') { "" } else { "/" };
+            let pattern = format!("{slash}{}", raw.strip_suffix('/').unwrap_or(&raw));
+            let spec = match pattern.strip_suffix("/...") {
+                Some(prefix) => format!("{prefix}/*"),
+                None => pattern.clone(),
+            };
+            if router.get_handler(spec.as_str()).is_some() {
+                bail!("the route `{raw}` is given twice");
+            }
+            let entry = Entry { raw: raw.clone(), pattern, target };
+            router.add(spec.as_str(), entry).map_err(|error| anyhow!("the route `{raw}`: {error}"))?;
+        }
+        Ok(Self { routes: router })
+    }
+
+    /// The best route for a request's path: the one that is most exact, segment by segment.
+    pub(crate) fn best<'router, 'path>(&'router self, path: &'path str) -> Option<Match<'router, 'path, T>> {
+        self.routes.best_match(path).map(|found| Match { path, found })
+    }
+
+    /// Patterns and targets in the order in which they are tried.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.routes.iter().map(|(_, entry)| (entry.pattern.as_str(), &entry.target))
+    }
+}
+
+impl<'router, T> Match<'router, '_, T> {
+    pub(crate) fn target(&self) -> &'router T {
+        &self.entry().target
+    }
+
+    /// Appends what Spin appends. A header of the same name that the client sent stays in front,
+    /// as under Spin, so a component must trust the last one only.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a value cannot stand in a header.
+    pub(crate) fn append_headers(&self, headers: &mut HeaderMap, uri: &Uri, client: SocketAddr) -> Result<()> {
+        let Entry { raw, pattern, .. } = self.entry();
+        let component_route = raw.strip_suffix("/...").unwrap_or(raw);
+        let mut append = |name: HeaderName, value: &str| {
+            headers.append(name, HeaderValue::from_bytes(value.as_bytes())?);
+            anyhow::Ok(())
+        };
+        append(HeaderName::from_static("spin-path-info"), &self.path_info())?;
+        append(HeaderName::from_static("spin-full-url"), &uri.to_string())?;
+        append(HeaderName::from_static("spin-matched-route"), pattern)?;
+        append(HeaderName::from_static("spin-base-path"), "/")?;
+        append(HeaderName::from_static("spin-raw-component-route"), raw)?;
+        append(HeaderName::from_static("spin-component-route"), component_route)?;
+        append(HeaderName::from_static("spin-client-addr"), &client.to_string())?;
+        for (name, value) in &self.found.captures() {
+            let name = format!("spin-path-match-{}", name.replace('_', "-"));
+            append(HeaderName::from_bytes(name.as_bytes())?, value)?;
+        }
+        Ok(())
+    }
+
+    /// What `/...` stands for, with a slash at its start and the request's slash at its end.
+    fn path_info(&self) -> String {
+        let captures = self.found.captures();
+        match captures.wildcard() {
+            None => String::new(),
+            Some(rest) => {
+                let start = if rest.is_empty() { "" } else { "/" };
+                let end = if self.path.ends_with('/') { "/" } else { "" };
+                format!("{start}{rest}{end}")
+            }
+        }
+    }
+
+    fn entry(&self) -> &'router Entry<T> {
+        self.found.handler()
+    }
+}
