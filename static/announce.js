@@ -1,0 +1,33 @@
+// Says things once: to screen readers, or to everybody for a few seconds.
+
+const SHOWN_MS = 3500;
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let hiding;
+
+/**
+ * Tells screen readers when they have finished what they are saying.
+ *
+ * @param {string} text
+ */
+export function announce(text) {
+	const announcer = /** @type {HTMLElement} */ (document.getElementById('announcer'));
+	// The same text twice would not be noticed as a change.
+	announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
+}
+
+/**
+ * Shows a short line above the composer and announces it.
+ *
+ * @param {string} text
+ */
+export function toast(text) {
+	const toasts = /** @type {HTMLElement} */ (document.getElementById('toasts'));
+	toasts.textContent = text;
+	// Hidden and shown again, it lies above a dialog that has opened since.
+	toasts.hidePopover();
+	toasts.showPopover();
+	announce(text);
+	clearTimeout(hiding);
+	hiding = setTimeout(() => toasts.hidePopover(), SHOWN_MS);
+}

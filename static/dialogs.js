@@ -1,0 +1,68 @@
+// Native dialogs: opening, closing, asking. What stands in them is for others to say.
+
+import { button, fromTemplate, make } from './dom.js';
+
+/**
+ * Opens a dialog. It leaves the document when it closes, and focus returns to where it was.
+ *
+ * @param {string} title
+ * @param {...(Node | string)} content
+ * @returns {HTMLDialogElement}
+ */
+export function openDialog(title, ...content) {
+	const { root, parts } = fromTemplate('t-dialog');
+	const dialog = /** @type {HTMLDialogElement} */ (root);
+	parts.title.textContent = title;
+	parts.body.append(...content);
+	document.body.append(dialog);
+	dialog.addEventListener('close', () => dialog.remove());
+	// A press that begins and ends beside the card closes it; one that selects text and slips does not.
+	let outside = false;
+	dialog.addEventListener('pointerdown', (event) => (outside = event.target === dialog));
+	dialog.addEventListener('click', (event) => {
+		if (outside && event.target === dialog) dialog.close();
+	});
+	dialog.showModal();
+	return dialog;
+}
+
+/**
+ * Asks before something that cannot be taken back.
+ *
+ * @param {string} title
+ * @param {string} text what will happen
+ * @param {string} yes what the button that does it says
+ * @returns {Promise<boolean>}
+ */
+export function confirmed(title, text, yes) {
+	return new Promise((resolve) => {
+		const no = button('Cancel', () => dialog.close(), 'secondary');
+		const go = button(yes, () => dialog.close('yes'), 'danger');
+		const dialog = openDialog(title, make('p', {}, text), make('div', { class: 'actions' }, go, no));
+		dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'));
+		no.focus();
+	});
+}
+
+/**
+ * Asks for one line of text.
+ *
+ * @param {string} title
+ * @param {{ label: string, value: string, maxLength: number, yes: string }} options
+ * @returns {Promise<string | null>} null if the person thought better of it
+ */
+export function asked(title, { label, value, maxLength, yes }) {
+	return new Promise((resolve) => {
+		const input = make('input', { maxlength: String(maxLength), autocomplete: 'off', dir: 'auto' });
+		input.value = value;
+		const form = make(
+			'form',
+			{ method: 'dialog' },
+			make('label', { class: 'field' }, label, input),
+			make('button', { value: 'yes' }, yes),
+		);
+		const dialog = openDialog(title, form);
+		dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes' ? input.value.trim() : null));
+		input.select();
+	});
+}

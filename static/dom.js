@@ -1,0 +1,91 @@
+// Builds elements from the page's templates. Text only ever enters as text: nothing here or
+// anywhere else in the page turns a string into markup.
+
+/**
+ * A copy of a `<template>` with its named parts.
+ *
+ * @param {string} id the template's id
+ * @returns {{ root: HTMLElement, parts: Record<string, HTMLElement> }}
+ */
+export function fromTemplate(id) {
+	const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+	const root = /** @type {HTMLElement} */ (document.importNode(template.content, true).firstElementChild);
+	return { root, parts: partsOf(root) };
+}
+
+/**
+ * The elements below `root` that carry `data-part`, by that name.
+ *
+ * @param {HTMLElement} root
+ * @returns {Record<string, HTMLElement>}
+ */
+function partsOf(root) {
+	/** @type {Record<string, HTMLElement>} */
+	const parts = {};
+	for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-part]'))) {
+		parts[element.dataset.part ?? ''] = element;
+	}
+	return parts;
+}
+
+/**
+ * A new element with attributes and children.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false` none
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, attributes = {}, ...children) {
+	const element = document.createElement(tag);
+	for (const [name, value] of Object.entries(attributes)) {
+		if (value !== false) element.setAttribute(name, value === true ? '' : value);
+	}
+	element.append(...children);
+	return element;
+}
+
+/**
+ * A button that does something when pressed.
+ *
+ * @param {string} label
+ * @param {() => unknown} press
+ * @param {string} [style] class names, such as `secondary`
+ */
+export function button(label, press, style = '') {
+	const element = make('button', { type: 'button', class: style }, label);
+	element.addEventListener('click', press);
+	return element;
+}
+
+/**
+ * One of the page's icons.
+ *
+ * @param {string} name as in the sprite, without `i-`
+ */
+export function icon(name) {
+	const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+	const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+	svg.setAttribute('aria-hidden', 'true');
+	use.setAttribute('href', `#i-${name}`);
+	svg.append(use);
+	return svg;
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/**
+ * Makes a round initial out of an element. The tint is decoration chosen by `seed`, never proof.
+ *
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @param {string} seed
+ */
+export function drawAvatar(element, name, seed) {
+	const [first] = graphemes.segment(name.trim());
+	element.textContent = first?.segment ?? '·';
+	let sum = 0;
+	for (let index = 0; index < seed.length; index += 1) sum = (sum * 31 + seed.charCodeAt(index)) >>> 0;
+	element.dataset.tint = String(sum % 8);
+}

@@ -1,0 +1,331 @@
+// Draws one entry of the log. What is shown was decided elsewhere (log.js, text.js); this file
+// only gives it a form, and never turns anything but our own templates into elements.
+
+import { drawAvatar, fromTemplate, icon, make } from './dom.js';
+import { quoteOf, tokenise } from './text.js';
+import { duration, exactTime, timeOfDay } from './when.js';
+
+/** @typedef {import('./log.js').Entry} Entry */
+
+/**
+ * What the surroundings say about an entry.
+ *
+ * @typedef {object} Setting
+ * @property {boolean} runStart the first of several by the same person
+ * @property {Entry | undefined} quoted the message it answers, if it is loaded
+ * @property {(signer: string) => string} tagOf the short tag of a person's key, '' until it is known
+ */
+
+/** A message written this much earlier than it arrived says both times. */
+const LATE_MS = 2 * 60 * 1000;
+/** Beyond this the writer's clock is wrong, or lies. */
+const TOO_LATE_MS = 30 * 24 * 3600 * 1000;
+
+const ONLY_EMOJI =
+	/^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
+
+const REMOVED = {
+	author: 'Deleted by its author',
+	owner: 'Removed by the owner',
+	server: 'Removed by the server',
+};
+
+const UNREADABLE = {
+	malformed: 'A message that is not in Buddy’s form. It is not shown.',
+	undecryptable: 'A message that this room’s key does not open. It is not shown.',
+	forged: 'A message whose signature is not right. It may be forged and is not shown.',
+};
+
+const UNAUTHORISED = {
+	edit: 'Someone tried to change a message that is not theirs. Nothing was changed.',
+	delete: 'Someone tried to delete a message that is not theirs. Nothing was deleted.',
+	react: 'A reaction that does not belong to its message. It is not shown.',
+};
+
+/**
+ * @param {Entry} entry
+ * @param {Setting} setting
+ * @returns {HTMLLIElement}
+ */
+export function drawEntry(entry, setting) {
+	switch (entry.type) {
+		case 'message':
+			return drawMessage(entry, setting);
+		case 'removed':
+			return drawRemoved(entry, setting);
+		case 'unreadable':
+			return drawEvent(entry, UNREADABLE[entry.reason], 'warm');
+		case 'unauthorised':
+			return drawEvent(entry, UNAUTHORISED[entry.kind], 'warm');
+		case 'room':
+			return drawEvent(entry, describeChanges(entry.changes));
+		case 'lost':
+			return drawLost(entry);
+		case 'failed_change':
+			return drawFailedChange(entry);
+		default:
+			return drawEvent(entry, 'Something that needs a newer page. Load the page again to see it.', 'warm');
+	}
+}
+
+/** @param {string} name as the log gives it @returns {string} */
+export function shownName(name) {
+	return name || 'Someone';
+}
+
+/**
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ * @param {Setting} setting
+ */
+function drawMessage(entry, setting) {
+	const { item, parts } = drawFrame(entry, setting);
+	drawText(parts.text, entry.text);
+	drawQuote(parts, entry, setting.quoted);
+	drawReactions(parts.reactions, entry);
+	if (entry.edited) {
+		parts.edited.hidden = false;
+		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
+		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
+	}
+	const warnings = [
+		entry.withheld && 'The server withheld or lost messages before this one.',
+		entry.replyBroken && 'It claims to answer a message that it does not fit.',
+	].filter((text) => typeof text === 'string');
+	parts.warning.hidden = warnings.length === 0;
+	parts.warning.textContent = warnings.join(' ');
+	if (entry.pending) item.dataset.pending = '';
+	return item;
+}
+
+/**
+ * @param {Extract<Entry, { type: 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawRemoved(entry, setting) {
+	const { item, parts } = drawFrame(entry, setting);
+	item.dataset.removed = '';
+	parts.text.textContent = entry.own && entry.by === 'author' ? 'You deleted this' : REMOVED[entry.by];
+	return item;
+}
+
+/**
+ * What messages and their remains have in common: whose, when, and whether it got there.
+ *
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawFrame(entry, setting) {
+	const { root, parts } = fromTemplate('t-message');
+	const item = /** @type {HTMLLIElement} */ (root);
+	item.dataset.key = entry.key;
+	item.tabIndex = -1;
+	if (entry.own) item.dataset.own = '';
+	if (setting.runStart) item.dataset.run = 'start';
+	if (entry.state !== 'sent') item.dataset.state = entry.state;
+	drawWho(parts, entry, setting);
+	drawMeta(parts, entry);
+	return { item, parts };
+}
+
+/**
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawWho(parts, entry, setting) {
+	const name = entry.own ? 'You' : shownName(entry.name);
+	parts.name.textContent = name;
+	// In the middle of a run the name is there for those who hear the page and not see it.
+	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
+	drawAvatar(parts.avatar, name, entry.signer ?? '');
+	const notes = [entry.byOwner && 'owner', entry.nameTaken && 'another device or person uses this name'];
+	parts.nameNote.textContent = notes.filter(Boolean).join(' · ');
+	parts.nameNote.hidden = parts.nameNote.textContent === '';
+	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');
+	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tagOf(entry.signer);
+}
+
+/**
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ */
+function drawMeta(parts, entry) {
+	const time = /** @type {HTMLTimeElement} */ (parts.time);
+	const shown = entry.sentAtMs ?? entry.writtenAtMs;
+	if (shown !== null) {
+		time.dateTime = new Date(shown).toISOString();
+		time.textContent = timeOfDay(shown);
+		time.dataset.exact = exactTime(shown);
+	}
+	const { sentAtMs, writtenAtMs } = entry;
+	if (sentAtMs !== null && writtenAtMs !== null) {
+		const late = sentAtMs - writtenAtMs;
+		if (late > LATE_MS && late < TOO_LATE_MS) {
+			parts.meta.dataset.late = '';
+			time.textContent = `written ${timeOfDay(writtenAtMs)}, sent ${timeOfDay(sentAtMs)}`;
+		}
+	}
+	if (entry.state === 'sending') parts.state.textContent = 'Sending…';
+	if (entry.state === 'sent' && entry.own)
+		parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	if (entry.state === 'failed') {
+		parts.failed.hidden = false;
+		parts.failedText.textContent = describeFailure(entry.error);
+	}
+}
+
+/** @param {string | null} code @returns {string} */
+function describeFailure(code) {
+	switch (code) {
+		case 'room_locked':
+			return 'Not sent: the room is locked.';
+		case 'room_full':
+			return 'Not sent: the room is full.';
+		case 'too_large':
+			return 'Not sent: it is too long.';
+		case 'not_allowed':
+			return 'Not sent: this link may not write here.';
+		case 'room_not_found':
+			return 'Not sent: the room is gone.';
+		case 'invalid_request':
+			return 'Not sent: what it refers to is gone.';
+		default:
+			return 'Not sent.';
+	}
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function drawText(element, text) {
+	if (ONLY_EMOJI.test(text)) element.dataset.jumbo = '';
+	for (const part of tokenise(text)) {
+		switch (part.type) {
+			case 'link':
+				element.append(
+					make('a', { href: part.href, rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, part.text),
+				);
+				break;
+			case 'code':
+				element.append(make('code', {}, part.text));
+				break;
+			case 'codeblock':
+				element.append(make('pre', { dir: 'auto' }, make('code', {}, part.text)));
+				break;
+			default:
+				element.append(part.text);
+		}
+	}
+}
+
+/**
+ * The quote is drawn from the message that is answered, never from what the answer claims.
+ *
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ * @param {Entry | undefined} quoted
+ */
+function drawQuote(parts, entry, quoted) {
+	if (!entry.replyTo) return;
+	parts.quote.hidden = false;
+	if (quoted?.type === 'message' && !entry.replyBroken) {
+		parts.quoteName.textContent = quoted.own ? 'You' : shownName(quoted.name);
+		parts.quoteText.textContent = quoteOf(quoted.text);
+	} else if (quoted?.type === 'removed') {
+		parts.quoteText.textContent = 'A message that was removed';
+	} else {
+		parts.quoteText.textContent = 'An earlier message';
+	}
+}
+
+/**
+ * @param {HTMLElement} list
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ */
+function drawReactions(list, entry) {
+	list.hidden = entry.reactions.length === 0;
+	for (const { emoji, count, own, names, pending } of entry.reactions) {
+		const who = names.map((name) => shownName(name)).join(', ');
+		const press = make(
+			'button',
+			{
+				type: 'button',
+				'data-emoji': emoji,
+				'aria-pressed': String(own),
+				'aria-label': `${emoji} ${count}: ${who}`,
+				title: who,
+				'data-pending': pending,
+			},
+			make('span', { dir: 'auto' }, emoji),
+			String(count),
+		);
+		list.append(make('li', {}, press));
+	}
+}
+
+/**
+ * @param {Entry} entry
+ * @param {string} text
+ * @param {string} [tone]
+ */
+function drawEvent(entry, text, tone) {
+	const { root, parts } = fromTemplate('t-event');
+	const item = /** @type {HTMLLIElement} */ (root);
+	item.dataset.key = entry.key;
+	item.tabIndex = -1;
+	if (tone) item.dataset.tone = tone;
+	parts.text.textContent = text;
+	return item;
+}
+
+const FAILED_CHANGE = {
+	edit: 'Your change to a message was not saved.',
+	delete: 'Your message was not deleted.',
+	react: 'Your reaction was not sent.',
+};
+
+/** @param {Extract<Entry, { type: 'failed_change' }>} entry */
+function drawFailedChange(entry) {
+	const item = drawEvent(entry, FAILED_CHANGE[entry.kind], 'warm');
+	const retry = make('button', { type: 'button', class: 'plain', 'data-part': 'retry' }, 'Try again');
+	const discard = make('button', { type: 'button', class: 'plain danger', 'data-part': 'discard' }, 'Discard');
+	item.append(make('p', { class: 'failed' }, retry, ' ', discard));
+	return item;
+}
+
+/** @param {Extract<Entry, { type: 'lost' }>} entry */
+function drawLost(entry) {
+	const item = drawEvent(entry, 'The server withheld or lost messages.', 'warm');
+	const kept = entry.kept.filter((own) => own.type === 'message');
+	if (kept.length > 0) {
+		const lines = kept.map((own) =>
+			own.type === 'message'
+				? make('li', { dir: 'auto' }, make('strong', {}, own.own ? 'You' : shownName(own.name)), ` ${own.text}`)
+				: '',
+		);
+		item.append(
+			make('details', {}, make('summary', {}, `This browser still has ${kept.length}`), make('ul', {}, ...lines)),
+		);
+	}
+	return item;
+}
+
+/**
+ * @param {Extract<Entry, { type: 'room' }>['changes']} changes
+ * @returns {string}
+ */
+function describeChanges(changes) {
+	const said = [];
+	if (changes.locked === true) said.push('The owner locked the room');
+	if (changes.locked === false) said.push('The owner unlocked the room');
+	if (changes.title) said.push(`The room is now called “${changes.title}”`);
+	else if (changes.title === '') said.push('The room has no name any more');
+	if (changes.titleForged) said.push('Someone gave the room a name that its owner did not sign; it is not used');
+	if (changes.messageTtlS) said.push(`Messages now disappear after ${duration(changes.messageTtlS)}`);
+	else if (changes.messageTtlS !== undefined) said.push('Messages no longer disappear');
+	if (changes.expiresInS) said.push(`The room now expires ${duration(changes.expiresInS)} after the last message`);
+	else if (changes.expiresInS !== undefined)
+		said.push('The room now expires when this server usually lets rooms expire');
+	return said.length > 0 ? `${said.join('. ')}.` : 'The owner changed the room.';
+}

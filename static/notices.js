@@ -1,0 +1,131 @@
+// Which notices stand above the conversation, and what the connection's state is called.
+
+import { button, make } from './dom.js';
+
+/** @typedef {import('./room.js').Room} Room */
+
+/**
+ * A line that says what is out of the ordinary.
+ *
+ * @typedef {object} Notice
+ * @property {string} text
+ * @property {'plain' | 'warm' | 'danger'} tone
+ * @property {[label: string, act: () => unknown][]} [actions]
+ */
+
+/**
+ * @param {Room} room
+ * @returns {string} two words or so
+ */
+export function connectionText(room) {
+	switch (room.connection.state) {
+		case 'live':
+			return 'Live';
+		case 'catching_up':
+			return 'Catching up…';
+		case 'offline':
+			return navigator.onLine ? 'Not connected' : 'Offline';
+		case 'refused':
+			return 'Refused';
+		case 'closed':
+			return 'Closed';
+		default:
+			return 'Connecting…';
+	}
+}
+
+/**
+ * @param {Room} room
+ * @param {object} context
+ * @param {boolean} context.persistent whether this browser keeps anything
+ * @param {boolean} context.remindOwner
+ * @param {() => void} context.showRecovery
+ * @param {() => void} context.keptOwnerLink
+ * @param {number} [now]
+ * @returns {Notice[]} most urgent first
+ */
+export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwnerLink }, now = Date.now()) {
+	/** @type {Notice[]} */
+	const notices = [];
+	const { state, code, retryAtMs } = room.connection;
+	const { sending, info } = room;
+	if (state === 'offline' && !navigator.onLine) {
+		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
+	} else if (state === 'offline') {
+		const wait =
+			retryAtMs && retryAtMs > now ? ` Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : ' Trying again.';
+		notices.push({ text: `The server can’t be reached.${wait} What you write is kept here.`, tone: 'warm' });
+	} else if (state === 'refused') {
+		notices.push({ text: `The server refuses the connection (${code ?? 'no reason given'}).`, tone: 'danger' });
+	}
+	if (sending.code === 'rate_limited' && sending.waitingUntilMs !== null) {
+		const seconds = Math.max(1, Math.ceil((sending.waitingUntilMs - now) / 1000));
+		notices.push({
+			text: `A little too fast for the server. Your ${sending.count === 1 ? 'message goes' : 'messages go'} out by itself in ${seconds} s.`,
+			tone: 'warm',
+		});
+	}
+	if (sending.code === 'room_full' || room.entries.at(-1)?.error === 'room_full') {
+		notices.push({
+			text: 'The room is full: the server keeps no more messages here. Start a new room to go on.',
+			tone: 'danger',
+		});
+	}
+	if (info.locked && room.isOwner) {
+		notices.push({
+			text: 'The room is locked: only you can write.',
+			tone: 'plain',
+			actions: [['Unlock', () => room.change({ locked: false })]],
+		});
+	}
+	if (!persistent) {
+		notices.push({
+			text: 'This browser keeps nothing for Buddy: messages that are not sent are lost when you leave, so keep the link.',
+			tone: 'warm',
+		});
+	}
+	if (remindOwner) {
+		notices.push({
+			text: 'You own this room in this browser only. Keep the owner link somewhere safe.',
+			tone: 'plain',
+			actions: [
+				['Show it', showRecovery],
+				['Done', keptOwnerLink],
+			],
+		});
+	}
+	return notices;
+}
+
+/**
+ * Why one cannot write here, or '' if one can.
+ *
+ * @param {Room} room
+ * @returns {string}
+ */
+export function whyNotWriting(room) {
+	if (!room.canWrite) return 'You are reading along. This link cannot write.';
+	if (room.info.locked && !room.isOwner) return 'The owner has locked this room. You can read it, but not write.';
+	return '';
+}
+
+/**
+ * Draws notices. What has not changed is left alone, so that screen readers do not repeat it and
+ * a button does not lose the focus.
+ *
+ * @param {HTMLElement} container
+ * @param {Notice[]} notices
+ */
+export function drawNotices(container, notices) {
+	while (container.children.length > notices.length) container.lastElementChild?.remove();
+	notices.forEach((notice, index) => {
+		const old = container.children[index];
+		const labels = (notice.actions ?? []).map(([label]) => label).join(' ');
+		const identity = `${notice.text}|${labels}`;
+		if (old instanceof HTMLElement && old.dataset.identity === identity) return;
+		const line = make('p', { class: 'banner', 'data-tone': notice.tone, 'data-identity': identity }, notice.text);
+		for (const [label, act] of notice.actions ?? []) line.append(button(label, act, 'plain'));
+		if (old) old.replaceWith(line);
+		else container.append(line);
+	});
+}

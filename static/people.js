@@ -1,0 +1,115 @@
+// Who is here, and how to make sure of it: the words of a person's key.
+
+import { openDialog } from './dialogs.js';
+import { drawAvatar, make } from './dom.js';
+import { shownName } from './message.js';
+import { shortTag } from './words.js';
+
+/** @typedef {import('./room.js').Room} Room */
+
+/**
+ * Lists everyone who is here or has written, oneself first.
+ *
+ * @param {Room} room
+ */
+export function showPeople(room) {
+	const list = make('div', { class: 'people' });
+	for (const person of everyone(room)) list.append(personRow(room, person, false));
+	openDialog(
+		'People',
+		make(
+			'p',
+			{},
+			'To be sure who somebody is, compare the eight words with them by another way, such as a call. Names can be chosen freely; the words cannot.',
+		),
+		list,
+	);
+}
+
+/**
+ * One person's words.
+ *
+ * @param {Room} room
+ * @param {{ key: string, name: string }} person
+ */
+export function showPerson(room, { key, name }) {
+	const known = everyone(room).find((one) => one.key === key) ?? {
+		key,
+		name,
+		own: false,
+		owner: false,
+		here: false,
+		taken: false,
+	};
+	openDialog(
+		shownName(name),
+		make(
+			'p',
+			{},
+			'Ask them, by another way, to read you their own words under “People”. If all eight are the same, it is them.',
+		),
+		make('div', { class: 'people' }, personRow(room, known, true)),
+	);
+}
+
+/**
+ * @typedef {{ key: string, name: string, own: boolean, owner: boolean, here: boolean, taken: boolean }} Shown
+ */
+
+/**
+ * @param {Room} room
+ * @returns {Shown[]}
+ */
+function everyone(room) {
+	/** @type {Map<string, Shown>} */
+	const people = new Map();
+	people.set(room.ownKey, {
+		key: room.ownKey,
+		name: room.yourName,
+		own: true,
+		owner: room.isOwner,
+		here: true,
+		taken: false,
+	});
+	for (const { key, name, own, owner, here, taken } of room.people) {
+		if (!own) people.set(key, { key, name, own, owner, here, taken });
+	}
+	for (const entry of room.entries) {
+		if (entry.type !== 'message' || !entry.signer || people.has(entry.signer)) continue;
+		people.set(entry.signer, {
+			key: entry.signer,
+			name: entry.name,
+			own: false,
+			owner: entry.byOwner,
+			here: false,
+			taken: entry.nameTaken,
+		});
+	}
+	if (!room.canWrite) people.delete(room.ownKey);
+	return [...people.values()];
+}
+
+/**
+ * @param {Room} room
+ * @param {Shown} person
+ * @param {boolean} open whether the words show at once
+ */
+function personRow(room, person, open) {
+	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
+	drawAvatar(avatar, person.own ? 'You' : shownName(person.name), person.key);
+	const name = make('span', { dir: 'auto' }, person.own ? `${person.name || 'You'}` : shownName(person.name));
+	const notes = [
+		person.own && 'you',
+		person.owner && 'owner',
+		person.here ? 'here' : 'not here now',
+		person.taken && 'another device or person uses this name',
+	].filter(Boolean);
+	const words = make('p', { class: 'fingerprint' });
+	const note = make('span', { class: 'note' }, notes.join(' · '));
+	room.fingerprint(person.key).then((list) => {
+		words.textContent = list.join(' ');
+		note.append(` · ${shortTag(list)}`);
+	});
+	const details = make('details', { open }, make('summary', {}, avatar, name, note), words);
+	return details;
+}

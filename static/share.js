@@ -1,0 +1,54 @@
+// Hands a link on: to the clipboard, or to the device's own share sheet.
+
+import { toast } from './announce.js';
+import { fromTemplate } from './dom.js';
+
+/**
+ * Copies text and says so. Where the clipboard is refused, the text is selected instead.
+ *
+ * @param {string} text
+ * @param {HTMLElement} shown the element that shows the text
+ */
+export async function copy(text, shown) {
+	try {
+		await navigator.clipboard.writeText(text);
+		toast('Copied');
+	} catch {
+		getSelection()?.selectAllChildren(shown);
+		toast('Selected. Copy it with your keyboard or menu.');
+	}
+}
+
+/**
+ * Shows a link with its buttons.
+ *
+ * @param {Record<string, HTMLElement>} parts with `link`, `copy` and `share`
+ * @param {string} link
+ * @param {string} title what the share sheet calls it
+ */
+export function showLink(parts, link, title) {
+	parts.link.textContent = link;
+	parts.copy.addEventListener('click', () => copy(link, parts.link));
+	parts.share.hidden = !navigator.share;
+	parts.share.addEventListener('click', () => {
+		// Closing the share sheet rejects; there is nothing to say about that.
+		navigator.share({ title, url: link }).catch(() => {});
+	});
+}
+
+/**
+ * A link with its title, one line that explains it, and its buttons.
+ *
+ * @param {{ title: string, text: string, link: string, name: string, copyText?: string, style?: string }} options
+ * @returns {HTMLElement}
+ */
+export function linkRow({ title, text, link, name, copyText = 'Copy link', style = 'secondary' }) {
+	const { root, parts } = fromTemplate('t-link-row');
+	parts.title.textContent = title;
+	parts.text.textContent = text;
+	parts.link.setAttribute('aria-label', title);
+	parts.copyText.textContent = copyText;
+	parts.copy.className = style;
+	showLink(parts, link, name);
+	return root;
+}
