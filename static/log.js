@@ -138,6 +138,20 @@ export class Log {
 		return this.#items.get(seq);
 	}
 
+	/** The edits of a message. @param {number} seq @returns {number[]} */
+	editsOf(seq) {
+		return Array.from(this.#pointing.get(seq) ?? []).filter((other) => this.#items.get(other)?.event.kind === 'edit');
+	}
+
+	/** The first sequence sent after a time; times never decrease with the sequence. @param {number} ms @returns {number} */
+	firstAfter(ms) {
+		for (let seq = this.#first; seq <= this.#last; seq += 1) {
+			const item = this.#items.get(seq);
+			if (item && item.event.sent_at_ms > ms) return seq;
+		}
+		return this.#last + 1;
+	}
+
 	/** @param {string} name @param {string | null} signer @returns {boolean} whether another key used it first */
 	isNameTaken(name, signer) {
 		const first = this.#names.get(foldName(name));

@@ -16,8 +16,8 @@
  * @typedef {object} Sink
  * @property {(events: LogEvent[]) => void | Promise<void>} events The next ones of the sequence.
  * @property {(from: number, to: number) => void} missing The server skipped what it should still have.
- * @property {(mark: Mark) => number | Promise<number>} diverged The log is another one, or ends before the
- *   cursor. History must be read again; the answer is the cursor to go on from.
+ * @property {(mark: Mark) => number | Promise<number>} diverged Nothing is known yet, or the log is another
+ *   one, or ends before the cursor. History must be read; the answer is the cursor to go on from.
  */
 
 /** Events per page of history. */
@@ -67,14 +67,13 @@ export class Sequencer {
 	 * A stream began.
 	 *
 	 * @param {Mark} mark
-	 * @param {number} from The sequence that the stream goes on from.
 	 * @returns {Promise<boolean>} false if the stream continues another log than the one known here
 	 */
-	hello(mark, from) {
+	hello(mark) {
 		return this.#next(async () => {
-			if (this.#differs(mark)) return this.#diverge(mark);
+			if (this.cursor === null) await this.#diverge(mark);
+			else if (this.#differs(mark)) return this.#diverge(mark);
 			this.log = mark.log;
-			this.cursor ??= from;
 			return true;
 		});
 	}
@@ -87,9 +86,9 @@ export class Sequencer {
 	 */
 	reset(mark) {
 		return this.#next(async () => {
-			if (this.#differs(mark)) return this.#diverge(mark);
+			if (this.cursor === null || this.#differs(mark)) return this.#diverge(mark);
 			this.log = mark.log;
-			this.cursor = Math.max(this.cursor ?? mark.last_seq, mark.first_seq - 1);
+			this.cursor = Math.max(this.cursor, mark.first_seq - 1);
 			await this.#fill(mark.last_seq);
 			return true;
 		});

@@ -182,10 +182,8 @@ export class RoomStream {
 				if (!isMark(mark)) throw new ApiError('bad_answer', 'the stream began with something unknown');
 				this.#liveFrom = mark.last_seq;
 				this.#report('catching_up');
-				const goesOn = await (frame.event === 'reset'
-					? this.#sequencer.reset(mark)
-					: this.#sequencer.hello(mark, Number(frame.id)));
-				if (!goesOn) return false;
+				const goesOn = frame.event === 'reset' ? this.#sequencer.reset(mark) : this.#sequencer.hello(mark);
+				if (!(await goesOn)) return false;
 			} else if (frame.event === 'closed') {
 				await this.#sequencer.accept(events);
 				if (running.aborted) return false;

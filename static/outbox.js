@@ -1,0 +1,208 @@
+/**
+ * Sends what waits, in order, until it has arrived: the same bytes under the same id on every attempt,
+ * across reloads, and from one tab at a time. No DOM.
+ *
+ * @import { ApiError } from './api.js'
+ * @import { OutboxEntry, Store } from './store.js'
+ */
+
+/**
+ * @typedef {object} Sending
+ * @property {number} count What is still to be sent.
+ * @property {string | null} code Why it waits, as an {@link ApiError}'s code.
+ * @property {number | null} waitingUntilMs
+ */
+
+/** Faults that pass by themselves. Anything else is for a person to decide. */
+const PASSING = new Set(['network', 'timeout', 'aborted', 'unavailable', 'rate_limited', 'bad_answer']);
+
+const RETRY_MS = 1_000;
+const RETRY_MOST_MS = 30_000;
+/** A tab that is frozen while it sends must not hold up the others. Two who send do no harm. */
+const STEAL_AFTER_MS = 45_000;
+
+export class Outbox {
+	/** In order; `sent` ones stay until the log shows them. @type {OutboxEntry[]} */
+	entries = [];
+	/** @type {Sending} */
+	sending = { count: 0, code: null, waitingUntilMs: null };
+
+	#room;
+	#store;
+	#send;
+	#changed;
+	#locks;
+	#channel;
+	#random;
+	#lastOrder = 0;
+	#failures = 0;
+	#notBefore = 0;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#timer;
+	#draining = false;
+	#again = false;
+	#stopped = false;
+
+	/**
+	 * @param {object} parts
+	 * @param {string} parts.room
+	 * @param {Store} parts.store
+	 * @param {(entry: OutboxEntry) => Promise<{ seq: number }>} parts.send
+	 * @param {() => void} parts.changed `entries` or `sending` did.
+	 * @param {LockManager | undefined} [parts.locks]
+	 * @param {BroadcastChannel | null} [parts.channel] To the other tabs of the room; is closed with this.
+	 * @param {() => number} [parts.random]
+	 */
+	constructor({ room, store, send, changed, locks, channel = null, random = Math.random }) {
+		this.#room = room;
+		this.#store = store;
+		this.#send = send;
+		this.#changed = changed;
+		this.#locks = locks;
+		this.#channel = channel;
+		this.#random = random;
+		channel?.addEventListener('message', this.#refresh);
+	}
+
+	/** Takes up what was left, and sends it. @returns {Promise<void>} */
+	async load() {
+		await this.#refresh();
+		this.kick();
+	}
+
+	/**
+	 * @param {{ client_id: string, kind: string, target: number | null, body: string }} post
+	 * @returns {Promise<void>} when it is stored
+	 */
+	async add(post) {
+		// Microseconds, of which the last three are drawn: no two tabs give the same.
+		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), this.#lastOrder + 1);
+		/** @type {OutboxEntry} */
+		const entry = { room: this.#room, order: this.#lastOrder, ...post, state: 'waiting', seq: null, error: null };
+		await this.#store.putOutbox(entry);
+		await this.#tell();
+		this.kick();
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async retry(clientId) {
+		const entry = this.entries.find(({ client_id }) => client_id === clientId);
+		if (entry?.state !== 'failed') return;
+		await this.#store.changeOutbox(entry, { state: 'waiting', error: null });
+		await this.#tell();
+		this.kick();
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async discard(clientId) {
+		const entry = this.entries.find(({ client_id }) => client_id === clientId);
+		if (!entry) return;
+		await this.#store.removeOutbox(entry);
+		await this.#tell();
+	}
+
+	/**
+	 * The log shows everything up to a sequence, these ids among it.
+	 *
+	 * @param {number} seq
+	 * @param {Set<string>} clientIds
+	 * @returns {Promise<void>}
+	 */
+	async seen(seq, clientIds) {
+		const done = this.entries.filter((entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq));
+		if (done.length === 0) return;
+		for (const entry of done) await this.#store.removeOutbox(entry);
+		await this.#tell();
+	}
+
+	/** Tries now, unless the server asked to wait. */
+	kick() {
+		if (this.#stopped || Date.now() < this.#notBefore) return;
+		clearTimeout(this.#timer);
+		this.#again = true;
+		if (!this.#draining) void this.#drain();
+	}
+
+	stop() {
+		this.#stopped = true;
+		clearTimeout(this.#timer);
+		this.#channel?.close();
+	}
+
+	async #drain() {
+		this.#draining = true;
+		try {
+			while (this.#again && !this.#stopped) {
+				this.#again = false;
+				await this.#exclusively(() => this.#sendWaiting());
+			}
+		} finally {
+			this.#draining = false;
+		}
+	}
+
+	async #sendWaiting() {
+		while (!this.#stopped) {
+			await this.#refresh();
+			const entry = this.entries.find(({ state }) => state === 'waiting');
+			if (!entry) return this.#wait(null, 0);
+			try {
+				const { seq } = await this.#send(entry);
+				this.#failures = 0;
+				await this.#store.changeOutbox(entry, { state: 'sent', seq });
+			} catch (cause) {
+				const { code, retryAfterMs } = /** @type {ApiError} */ (cause);
+				if (PASSING.has(code ?? 'network')) {
+					this.#failures += 1;
+					const most = Math.min(RETRY_MS * 2 ** (this.#failures - 1), RETRY_MOST_MS);
+					return this.#wait(code ?? 'network', retryAfterMs ?? most * (0.5 + this.#random() / 2), retryAfterMs);
+				}
+				await this.#store.changeOutbox(entry, { state: 'failed', error: code });
+			}
+			await this.#tell();
+		}
+	}
+
+	/** @param {string | null} code @param {number} delay @param {number | null} [asked] By the server. */
+	#wait(code, delay, asked = null) {
+		if (this.#stopped) return;
+		this.#notBefore = Date.now() + (asked ?? 0);
+		const count = this.entries.filter(({ state }) => state === 'waiting').length;
+		this.sending = { count, code, waitingUntilMs: code === null ? null : Date.now() + delay };
+		if (code !== null) this.#timer = setTimeout(() => this.kick(), delay);
+		this.#changed();
+	}
+
+	/** @param {() => Promise<void>} work */
+	async #exclusively(work) {
+		if (!this.#locks) return work();
+		const name = `buddy/outbox/${this.#room}`;
+		const patience = AbortSignal.timeout(STEAL_AFTER_MS);
+		let held = false;
+		const once = async () => {
+			held = true;
+			await work();
+		};
+		try {
+			await this.#locks.request(name, { signal: patience }, once);
+		} catch {
+			// Stolen from here while at it: the other tab goes on.
+			if (!held && patience.aborted) await this.#locks.request(name, { steal: true }, once).catch(() => {});
+		}
+	}
+
+	async #tell() {
+		if (this.#stopped) return;
+		this.#channel?.postMessage('changed');
+		await this.#refresh();
+	}
+
+	#refresh = async () => {
+		const entries = await this.#store.outbox(this.#room);
+		if (this.#stopped) return;
+		this.entries = entries;
+		const count = entries.filter(({ state }) => state === 'waiting').length;
+		this.sending = { ...this.sending, count, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
+		this.#changed();
+	};
+}

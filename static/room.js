@@ -1,0 +1,825 @@
+/**
+ * One open room: ties keys, log, stream, outbox and storage together for the view. No DOM.
+ *
+ * Its events are `phase`, `connection`, `info`, `people`, `sending`, and `entries`, whose `detail` is
+ * a {@link Changes}.
+ *
+ * @import { LogEvent, Page, RoomAnswer } from './api.js'
+ * @import { Content } from './envelope.js'
+ * @import { Changes, Entry, Item, Unsent } from './log.js'
+ * @import { SignalKind } from './presence.js'
+ * @import { Mark } from './sequencer.js'
+ * @import { Identity, RoomKeys } from './secrets.js'
+ * @import { Draft, OutboxEntry, RoomRecord, Store } from './store.js'
+ * @import { Connection, SignalEvent } from './stream.js'
+ */
+
+import { Api, ApiError } from './api.js';
+import { ABOUT, additionalData, open, seal } from './envelope.js';
+import { Log } from './log.js';
+import { Outbox } from './outbox.js';
+import { Presence } from './presence.js';
+import { readEvents } from './reading.js';
+import { roomAddress, suggestName } from './rooms.js';
+import { formatLink, openIdentity, openKeys } from './secrets.js';
+import { SharedStream } from './tabs.js';
+import { cleanName } from './text.js';
+import { fingerprint } from './words.js';
+
+/**
+ * @typedef {'opening' | 'preview' | 'open' | 'not_here' | 'gone' | 'unreachable'} Phase
+ *
+ * @typedef {object} RoomInfo
+ * @property {string} title
+ * @property {boolean} locked
+ * @property {number | null} messageTtlS
+ * @property {number} expiresAtMs
+ * @property {number} createdAtMs
+ * @property {number} firstSeq
+ * @property {number} lastSeq
+ * @property {string | null} ownerKey
+ *
+ * @typedef {object} Person
+ * @property {string} key The public key's id.
+ * @property {string} name
+ * @property {string | null} author
+ * @property {boolean} taken Another key used this name first.
+ * @property {boolean} own
+ * @property {boolean} owner
+ * @property {boolean} typing
+ * @property {boolean} here
+ *
+ * @typedef {object} Surroundings What a room needs of its page; all have defaults.
+ * @property {Store} store
+ * @property {Api} [api]
+ * @property {string} [origin] For links.
+ * @property {EventTarget} [wakes]
+ * @property {LockManager} [locks]
+ * @property {((name: string) => BroadcastChannel) | null} [channel]
+ * @property {boolean} [visible]
+ */
+
+/** Events in a page of history, and from the cache at first. */
+const PAGE = 100;
+/** Further behind than this, the page begins at the end and leaves the rest to scrolling. */
+const MOST_BEHIND = 1_000;
+const EXPIRY_CHECK_MS = 10_000;
+const DRAFT_DELAY_MS = 400;
+
+/** Something that the user wanted and that cannot be; `code` says what. */
+export class RoomError extends Error {
+	/** @param {'empty' | 'read_only' | 'not_loaded' | 'storage'} code @param {string} message */
+	constructor(code, message) {
+		super(message);
+		this.code = code;
+	}
+}
+
+export class Room extends EventTarget {
+	/** @type {Phase} */
+	phase = 'opening';
+	/** @type {'deleted' | 'expired' | 'unknown' | null} */
+	goneReason = null;
+	/** @type {Connection} */
+	connection = { state: 'idle', code: null, retryAtMs: null };
+	hasOlder = false;
+
+	#record;
+	#store;
+	#api;
+	#surroundings;
+	#origin;
+	/** @type {RoomKeys | null} */
+	#keys = null;
+	/** @type {Identity | null} */
+	#identity = null;
+	#log = new Log({ signer: null, author: null, ownerSigner: null });
+	/** @type {SharedStream | null} */
+	#stream = null;
+	/** @type {Outbox | null} */
+	#outbox = null;
+	#presence = new Presence(
+		(kind) => void this.#signal(kind),
+		() => this.#emit('people'),
+	);
+	/** What own unsent bodies hold, by id. @type {Map<string, Content>} */
+	#contents = new Map();
+	/** Own posts are sealed and stored in the order of the calls. @type {Promise<unknown>} */
+	#sealing = Promise.resolve();
+	/** @type {Promise<number> | null} */
+	#loadingOlder = null;
+	#firstSeq = 1;
+	#visible;
+	#closed = new AbortController();
+	/** @type {ReturnType<typeof setInterval> | undefined} */
+	#expiryTimer;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#draftTimer;
+	/** @type {Draft | null} */
+	#unsavedDraft = null;
+
+	/** @param {RoomRecord} record @param {Surroundings} surroundings */
+	constructor(record, surroundings) {
+		super();
+		this.#record = record;
+		this.#surroundings = surroundings;
+		this.#store = surroundings.store;
+		this.#api = surroundings.api ?? new Api();
+		this.#origin = surroundings.origin ?? globalThis.location?.origin ?? '';
+		this.#visible = surroundings.visible ?? true;
+	}
+
+	get room() {
+		return this.#record.room;
+	}
+
+	get role() {
+		return this.#record.role;
+	}
+
+	get isOwner() {
+		return this.role === 'owner';
+	}
+
+	get canWrite() {
+		return this.role !== 'reader';
+	}
+
+	get ownKey() {
+		return this.#identity?.signer ?? null;
+	}
+
+	get yourName() {
+		return this.#record.yourName;
+	}
+
+	get label() {
+		return this.#record.label;
+	}
+
+	get displayName() {
+		return this.#record.label || this.#record.title;
+	}
+
+	get readSeq() {
+		return this.#record.readSeq;
+	}
+
+	get ownerLinkKept() {
+		return this.#record.ownerLinkKept;
+	}
+
+	/** @returns {RoomInfo} */
+	get info() {
+		const { title, locked, messageTtlS, expiresAtMs, createdAtMs, lastSeq, ownerSigner } = this.#record;
+		return { title, locked, messageTtlS, expiresAtMs, createdAtMs, firstSeq: this.#firstSeq, lastSeq, ownerKey: ownerSigner };
+	}
+
+	/** @returns {readonly Entry[]} */
+	get entries() {
+		return this.#log.entries;
+	}
+
+	/** @param {number} seq @returns {Entry | undefined} */
+	entry(seq) {
+		return this.#log.entry(seq);
+	}
+
+	get sending() {
+		return this.#outbox?.sending ?? { count: 0, code: null, waitingUntilMs: null };
+	}
+
+	/** @returns {readonly Person[]} */
+	get people() {
+		const now = Date.now();
+		return Array.from(this.#presence.present.values(), ({ signer, author, name, hereUntil, typingUntil }) => ({
+			key: signer,
+			name: cleanName(name),
+			author,
+			taken: this.#log.isNameTaken(name, signer),
+			own: signer === this.ownKey,
+			owner: signer === this.#record.ownerSigner,
+			typing: typingUntil > now,
+			here: hereUntil > now,
+		}));
+	}
+
+	/** Finds out how the room stands; a known one opens at once. Never rejects, joins nothing. @returns {Promise<void>} */
+	async open() {
+		const { room, role, secret, identity, joined, closed } = this.#record;
+		this.#keys ??= await openKeys(room, role, secret);
+		this.#identity ??= role === 'reader' ? null : await openIdentity(identity);
+		this.#renewLog();
+		if (closed) this.#gone(closed);
+		else if (joined) await this.#start();
+		else await this.#preview();
+	}
+
+	/** @param {string} name Ignored for a reader. @returns {Promise<void>} */
+	async join(name) {
+		this.#record.joined = true;
+		this.#record.yourName = this.canWrite ? cleanName(name) : '';
+		await this.#store.putRoom(this.#record);
+		if (this.yourName !== '') await suggestName(this.#store, this.yourName);
+		await this.#start();
+	}
+
+	/** Leaves the page; the room stays known. */
+	close() {
+		if (this.#closed.signal.aborted) return;
+		void this.#writeDraft();
+		this.#presence.stop();
+		this.#closed.abort();
+		this.#stream?.stop();
+		this.#outbox?.stop();
+		clearInterval(this.#expiryTimer);
+	}
+
+	/** @param {string} name @returns {Promise<void>} */
+	async setName(name) {
+		await this.#change({ yourName: cleanName(name) });
+		await suggestName(this.#store, this.yourName);
+		this.#emit('info');
+	}
+
+	/** @param {string} label A name that only this browser knows. @returns {Promise<void>} */
+	async setLabel(label) {
+		await this.#change({ label: cleanName(label) });
+		this.#emit('info');
+	}
+
+	/** @param {string} text @param {{ replyTo?: number }} [more] @returns {Promise<string>} its client id */
+	send(text, { replyTo } = {}) {
+		return this.#post('message', replyTo ?? null, { text: spoken(text) });
+	}
+
+	/** @param {number} seq @param {string} text @returns {Promise<string>} */
+	edit(seq, text) {
+		return this.#post('edit', seq, { text: spoken(text) });
+	}
+
+	/** @param {number} seq @returns {Promise<string>} */
+	remove(seq) {
+		return this.#post('delete', seq, {});
+	}
+
+	/** @param {number} seq @param {string} emoji @param {boolean} on @returns {Promise<string>} */
+	react(seq, emoji, on) {
+		return this.#post('react', seq, { emoji, on });
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async retry(clientId) {
+		await this.#outbox?.retry(clientId);
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async discard(clientId) {
+		await this.#outbox?.discard(clientId);
+	}
+
+	typing() {
+		if (this.canWrite) this.#presence.typing();
+	}
+
+	typingStopped() {
+		if (this.canWrite) this.#presence.typingStopped();
+	}
+
+	/** @param {boolean} visible */
+	setVisible(visible) {
+		this.#visible = visible;
+		this.#stream?.setVisible(visible);
+		if (this.phase === 'open' && this.canWrite) this.#presence.setVisible(visible);
+	}
+
+	/**
+	 * Older history, from this browser where it has it.
+	 *
+	 * @returns {Promise<number>} how many events came; 0 where the log begins
+	 * @throws {ApiError} where the server is needed and not there
+	 */
+	loadOlder() {
+		this.#loadingOlder ??= this.#loadOlder().finally(() => {
+			this.#loadingOlder = null;
+		});
+		return this.#loadingOlder;
+	}
+
+	/** @param {number} seq @returns {Promise<boolean>} whether it is loaded now */
+	async loadUntil(seq) {
+		while ((this.#log.first ?? 0) > seq && this.hasOlder) await this.loadOlder();
+		return this.entry(seq) !== undefined;
+	}
+
+	/** @param {number} seq @returns {Promise<void>} */
+	async markRead(seq) {
+		if (seq > this.readSeq) await this.#change({ readSeq: seq });
+	}
+
+	/** @returns {Promise<Draft>} */
+	async draft() {
+		return this.#unsavedDraft ?? (await this.#store.draft(this.room)) ?? { text: '', replyTo: null };
+	}
+
+	/** @param {string} text @param {number | null} replyTo */
+	saveDraft(text, replyTo) {
+		this.#unsavedDraft = { text, replyTo };
+		clearTimeout(this.#draftTimer);
+		this.#draftTimer = setTimeout(() => void this.#writeDraft(), DRAFT_DELAY_MS);
+	}
+
+	/** @returns {Promise<{ member: string | null, reader: string, owner: string | null, device: string | null }>} full addresses */
+	async links() {
+		const { owner, member, reader } = this.#opened();
+		const link = (/** @type {string} */ path) => this.#origin + path;
+		return {
+			member: member && link(formatLink(this.room, 'member', member)),
+			reader: link(formatLink(this.room, 'reader', reader)),
+			owner: owner && link(formatLink(this.room, 'owner', owner)),
+			device: member && link(formatLink(this.room, 'member', member, this.#record.identity)),
+		};
+	}
+
+	/** @returns {Promise<string>} what the address bar may show */
+	address() {
+		return roomAddress(this.#record);
+	}
+
+	/** @returns {Promise<void>} */
+	setOwnerLinkKept() {
+		return this.#change({ ownerLinkKept: true });
+	}
+
+	/** @param {string} key @returns {Promise<string[]>} */
+	fingerprint(key) {
+		return fingerprint(key);
+	}
+
+	/**
+	 * @param {{ locked?: boolean, title?: string, expiresInS?: number | null, messageTtlS?: number | null }} changes
+	 * @returns {Promise<void>}
+	 * @throws {ApiError}
+	 */
+	async change({ locked, title, expiresInS, messageTtlS }) {
+		const { content, ownerToken } = this.#opened();
+		const about =
+			title === undefined || !this.#identity
+				? {}
+				: { about: await seal(content, this.#identity, ABOUT, { name: cleanName(title), at_ms: Date.now() }) };
+		const answer = await this.#api.changeRoom(
+			this.room,
+			{ token: ownerToken, author: this.#identity?.authorSecret },
+			{
+				...about,
+				...(locked === undefined ? {} : { locked }),
+				...(expiresInS === undefined ? {} : { expires_in_s: expiresInS }),
+				...(messageTtlS === undefined ? {} : { message_ttl_s: messageTtlS }),
+			},
+		);
+		await this.#learn(answer);
+	}
+
+	/** Deletes the room for all. @returns {Promise<void>} @throws {ApiError} */
+	async destroy() {
+		await this.#api.deleteRoom(this.room, { token: this.#opened().ownerToken });
+		await this.#end('deleted');
+	}
+
+	/** @returns {RoomKeys} */
+	#opened() {
+		if (!this.#keys) throw new Error('the room has not been opened');
+		return this.#keys;
+	}
+
+	/** @param {string} type */
+	#emit(type) {
+		if (!this.#closed.signal.aborted) this.dispatchEvent(new Event(type));
+	}
+
+	/** @param {Changes} changes */
+	#emitEntries(changes) {
+		if (this.#closed.signal.aborted || changes.changed.size === 0) return;
+		this.dispatchEvent(new CustomEvent('entries', { detail: changes }));
+	}
+
+	/** @param {Phase} phase */
+	#enter(phase) {
+		this.phase = phase;
+		this.#emit('phase');
+	}
+
+	/** @param {Partial<RoomRecord>} changes */
+	async #change(changes) {
+		Object.assign(this.#record, changes);
+		if (this.#record.joined) await this.#store.changeRoom(this.room, changes);
+	}
+
+	#renewLog() {
+		const { ownerSigner, names } = this.#record;
+		this.#log = new Log({ signer: this.ownKey, author: this.#identity?.author ?? null, ownerSigner });
+		this.#log.rememberNames(names);
+	}
+
+	async #preview() {
+		this.#enter('opening');
+		try {
+			await this.#learn(await this.#api.room(this.room, { token: this.#opened().readToken }));
+			this.#enter('preview');
+		} catch (cause) {
+			const refused = cause instanceof ApiError && (cause.status === 404 || cause.status === 403);
+			this.#enter(refused ? 'not_here' : 'unreachable');
+		}
+	}
+
+	async #start() {
+		await this.#change({ openedAtMs: Date.now() });
+		await this.#readCache();
+		await this.#startOutbox();
+		this.#enter('open');
+		const cursor = await this.#beginAtEnd();
+		if (this.#closed.signal.aborted || this.phase !== 'open') return;
+
+		const { log } = this.#record;
+		const { locks, channel, wakes } = this.#environment();
+		const token = this.#opened().readToken;
+		this.#stream = new SharedStream({
+			room: this.room,
+			start: { cursor, log },
+			open: (cursor, signal) => this.#api.stream(this.room, { token }, cursor, signal),
+			history: (range) => this.#history(range),
+			lastSeq: async () => (await this.#api.room(this.room, { token })).last_seq,
+			sink: {
+				events: (events) => this.#receive(events),
+				missing: (from, to) => this.#emitEntries(this.#log.missing(from, to)),
+				diverged: (mark) => this.#reconcile(mark),
+			},
+			follower: {
+				connection: (connection) => this.#connected(connection),
+				signals: (signals) => void this.#hear(signals),
+				closed: (reason) => void this.#end(reason),
+			},
+			wakes,
+			locks,
+			channel: channel?.(`buddy/stream/${this.room}`),
+		});
+		this.#stream.start(this.#visible);
+		if (this.canWrite) this.#presence.setVisible(this.#visible);
+		this.#expiryTimer = setInterval(() => void this.#dropExpired(), EXPIRY_CHECK_MS);
+	}
+
+	/** Tabs that share no storage share nothing. */
+	#environment() {
+		const { wakes = globalThis.window ?? new EventTarget(), locks, channel } = this.#surroundings;
+		if (!this.#store.persistent) return { wakes, locks: undefined, channel: null };
+		const make = channel ?? (typeof BroadcastChannel === 'undefined' ? null : (/** @type {string} */ name) => new BroadcastChannel(name));
+		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
+	}
+
+	async #readCache() {
+		const stored = await this.#store.eventsBefore(this.room, this.#record.lastSeq + 1, PAGE);
+		if (stored.at(-1)?.seq !== this.#record.lastSeq) {
+			this.#record.lastSeq = 0;
+			this.#record.log = null;
+			return;
+		}
+		await this.#addStored(stored);
+		await this.#dropExpired();
+	}
+
+	/** @param {import('./store.js').StoredEvent[]} stored */
+	async #addStored(stored) {
+		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
+		const items = await readEvents(this.#opened(), stored.map(({ event }) => event), signers);
+		this.#emitEntries(this.#log.add(items));
+		this.#lookForOlder();
+	}
+
+	async #startOutbox() {
+		if (!this.canWrite) return;
+		const { locks, channel } = this.#environment();
+		this.#outbox = new Outbox({
+			room: this.room,
+			store: this.#store,
+			send: (entry) => this.#send(entry),
+			changed: () => void this.#showUnsent(),
+			locks,
+			channel: channel?.(`buddy/outbox/${this.room}`),
+		});
+		await this.#outbox.load();
+	}
+
+	/**
+	 * Learns how the room stands; a newcomer, or who was long away, begins with the newest page.
+	 *
+	 * @returns {Promise<number | null>} the cursor to follow from, if there is one
+	 */
+	async #beginAtEnd() {
+		const known = this.#record.log === null ? null : this.#record.lastSeq;
+		try {
+			const answer = await this.#api.room(this.room, { token: this.#opened().readToken }, this.#closed.signal);
+			await this.#learn(answer);
+			if (known !== null && answer.last_seq - known <= MOST_BEHIND) return known;
+			const page = await this.#history({ limit: PAGE });
+			// What is cached stays, and is shown again when scrolling reaches it.
+			const before = this.entries;
+			this.#renewLog();
+			await this.#addHistory(page);
+			await this.#showUnsent();
+			this.#emitEntries({ changed: new Set([...before, ...this.entries].map(({ key }) => key)), kind: 'update' });
+			await this.#change({ lastSeq: page.last_seq });
+			return page.last_seq;
+		} catch (cause) {
+			// The stream will tell what is wrong, and try again.
+			if (!(cause instanceof ApiError)) throw cause;
+			return known;
+		}
+	}
+
+	/** @param {{ after?: number, before?: number, limit?: number }} range */
+	#history(range) {
+		return this.#api.history(this.room, { token: this.#opened().readToken }, range, this.#closed.signal);
+	}
+
+	/** @param {Page} page */
+	async #addHistory(page) {
+		this.#firstSeq = Math.max(this.#firstSeq, page.first_seq);
+		const items = await readEvents(this.#opened(), page.messages);
+		await this.#keep(items);
+		this.#emitEntries(this.#log.add(items));
+		this.#lookForOlder();
+	}
+
+	#lookForOlder() {
+		this.hasOlder = (this.#log.first ?? 0) > this.#firstSeq;
+	}
+
+	async #loadOlder() {
+		const first = this.#log.first;
+		if (first === null || !this.hasOlder) return 0;
+		const stored = await this.#store.eventsBefore(this.room, first, PAGE);
+		const joins = stored.at(-1)?.seq === first - 1;
+		if (joins && (stored.length === PAGE || stored[0]?.seq === this.#firstSeq || this.connection.state === 'offline')) {
+			await this.#addStored(stored);
+			return stored.length;
+		}
+		const page = await this.#history({ before: first, limit: PAGE });
+		await this.#addHistory(page);
+		if (page.messages.length === 0) this.hasOlder = false;
+		return page.messages.length;
+	}
+
+	/** New events, in order. @param {LogEvent[]} events */
+	async #receive(events) {
+		const items = await readEvents(this.#opened(), events);
+		if (this.#closed.signal.aborted) return;
+		const changes = this.#log.add(items);
+		await this.#keep(items);
+		const last = /** @type {LogEvent} */ (events.at(-1));
+		await this.#change({ lastSeq: last.seq, log: this.#stream?.sequencer.log ?? null, names: this.#log.names });
+		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
+		this.#emitEntries(changes);
+		await this.#outbox?.seen(last.seq, new Set(events.map(({ client_id }) => client_id)));
+		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
+	}
+
+	/** Caches events, and erases what they delete. @param {Item[]} items */
+	async #keep(items) {
+		if (!this.#record.joined) return;
+		try {
+			await this.#store.putEvents(
+				items.map(({ event, opened }) => ({
+					room: this.room,
+					seq: event.seq,
+					event,
+					signer: opened?.ok ? opened.signer : null,
+				})),
+			);
+			for (const { event } of items) {
+				if (event.kind !== 'delete' || event.target === null) continue;
+				for (const seq of [event.target, ...this.#log.editsOf(event.target)]) await this.#store.blankEvent(this.room, seq);
+			}
+		} catch {
+			// A full or failing cache loses nothing: the server has it.
+		}
+	}
+
+	/**
+	 * Reads history anew where nothing is known, or the server's log is not the one known here. What it
+	 * no longer has is kept and marked.
+	 *
+	 * @param {Mark} mark
+	 * @returns {Promise<number>} the cursor
+	 */
+	async #reconcile(mark) {
+		if (this.#log.first === null) {
+			const page = await this.#history({ limit: PAGE });
+			await this.#addHistory(page);
+			await this.#change({ lastSeq: page.last_seq, log: mark.log });
+			return page.last_seq;
+		}
+		/** @type {LogEvent[]} */
+		let newer = [];
+		let same = Math.min(mark.last_seq, (this.#log.first ?? 1) - 1);
+		let lastSeq = mark.last_seq;
+		/** @type {number | undefined} */
+		let before;
+		for (;;) {
+			const page = await this.#history({ limit: PAGE, ...(before === undefined ? {} : { before }) });
+			if (before === undefined) lastSeq = page.last_seq;
+			const agreed = page.messages.findLast((event) => this.#agrees(event));
+			newer = [...page.messages.filter(({ seq }) => seq > (agreed?.seq ?? 0)), ...newer];
+			if (agreed) same = agreed.seq;
+			before = page.messages[0]?.seq;
+			if (agreed || before === undefined || before <= (this.#log.first ?? 1)) break;
+		}
+		const known = this.#log.previous?.seq ?? 0;
+		if (known > same) {
+			this.#emitEntries(this.#log.loseAfter(same));
+			await this.#store.dropEvents(this.room, same + 1).catch(() => {});
+		}
+		const items = await readEvents(this.#opened(), newer);
+		await this.#keep(items);
+		this.#emitEntries(this.#log.add(items));
+		await this.#change({ lastSeq, log: mark.log });
+		return lastSeq;
+	}
+
+	/** Whether the server has at a sequence what is known here; what was deleted meanwhile agrees. @param {LogEvent} event */
+	#agrees(event) {
+		const known = this.#log.item(event.seq)?.event;
+		if (!known || known.client_id !== event.client_id) return false;
+		return known.body === event.body || event.body === '' || known.body === '';
+	}
+
+	/** @param {RoomAnswer} answer */
+	async #learn(answer) {
+		this.#firstSeq = Math.max(this.#firstSeq, answer.first_seq);
+		this.#lookForOlder();
+		const { ownerSigner } = this.#record;
+		const about = answer.about === null ? null : await open(this.#opened().content, ABOUT, answer.about);
+		const believed = about?.ok && (ownerSigner === null || about.signer === ownerSigner) ? about : null;
+		await this.#change({
+			locked: answer.locked,
+			messageTtlS: answer.message_ttl_s,
+			expiresAtMs: answer.expires_at_ms,
+			createdAtMs: answer.created_at_ms,
+			...(believed ? { title: cleanName(believed.content.name ?? ''), ownerSigner: believed.signer } : {}),
+		});
+		if (believed && ownerSigner === null) this.#emitEntries(this.#log.setOwner(believed.signer));
+		this.#emit('info');
+		await this.#dropExpired();
+	}
+
+	async #refreshInfo() {
+		try {
+			await this.#learn(await this.#api.room(this.room, { token: this.#opened().readToken }, this.#closed.signal));
+		} catch {
+			// The next change, or the next opening, tells again.
+		}
+	}
+
+	/** Lets go what the room's lifetime for messages has ended, whether the server was heard or not. */
+	async #dropExpired() {
+		const { messageTtlS } = this.#record;
+		const ended = messageTtlS === null ? 0 : this.#log.firstAfter(Date.now() - messageTtlS * 1000);
+		const floor = Math.max(this.#firstSeq, ended);
+		if (this.#log.first === null || this.#log.first >= floor) return;
+		this.#emitEntries(this.#log.dropBefore(floor));
+		this.#firstSeq = floor;
+		this.#lookForOlder();
+		await this.#store.dropEvents(this.room, 0, floor - 1).catch(() => {});
+	}
+
+	/** @param {Connection} connection */
+	#connected(connection) {
+		this.connection = connection;
+		this.#emit('connection');
+		if (connection.state === 'live') {
+			this.#outbox?.kick();
+			const log = this.#stream?.sequencer.log ?? null;
+			if (log !== this.#record.log) void this.#change({ log });
+		}
+		if (connection.state !== 'refused') return;
+		const expired = this.#record.expiresAtMs > 0 && this.#record.expiresAtMs <= Date.now();
+		if (expired) void this.#end('expired');
+		else this.#gone('unknown');
+	}
+
+	/** The room is no more: what was said in it goes, that it was known stays. @param {'deleted' | 'expired'} reason */
+	async #end(reason) {
+		await this.#change({ closed: reason });
+		this.#log = new Log({ signer: this.ownKey, author: null, ownerSigner: null });
+		this.#gone(reason);
+		await this.#store.closeRoom(this.room).catch(() => {});
+	}
+
+	/** @param {'deleted' | 'expired' | 'unknown'} reason */
+	#gone(reason) {
+		this.#presence.setVisible(false);
+		this.#outbox?.stop();
+		this.#stream?.stop();
+		clearInterval(this.#expiryTimer);
+		this.goneReason = reason;
+		this.#enter('gone');
+	}
+
+	/** @param {string} kind @param {number | null} target @param {Content} said @returns {Promise<string>} */
+	#post(kind, target, said) {
+		const posted = this.#sealing.then(async () => {
+			const { content: key } = this.#opened();
+			if (!this.#identity || !this.#outbox) throw new RoomError('read_only', 'this link lets you read only');
+			const answered = target === null ? undefined : this.#log.item(target);
+			if (target !== null && !answered) throw new RoomError('not_loaded', 'that message is not loaded');
+			/** @type {Content} */
+			const content = { name: this.yourName, at_ms: Date.now(), ...said, prev: this.#log.previous };
+			if (answered) content.target_id = answered.event.client_id;
+			const client_id = crypto.randomUUID();
+			const place = { room: this.room, kind, client_id, author: this.#identity.author, target };
+			const body = await seal(key, this.#identity, additionalData(place), content);
+			this.#contents.set(client_id, content);
+			await this.#outbox.add({ client_id, kind, target, body }).catch(() => {
+				throw new RoomError('storage', 'this browser could not store the message');
+			});
+			return client_id;
+		});
+		this.#sealing = posted.catch(() => {});
+		return posted;
+	}
+
+	/** @param {OutboxEntry} entry */
+	async #send(entry) {
+		const { postToken, ownerToken } = this.#opened();
+		const author = this.#identity?.authorSecret;
+		try {
+			return await this.#api.post(this.room, { token: postToken, author }, entry);
+		} catch (cause) {
+			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
+			const code = cause instanceof ApiError ? cause.code : null;
+			if (!ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
+			return this.#api.post(this.room, { token: ownerToken, author }, entry);
+		}
+	}
+
+	async #showUnsent() {
+		const entries = this.#outbox?.entries ?? [];
+		for (const entry of entries) {
+			if (this.#contents.has(entry.client_id) || !this.#identity) continue;
+			const place = { ...entry, author: this.#identity.author };
+			const opened = await open(this.#opened().content, additionalData(place), entry.body);
+			if (opened.ok) this.#contents.set(entry.client_id, opened.content);
+		}
+		const unsent = (this.#outbox?.entries ?? []).map(({ client_id, kind, target, state, error }) => ({
+			clientId: client_id,
+			kind,
+			target,
+			content: this.#contents.get(client_id) ?? {},
+			state: state === 'waiting' ? /** @type {const} */ ('sending') : state,
+			error,
+		}));
+		const kept = new Set(unsent.map(({ clientId }) => clientId));
+		for (const clientId of this.#contents.keys()) if (!kept.has(clientId)) this.#contents.delete(clientId);
+		this.#emitEntries(this.#log.setUnsent(/** @type {Unsent[]} */ (unsent)));
+		this.#emit('sending');
+	}
+
+	/** @param {SignalKind} kind */
+	async #signal(kind) {
+		const keys = this.#opened();
+		if (!this.#identity || !keys.postToken) return;
+		const { author, authorSecret } = this.#identity;
+		const place = { room: this.room, kind: `signal/${kind}`, client_id: null, author, target: null };
+		const content = { name: this.yourName, at_ms: Date.now() };
+		try {
+			const body = await seal(keys.content, this.#identity, additionalData(place), content);
+			await this.#api.signal(this.room, { token: keys.postToken, author: authorSecret }, { kind, body });
+		} catch {
+			// Presence is a courtesy; the next signal comes soon.
+		}
+	}
+
+	/** @param {SignalEvent[]} signals */
+	async #hear(signals) {
+		for (const signal of signals) {
+			const { kind, author, body } = signal;
+			const place = { room: this.room, kind: `signal/${kind}`, client_id: null, author, target: null };
+			const opened = await open(this.#opened().content, additionalData(place), body);
+			if (opened.ok) this.#presence.receive(signal, opened.content, opened.signer);
+		}
+	}
+
+	async #writeDraft() {
+		clearTimeout(this.#draftTimer);
+		const draft = this.#unsavedDraft;
+		if (!draft || !this.#record.joined) return;
+		await this.#store.putDraft(this.room, draft).catch(() => {});
+		if (this.#unsavedDraft === draft) this.#unsavedDraft = null;
+	}
+}
+
+/** @param {string} text @returns {string} */
+function spoken(text) {
+	const said = text.trimEnd();
+	if (said.trim() === '') throw new RoomError('empty', 'there is nothing to send');
+	return said;
+}

@@ -1,0 +1,170 @@
+/**
+ * The rooms of this browser: made, admitted from links, listed, forgotten. No DOM.
+ *
+ * @import { RoomLink } from './secrets.js'
+ * @import { RoomRecord, Store } from './store.js'
+ */
+
+import { Api } from './api.js';
+import { ABOUT, seal } from './envelope.js';
+import { formatLink, hashToken, newSecret, openIdentity, openKeys, ownerIdentity, sameRoom } from './secrets.js';
+import { cleanName } from './text.js';
+
+/**
+ * @typedef {object} Admitted
+ * @property {RoomRecord} record
+ * @property {string} address What the address bar may show: path and fragment.
+ */
+
+/** The roles by what they may do. */
+const RANK = { reader: 0, member: 1, owner: 2 };
+
+/** The name of the setting that holds the name last used. */
+const NAME = 'name';
+
+/**
+ * Makes a room on the server; its secret never leaves this browser.
+ *
+ * @param {Store} store
+ * @param {{ name?: string, expiresInS?: number | null, messageTtlS?: number | null }} [settings]
+ * @param {Api} [api]
+ * @returns {Promise<Admitted>}
+ * @throws {import('./api.js').ApiError}
+ */
+export async function createRoom(store, { name = '', expiresInS = null, messageTtlS = null } = {}, api = new Api()) {
+	const secret = newSecret();
+	// The room's id comes with the answer; no key depends on it.
+	const keys = await openKeys('', 'owner', secret);
+	const identity = await openIdentity(await ownerIdentity(secret));
+	const title = cleanName(name);
+	const made = await api.createRoom({
+		read_token_hash: await hashToken(keys.readToken),
+		post_token_hash: await hashToken(keys.postToken ?? ''),
+		owner_token_hash: await hashToken(keys.ownerToken ?? ''),
+		about: await seal(keys.content, identity, ABOUT, { name: title, at_ms: Date.now() }),
+		...(expiresInS === null ? {} : { expires_in_s: expiresInS }),
+		...(messageTtlS === null ? {} : { message_ttl_s: messageTtlS }),
+	});
+	const record = {
+		...newRecord({ room: made.room, role: 'owner', secret, identity: identity.secret }),
+		joined: true,
+		title,
+		ownerSigner: identity.signer,
+		createdAtMs: made.created_at_ms,
+		expiresAtMs: made.expires_at_ms,
+		messageTtlS: made.message_ttl_s,
+	};
+	await store.putRoom(record);
+	return { record, address: await roomAddress(record) };
+}
+
+/**
+ * Takes in a link: what is already known of the room stays, a stronger link makes it stronger. What
+ * may not stay in the address bar is stored before this resolves.
+ *
+ * @param {Store} store
+ * @param {RoomLink} link
+ * @returns {Promise<Admitted>}
+ * @throws {WrongKey} if the room is known here by another secret, which stays
+ */
+export async function admit(store, { room, role, secret, identity }) {
+	const known = await store.room(room);
+	if (known && !(await sameRoom(known, { room, role, secret }))) throw new WrongKey();
+	const stronger = !known || RANK[role] > RANK[known.role];
+	const strongest = stronger ? { role, secret } : { role: known.role, secret: known.secret };
+	const mine =
+		strongest.role === 'owner' ? await ownerIdentity(strongest.secret) : (identity ?? known?.identity ?? newSecret());
+	const record = { ...(known ?? newRecord({ room, role, secret, identity: mine })), ...strongest, identity: mine };
+	if (record.role === 'owner') record.ownerSigner = (await openIdentity(mine)).signer;
+	// A newcomer who only looks leaves no trace here, unless the address bar must give something up.
+	if (known || role === 'owner' || identity) await store.putRoom(record);
+	return { record, address: await roomAddress(record) };
+}
+
+/** A known room came with another key. It is not taken over, or any link could lock out its reader. */
+export class WrongKey extends Error {
+	code = 'wrong_key';
+}
+
+/** @param {Store} store @returns {Promise<RoomRecord[]>} most recently opened first */
+export async function listRooms(store) {
+	const rooms = await store.rooms();
+	return rooms.filter(({ joined }) => joined).sort((one, other) => other.openedAtMs - one.openedAtMs);
+}
+
+/**
+ * Where a room is opened; never with an owner's or identity's part.
+ *
+ * @param {RoomRecord} record
+ * @returns {Promise<string>} path and fragment
+ */
+export async function roomAddress({ room, role, secret }) {
+	const { member, reader } = await openKeys(room, role, secret);
+	return member ? formatLink(room, 'member', member) : formatLink(room, 'reader', reader);
+}
+
+/**
+ * Asks the server which rooms hold something unread. One that does not answer is taken by what is
+ * known here.
+ *
+ * @param {Store} store
+ * @param {Api} [api]
+ * @returns {Promise<Set<string>>}
+ */
+export async function checkNews(store, api = new Api()) {
+	const rooms = (await listRooms(store)).filter(({ closed }) => closed === null);
+	const news = await Promise.all(
+		rooms.map(async ({ room, role, secret, lastSeq, readSeq }) => {
+			const { readToken } = await openKeys(room, role, secret);
+			const last = await api.room(room, { token: readToken }).then(
+				({ last_seq }) => last_seq,
+				() => lastSeq,
+			);
+			return last > readSeq ? [room] : [];
+		}),
+	);
+	return new Set(news.flat());
+}
+
+/** @param {Store} store @param {string} room @param {string} label @returns {Promise<void>} */
+export function renameRoom(store, room, label) {
+	return store.changeRoom(room, { label: cleanName(label) });
+}
+
+/** Wipes everything of a room from this browser. @param {Store} store @param {string} room @returns {Promise<void>} */
+export function forgetRoom(store, room) {
+	return store.forgetRoom(room);
+}
+
+/** @param {Store} store @returns {Promise<string>} the name last used in any room */
+export function suggestedName(store) {
+	return store.setting(NAME);
+}
+
+/** @param {Store} store @param {string} name @returns {Promise<void>} */
+export function suggestName(store, name) {
+	return store.putSetting(NAME, name);
+}
+
+/** @param {Pick<RoomRecord, 'room' | 'role' | 'secret' | 'identity'>} known @returns {RoomRecord} */
+function newRecord(known) {
+	return {
+		...known,
+		joined: false,
+		label: '',
+		title: '',
+		yourName: '',
+		openedAtMs: Date.now(),
+		log: null,
+		lastSeq: 0,
+		readSeq: 0,
+		ownerSigner: null,
+		ownerLinkKept: false,
+		createdAtMs: 0,
+		expiresAtMs: 0,
+		messageTtlS: null,
+		locked: false,
+		closed: null,
+		names: [],
+	};
+}
