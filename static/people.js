@@ -63,14 +63,10 @@ export function showPerson(room, { key, name }) {
 function everyone(room) {
 	/** @type {Map<string, Shown>} */
 	const people = new Map();
-	people.set(room.ownKey, {
-		key: room.ownKey,
-		name: room.yourName,
-		own: true,
-		owner: room.isOwner,
-		here: true,
-		taken: false,
-	});
+	const { ownKey, yourName, isOwner, canWrite } = room;
+	if (ownKey && canWrite) {
+		people.set(ownKey, { key: ownKey, name: yourName, own: true, owner: isOwner, here: true, taken: false });
+	}
 	for (const { key, name, own, owner, here, taken } of room.people) {
 		if (!own) people.set(key, { key, name, own, owner, here, taken });
 	}
@@ -85,7 +81,6 @@ function everyone(room) {
 			taken: entry.nameTaken,
 		});
 	}
-	if (!room.canWrite) people.delete(room.ownKey);
 	return [...people.values()];
 }
 

@@ -17,8 +17,10 @@ import { shortTag } from './words.js';
 
 /** The most entries in the document. */
 const MOST = 500;
-/** How many are drawn at first and added at a time. */
-const STEP = 60;
+/** How many are drawn at first, and around a message that is jumped to. */
+const FIRST = 60;
+/** How many are added at a time: few enough to be laid out within a frame. */
+const STEP = 20;
 /** So near to the end, in pixels, new messages are followed. */
 const NEAR = 120;
 /** So near to an edge, in pixels, more is drawn. */
@@ -71,11 +73,7 @@ export class Timeline {
 		const { entries } = this.#room;
 		const unread = entries.findIndex((entry) => entry.seq !== null && entry.seq > this.#unreadAfter && !entry.own);
 		this.#end = entries.length;
-		this.#start = Math.max(
-			0,
-			Math.min(this.#end - STEP, unread < 0 ? Infinity : unread - STEP / 2),
-			this.#end - MOST,
-		);
+		this.#start = Math.max(0, Math.min(this.#end - FIRST, unread < 0 ? Infinity : unread - STEP), this.#end - MOST);
 		this.#draw();
 		this.#opened = true;
 		const line = this.#lines.get('unread');
@@ -130,8 +128,8 @@ export class Timeline {
 		const index = entries.findIndex((entry) => entry.seq === seq);
 		if (index < 0) return;
 		if (index < this.#start || index >= this.#end || this.#drawn !== entries) {
-			this.#start = Math.max(0, index - STEP);
-			this.#end = Math.min(entries.length, Math.max(index + STEP, Math.min(this.#end, this.#start + MOST)));
+			this.#start = Math.max(0, index - FIRST);
+			this.#end = Math.min(entries.length, Math.max(index + FIRST, Math.min(this.#end, this.#start + MOST)));
 			this.#draw();
 		}
 		const node = this.#rows.get(entries[index].key)?.node;
@@ -181,7 +179,7 @@ export class Timeline {
 		if (wasAtEnd) this.#end = entries.length;
 		else
 			this.#end = Math.max(entries.findIndex((entry) => entry.key === last) + 1, Math.min(this.#end, entries.length));
-		this.#start = start >= 0 ? start : Math.max(0, this.#end - STEP);
+		this.#start = start >= 0 ? start : Math.max(0, this.#end - FIRST);
 		if (this.#end - this.#start > MOST) {
 			if (wasAtEnd && this.#isNearEnd()) this.#start = this.#end - MOST;
 			else this.#end = this.#start + MOST;
