@@ -507,6 +507,7 @@ export class Room extends EventTarget {
 			channel: channel?.(`buddy/outbox/${this.room}`),
 		});
 		await this.#outbox.load();
+		await this.#showUnsent();
 	}
 
 	/**
@@ -741,6 +742,7 @@ export class Room extends EventTarget {
 			await this.#outbox.add({ client_id, kind, target, body }).catch(() => {
 				throw new RoomError('storage', 'this browser could not store the message');
 			});
+			await this.#showUnsent();
 			return client_id;
 		});
 		this.#sealing = posted.catch(() => {});

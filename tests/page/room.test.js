@@ -1,0 +1,270 @@
+import 'fake-indexeddb/auto';
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+
+import { Api } from '../../static/api.js';
+import { Room } from '../../static/room.js';
+import { admit, createRoom } from '../../static/rooms.js';
+import { parseLink } from '../../static/secrets.js';
+import { openStore, Store } from '../../static/store.js';
+import { MemoryTables } from '../../static/tables.js';
+import { TestServer } from './server.js';
+import { until } from './waiting.js';
+
+let server;
+let api;
+let open = [];
+
+before(async () => {
+	server = await TestServer.start();
+	api = new Api(server.base);
+});
+
+beforeEach(() => {
+	for (const room of open) room.close();
+	open = [];
+	server.intercept = () => false;
+});
+
+after(async () => {
+	for (const room of open) room.close();
+	await server.stop();
+});
+
+/** A browser of its own: storage that nobody else sees. */
+function browser() {
+	return new Store(new MemoryTables(), false);
+}
+
+async function enter(store, admitted, name) {
+	const room = new Room(admitted.record, { store, api, origin: 'https://buddy.example' });
+	open.push(room);
+	await room.open();
+	if (room.phase === 'preview') await room.join(name);
+	else if (name) await room.setName(name);
+	await until(() => room.connection.state === 'live', 'the room is live');
+	return room;
+}
+
+async function ownersRoom(name = 'Ada') {
+	const store = browser();
+	const admitted = await createRoom(store, { name: 'Summer trip' }, api);
+	const room = await enter(store, admitted, name);
+	return { store, room };
+}
+
+async function guestOf(room, name, which = 'member') {
+	const store = browser();
+	const links = await room.links();
+	const link = parseLink(links[which]);
+	assert.equal(link.state, 'ok');
+	return { store, room: await enter(store, await admit(store, link), name) };
+}
+
+const texts = (room) => room.entries.filter(({ type }) => type === 'message').map(({ text }) => text);
+
+test('two people talk through a link, and a third reads everything later', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ada.send('hello');
+	await until(() => texts(ben).includes('hello'), 'Ben hears Ada');
+	await ben.send('hello yourself');
+	await until(() => ada.entries.length === 2 && ada.entries.every(({ state }) => state === 'sent'), 'Ada hears Ben');
+	const { room: cleo } = await guestOf(ada, '', 'reader');
+	assert.deepEqual(texts(cleo), ['hello', 'hello yourself']);
+	assert.equal(cleo.canWrite, false);
+	assert.equal(cleo.info.title, 'Summer trip');
+	assert.deepEqual(cleo.entries.map(({ name, own, byOwner }) => [name, own, byOwner]), [['Ada', false, true], ['Ben', false, false]]);
+});
+
+test('a newcomer signals and stores nothing before joining', async () => {
+	const { room: ada } = await ownersRoom();
+	const store = browser();
+	const links = await ada.links();
+	const admitted = await admit(store, parseLink(links.member));
+	server.requests = [];
+	const room = new Room(admitted.record, { store, api });
+	open.push(room);
+	await room.open();
+	assert.equal(room.phase, 'preview');
+	assert.equal(room.info.title, 'Summer trip');
+	assert.deepEqual(server.requests.filter(({ headers, method }) => headers['buddy-author'] || method !== 'GET'), []);
+	assert.deepEqual(await store.rooms(), []);
+});
+
+test('what is sent is stored first and arrives once, though the first answer is lost', async () => {
+	const { room: ada } = await ownersRoom();
+	let lost = 0;
+	server.intercept = ({ method, path }, response) => {
+		if (method !== 'POST' || !path.endsWith('/messages') || lost > 0) return false;
+		lost += 1;
+		response.destroy();
+		return true;
+	};
+	await ada.send('only once');
+	await until(() => ada.entries[0]?.state === 'sent' && ada.entries[0].seq === 1, 'it is sent');
+	const posts = server.requests.filter(({ method, path }) => method === 'POST' && path.includes(ada.room) && path.endsWith('/messages'));
+	assert.equal(posts.length, 2);
+	assert.equal(posts[0].body, posts[1].body);
+	assert.equal(ada.entries.length, 1);
+});
+
+test('edits, reactions and deletions by their author change a message for all', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('first');
+	await until(() => ada.entry(1), 'Ada hears');
+	await until(() => ben.entry(1), 'Ben has it back');
+	await ada.react(1, '👍', true);
+	await ben.edit(1, 'second');
+	const seen = await until(() => [ada.entry(1)].find((entry) => entry.text === 'second' && entry.reactions.length === 1), 'both');
+	assert.deepEqual(seen.reactions[0].names, ['Ada']);
+	assert.equal(seen.edited.pending, false);
+	await until(() => ben.entry(1).reactions.length === 1, 'Ben sees the reaction');
+	await ben.remove(1);
+	await until(() => ada.entry(1).type === 'removed', 'removed');
+	assert.equal(ada.entry(1).by, 'author');
+});
+
+test('the owner deletes what others wrote, and speaks in a locked room', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('rude');
+	await until(() => ada.entry(1), 'Ada hears');
+	await ada.remove(1);
+	await until(() => ben.entry(1)?.type === 'removed', 'removed');
+	assert.equal(ben.entry(1).by, 'owner');
+	await ada.change({ locked: true });
+	await until(() => ben.info.locked, 'Ben learns of the lock');
+	await ada.send('quiet please');
+	await until(() => texts(ben).includes('quiet please'), 'the owner may');
+	await ben.send('but');
+	await until(() => ben.entries.at(-1).state === 'failed', 'refused');
+	assert.equal(ben.entries.at(-1).error, 'room_locked');
+	await ada.change({ locked: false });
+	await ben.retry(ben.entries.at(-1).clientId);
+	await until(() => texts(ada).includes('but'), 'sent after all');
+});
+
+test('a deletion that nobody signed shows as removed by the server', async () => {
+	const { room: ada } = await ownersRoom();
+	await ada.send('inconvenient');
+	await until(() => ada.entry(1), 'sent');
+	server.append(ada.room, { kind: 'delete', client_id: crypto.randomUUID(), target: 1, author: ada.entry(1).author, body: '' });
+	await until(() => ada.entry(1).type === 'removed', 'removed');
+	assert.equal(ada.entry(1).by, 'server');
+});
+
+test('a reload shows what this browser has before the server answers', async () => {
+	globalThis.indexedDB = new IDBFactory();
+	const store = await openStore();
+	assert.equal(store.persistent, true);
+	const admitted = await createRoom(store, {}, api);
+	const room = await enter(store, admitted, 'Ada');
+	await room.send('kept');
+	await until(() => room.entries[0]?.seq === 1, 'sent');
+	await until(async () => (await store.outbox(room.room)).length === 0, 'nothing waits');
+	room.close();
+	server.intercept = (_, response) => response.destroy() && true;
+	const again = new Room(await store.room(room.room), { store, api });
+	open.push(again);
+	await again.open();
+	assert.equal(again.phase, 'open');
+	assert.deepEqual(texts(again), ['kept']);
+	await until(() => again.connection.state === 'offline', 'it says so');
+});
+
+test('what was written offline survives a reload and is sent in order', async () => {
+	globalThis.indexedDB = new IDBFactory();
+	const store = await openStore();
+	const admitted = await createRoom(store, {}, api);
+	const room = await enter(store, admitted, 'Ada');
+	server.intercept = (_, response) => response.destroy() && true;
+	await Promise.all([room.send('one'), room.send('two'), room.send('three')]);
+	assert.deepEqual(texts(room), ['one', 'two', 'three']);
+	room.close();
+	const again = new Room(await store.room(room.room), { store, api });
+	open.push(again);
+	await again.open();
+	assert.deepEqual(again.entries.map(({ text, state }) => [text, state]), [['one', 'sending'], ['two', 'sending'], ['three', 'sending']]);
+	server.intercept = () => false;
+	await until(() => again.entries.every(({ seq }) => seq !== null), 'all are sent', 10_000);
+	assert.deepEqual(texts(again), ['one', 'two', 'three']);
+	assert.deepEqual(server.rooms.get(room.room).events.map(({ seq }) => seq), [1, 2, 3]);
+});
+
+test('older history loads page by page', async () => {
+	const { room: ada } = await ownersRoom();
+	for (let count = 0; count < 250; count += 1) server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.x' });
+	await until(() => ada.entries.length === 250, 'Ada follows');
+	const { room: ben } = await guestOf(ada, 'Ben');
+	assert.equal(ben.entries.length, 100);
+	assert.equal(ben.entries[0].type, 'newer');
+	assert.equal(ben.hasOlder, true);
+	assert.equal(await ben.loadUntil(1), true);
+	assert.equal(ben.entries.length, 250);
+	assert.equal(ben.hasOlder, false);
+	assert.equal(await ben.loadOlder(), 0);
+});
+
+test('a log that got shorter says so and keeps what was lost', async () => {
+	const { room: ada } = await ownersRoom();
+	for (const text of ['kept', 'lost', 'lost too']) await ada.send(text);
+	await until(() => ada.entry(3), 'sent');
+	const behind = server.rooms.get(ada.room);
+	behind.events.length = 1;
+	behind.log = 'another';
+	server.cut();
+	await until(() => ada.entries.at(-1).type === 'lost', 'the loss shows');
+	assert.deepEqual(ada.entries.map(({ type }) => type), ['message', 'lost']);
+	assert.deepEqual(ada.entries[1].kept.map(({ text }) => text), ['lost', 'lost too']);
+	await until(() => ada.connection.state === 'live', 'it goes on');
+	await ada.send('anew');
+	await until(() => ada.entries.at(-1).seq === 2, 'in the new log');
+});
+
+test('a room that is deleted goes for all, and a browser that knew it says so', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben, store } = await guestOf(ada, 'Ben');
+	await ada.send('soon gone');
+	await until(() => ben.entry(1), 'heard');
+	await ada.destroy();
+	await until(() => ben.phase === 'gone', 'gone');
+	assert.equal(ben.goneReason, 'deleted');
+	assert.equal(ada.phase, 'gone');
+	await until(async () => (await store.eventsBefore(ben.room, 99, 9)).length === 0, 'the cache is empty');
+	const again = new Room(await store.room(ben.room), { store, api });
+	await again.open();
+	assert.equal(again.phase, 'gone');
+});
+
+test('who is here and who types is told, and own names are claimed', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ada');
+	ben.typing();
+	await until(() => ada.people.some(({ own, typing }) => !own && typing), 'typing shows');
+	await ada.send('I was first');
+	await until(() => ben.entry(1), 'heard');
+	await ben.send('no, I');
+	await until(() => ada.entry(2), 'heard');
+	assert.equal(ada.entry(1).nameTaken, false);
+	assert.equal(ada.entry(2).nameTaken, true);
+	assert.equal(ada.people.find(({ own }) => !own).taken, true);
+});
+
+test('a link with another key does not take over a known room', async () => {
+	const { room: ada, store } = await ownersRoom();
+	const other = await (await ownersRoom()).room.links();
+	const link = { ...parseLink(other.member), room: ada.room };
+	await assert.rejects(admit(store, link), { code: 'wrong_key' });
+});
+
+test('a message lifetime hides what it has ended', async () => {
+	const { room: ada } = await ownersRoom();
+	server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.old', sent_at_ms: Date.now() - 60_000 });
+	await ada.send('fresh');
+	await until(() => ada.entry(2), 'both');
+	await ada.change({ messageTtlS: 30 });
+	assert.equal(ada.entry(1), undefined);
+	assert.deepEqual(texts(ada), ['fresh']);
+});

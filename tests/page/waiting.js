@@ -1,0 +1,10 @@
+/** Waits until a condition holds; no test sleeps for a fixed time and hopes. */
+export async function until(condition, what, withinMs = 5_000) {
+	const end = Date.now() + withinMs;
+	for (;;) {
+		const value = await condition();
+		if (value) return value;
+		if (Date.now() > end) throw new Error(`did not happen within ${withinMs} ms: ${what}`);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+}
