@@ -368,7 +368,8 @@ export class Log {
 		const removed = this.#removedBy(item, changes);
 		if (removed) return { ...common, type: 'removed', by: removed };
 		if (!opened?.ok) return unopened(item, 'message', common);
-		if (opened.content.text === undefined) return { ...common, type: 'unreadable', reason: 'malformed', kind: 'message' };
+		if (opened.content.text === undefined)
+			return { ...common, type: 'unreadable', reason: 'malformed', kind: 'message' };
 
 		const pending = this.#unsent.filter(
 			({ clientId, target, state }) => target === event.seq && state !== 'failed' && !this.#firstUse.has(clientId),

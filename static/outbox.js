@@ -109,7 +109,9 @@ export class Outbox {
 	 * @returns {Promise<void>}
 	 */
 	async seen(seq, clientIds) {
-		const done = this.entries.filter((entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq));
+		const done = this.entries.filter(
+			(entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq),
+		);
 		if (done.length === 0) return;
 		for (const entry of done) await this.#store.removeOutbox(entry);
 		await this.#tell();

@@ -172,7 +172,16 @@ export class Room extends EventTarget {
 	/** @returns {RoomInfo} */
 	get info() {
 		const { title, locked, messageTtlS, expiresAtMs, createdAtMs, lastSeq, ownerSigner } = this.#record;
-		return { title, locked, messageTtlS, expiresAtMs, createdAtMs, firstSeq: this.#firstSeq, lastSeq, ownerKey: ownerSigner };
+		return {
+			title,
+			locked,
+			messageTtlS,
+			expiresAtMs,
+			createdAtMs,
+			firstSeq: this.#firstSeq,
+			lastSeq,
+			ownerKey: ownerSigner,
+		};
 	}
 
 	/** @returns {readonly Entry[]} */
@@ -472,7 +481,9 @@ export class Room extends EventTarget {
 	#environment() {
 		const { wakes = globalThis.window ?? new EventTarget(), locks, channel } = this.#surroundings;
 		if (!this.#store.persistent) return { wakes, locks: undefined, channel: null };
-		const make = channel ?? (typeof BroadcastChannel === 'undefined' ? null : (/** @type {string} */ name) => new BroadcastChannel(name));
+		const make =
+			channel ??
+			(typeof BroadcastChannel === 'undefined' ? null : (/** @type {string} */ name) => new BroadcastChannel(name));
 		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
 	}
 
@@ -490,7 +501,11 @@ export class Room extends EventTarget {
 	/** @param {import('./store.js').StoredEvent[]} stored */
 	async #addStored(stored) {
 		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
-		const items = await readEvents(this.#opened(), stored.map(({ event }) => event), signers);
+		const items = await readEvents(
+			this.#opened(),
+			stored.map(({ event }) => event),
+			signers,
+		);
 		this.#emitEntries(this.#log.add(items));
 		this.#lookForOlder();
 	}
@@ -598,7 +613,8 @@ export class Room extends EventTarget {
 			);
 			for (const { event } of items) {
 				if (event.kind !== 'delete' || event.target === null) continue;
-				for (const seq of [event.target, ...this.#log.editsOf(event.target)]) await this.#store.blankEvent(this.room, seq);
+				for (const seq of [event.target, ...this.#log.editsOf(event.target)])
+					await this.#store.blankEvent(this.room, seq);
 			}
 		} catch {
 			// A full or failing cache loses nothing: the server has it.

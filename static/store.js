@@ -124,7 +124,14 @@ export class Store {
 	 */
 	async eventsBefore(room, before, limit) {
 		/** @type {StoredEvent[]} */
-		const held = await this.#tables.select('events', [[room, 0], [room, before - 1]], { last: true, limit });
+		const held = await this.#tables.select(
+			'events',
+			[
+				[room, 0],
+				[room, before - 1],
+			],
+			{ last: true, limit },
+		);
 		const gap = held.findIndex(({ seq }, at) => at > 0 && seq !== (held[at - 1]?.seq ?? 0) - 1);
 		return (gap < 0 ? held : held.slice(0, gap)).reverse();
 	}
@@ -136,12 +143,19 @@ export class Store {
 
 	/** @param {string} room @param {number} seq @param {number} [upTo] Both are dropped, too. @returns {Promise<void>} */
 	dropEvents(room, seq, upTo = Number.MAX_SAFE_INTEGER) {
-		return this.#tables.delete('events', [[room, seq], [room, upTo]]);
+		return this.#tables.delete('events', [
+			[room, seq],
+			[room, upTo],
+		]);
 	}
 
 	/** Erases what an event said. @param {string} room @param {number} seq @returns {Promise<void>} */
 	blankEvent(room, seq) {
-		return this.#tables.update('events', [room, seq], (held) => held && { ...held, event: { ...held.event, body: '' } });
+		return this.#tables.update(
+			'events',
+			[room, seq],
+			(held) => held && { ...held, event: { ...held.event, body: '' } },
+		);
 	}
 
 	/** @param {string} room @returns {Promise<OutboxEntry[]>} in order */
@@ -167,7 +181,10 @@ export class Store {
 
 	/** @param {OutboxEntry} entry @returns {Promise<void>} */
 	removeOutbox({ room, order }) {
-		return this.#tables.delete('outbox', [[room, order], [room, order]]);
+		return this.#tables.delete('outbox', [
+			[room, order],
+			[room, order],
+		]);
 	}
 
 	/** @param {string} room @returns {Promise<Draft | undefined>} */
@@ -194,5 +211,8 @@ export class Store {
 
 /** @param {string} room @returns {[(string | number)[], (string | number)[]]} */
 function allOf(room) {
-	return [[room, 0], [room, Number.MAX_SAFE_INTEGER]];
+	return [
+		[room, 0],
+		[room, Number.MAX_SAFE_INTEGER],
+	];
 }

@@ -284,7 +284,9 @@ export function isLogEvent(value) {
 
 /** @param {any} value @returns {value is Mark} */
 function isMark(value) {
-	return typeof value?.log === 'string' && Number.isSafeInteger(value.first_seq) && Number.isSafeInteger(value.last_seq);
+	return (
+		typeof value?.log === 'string' && Number.isSafeInteger(value.first_seq) && Number.isSafeInteger(value.last_seq)
+	);
 }
 
 /** @param {any} value @returns {value is SignalEvent} */

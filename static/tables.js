@@ -150,7 +150,9 @@ export class MemoryTables {
 	/** @param {Table} table @param {Range | null} range @param {Selection} [selection] @returns {Promise<any[]>} */
 	async select(table, range, { last = false, limit = Infinity } = {}) {
 		const rows = Array.from(this.#tables[table].values())
-			.filter((row) => !range || (compare(range[0], keyOf(table, row)) <= 0 && compare(keyOf(table, row), range[1]) <= 0))
+			.filter(
+				(row) => !range || (compare(range[0], keyOf(table, row)) <= 0 && compare(keyOf(table, row), range[1]) <= 0),
+			)
 			.sort((one, other) => compare(keyOf(table, one), keyOf(table, other)));
 		if (last) rows.reverse();
 		return structuredClone(rows.slice(0, limit));

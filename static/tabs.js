@@ -71,7 +71,20 @@ export class SharedStream {
 	 * @param {Partial<Timing>} [parts.timing]
 	 * @param {Partial<Patience>} [parts.patience]
 	 */
-	constructor({ room, start, open, history, lastSeq, sink, follower, wakes, locks, channel = null, timing, patience = {} }) {
+	constructor({
+		room,
+		start,
+		open,
+		history,
+		lastSeq,
+		sink,
+		follower,
+		wakes,
+		locks,
+		channel = null,
+		timing,
+		patience = {},
+	}) {
 		this.#room = room;
 		this.#follower = follower;
 		this.#locks = locks;
@@ -229,7 +242,8 @@ export class SharedStream {
 		if (!visible && this.#visible) this.#post({ type: 'visible' });
 		const { sequencer } = this;
 		if (cursor !== null && log !== null) {
-			if (sequencer.cursor === null || log !== sequencer.log) await sequencer.hello({ log, first_seq: 1, last_seq: cursor });
+			if (sequencer.cursor === null || log !== sequencer.log)
+				await sequencer.hello({ log, first_seq: 1, last_seq: cursor });
 			await sequencer.catchUp(cursor);
 		}
 		if (this.#leading || this.#running.signal.aborted) return;

@@ -128,7 +128,7 @@ function withoutTrailingPunctuation(text) {
 	let end = text.length;
 	for (; end > 0; end -= 1) {
 		const last = text[end - 1] ?? '';
-		if ('.,:;!?\'*_~'.includes(last)) continue;
+		if (".,:;!?'*_~".includes(last)) continue;
 		const opening = { ')': '(', ']': '[', '}': '{' }[last];
 		if (opening && count(text.slice(0, end), opening) < count(text.slice(0, end), last)) continue;
 		break;

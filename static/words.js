@@ -22,7 +22,9 @@ const WORDS = `
 	saddle saffron salmon sandal satin scarf scout shadow shell silver sketch sparrow spider sponge spruce squid
 	statue summit sunset swan table tango temple thunder tiger timber tomato topaz tower trumpet tulip tunnel
 	turtle umbrella unicorn valley vanilla velvet violin walnut whale willow zebra
-`.trim().split(/\s+/);
+`
+	.trim()
+	.split(/\s+/);
 
 /**
  * Eight words, 64 bits: who wants another's words must try about 2^64 keys.

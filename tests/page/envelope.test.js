@@ -41,12 +41,29 @@ test('an absent field of the additional data is empty', () => {
 	assert.equal(BOUND, `v1|${ROOM}|message|${PLACE.client_id}|${ada.author}|`);
 	const signal = { room: ROOM, kind: 'signal/here', client_id: null, author: null, target: null };
 	assert.equal(additionalData(signal), `v1|${ROOM}|signal/here|||`);
-	assert.equal(additionalData({ ...PLACE, kind: 'edit', target: 12 }).split('|').at(-1), '12');
+	assert.equal(
+		additionalData({ ...PLACE, kind: 'edit', target: 12 })
+			.split('|')
+			.at(-1),
+		'12',
+	);
 });
 
 test('what is sealed opens with its writer and content', async () => {
-	const content = { name: 'Ada', at_ms: 5, text: 'hi', prev: { seq: 1, sha256: 'x' }, target_id: 'y', emoji: '👍', on: false };
-	assert.deepEqual(await open(key, BOUND, await seal(key, ada, BOUND, content)), { ok: true, content, signer: ada.signer });
+	const content = {
+		name: 'Ada',
+		at_ms: 5,
+		text: 'hi',
+		prev: { seq: 1, sha256: 'x' },
+		target_id: 'y',
+		emoji: '👍',
+		on: false,
+	};
+	assert.deepEqual(await open(key, BOUND, await seal(key, ada, BOUND, content)), {
+		ok: true,
+		content,
+		signer: ada.signer,
+	});
 });
 
 test('any text comes back, and its length shows only in steps', async () => {
@@ -89,7 +106,10 @@ test('an envelope moved anywhere else does not open', async () => {
 		{ target: 1 },
 	];
 	for (const move of moves) {
-		assert.deepEqual(await open(key, additionalData({ ...PLACE, ...move }), body), { ok: false, fault: 'undecryptable' });
+		assert.deepEqual(await open(key, additionalData({ ...PLACE, ...move }), body), {
+			ok: false,
+			fault: 'undecryptable',
+		});
 	}
 	assert.equal((await open(key, ABOUT, body)).fault, 'undecryptable');
 	const { content: otherKey } = await openKeys(ROOM, 'reader', newSecret());
@@ -106,22 +126,43 @@ test('a changed byte anywhere is noticed', async () => {
 	);
 });
 
-test('another\'s words under one\'s own key, and one\'s own under another\'s, are forged', async () => {
+test("another's words under one's own key, and one's own under another's, are forged", async () => {
 	const plain = await unsealRaw(await seal(key, ada, BOUND, { text: 'I owe you' }));
 	const rewrapped = concat(eve.publicKey, plain.subarray(32));
 	assert.equal((await open(key, BOUND, await sealRaw(rewrapped))).fault, 'forged');
 	const [, signature, content] = await signed(eve, '{"text":"I owe you"}');
 	assert.equal((await open(key, BOUND, await sealRaw(padded(ada.publicKey, signature, content)))).fault, 'forged');
 	const elsewhere = additionalData({ ...PLACE, client_id: crypto.randomUUID() });
-	assert.equal((await open(key, BOUND, await sealRaw(padded(...(await signed(ada, '{"text":"x"}', elsewhere)))))).fault, 'forged');
-	assert.equal((await open(key, BOUND, await sealRaw(padded(new Uint8Array(32).fill(0xff), signature, content)))).fault, 'forged');
+	assert.equal(
+		(await open(key, BOUND, await sealRaw(padded(...(await signed(ada, '{"text":"x"}', elsewhere)))))).fault,
+		'forged',
+	);
+	assert.equal(
+		(await open(key, BOUND, await sealRaw(padded(new Uint8Array(32).fill(0xff), signature, content)))).fault,
+		'forged',
+	);
 });
 
 test('a later version says so; anything else is malformed', async () => {
 	for (const body of ['v2.x', 'v2', 'v17.a.b.c.d']) assert.equal((await open(key, BOUND, body)).fault, 'newer', body);
 	const sealed = await seal(key, ada, BOUND, { text: 'x' });
 	const [, nonce, cipher] = sealed.split('.');
-	const malformed = ['', 'hello', 'v0.a.b', 'v1', 'v1.', `v1.${nonce}`, `v1.${nonce}A.${cipher}`, `v1..${cipher}`, `${sealed}.`, `${sealed}=`, ` ${sealed}`, `v1.${nonce}.${cipher}\n`, 'v99999.x', '<b>hi</b>'];
+	const malformed = [
+		'',
+		'hello',
+		'v0.a.b',
+		'v1',
+		'v1.',
+		`v1.${nonce}`,
+		`v1.${nonce}A.${cipher}`,
+		`v1..${cipher}`,
+		`${sealed}.`,
+		`${sealed}=`,
+		` ${sealed}`,
+		`v1.${nonce}.${cipher}\n`,
+		'v99999.x',
+		'<b>hi</b>',
+	];
 	for (const body of malformed) assert.equal((await open(key, BOUND, body)).fault, 'malformed', body);
 	assert.equal((await open(key, BOUND, `v1.${nonce}.`)).fault, 'undecryptable');
 });
@@ -139,9 +180,29 @@ test('a wrong padding or content is malformed, though it is signed', async () =>
 	]) {
 		assert.equal((await open(key, BOUND, await sealRaw(plain))).fault, 'malformed', `${plain.length}`);
 	}
-	const contents = ['', 'null', '[]', '"x"', '{', '{"text":1}', '{"name":{}}', '{"at_ms":"1"}', '{"at_ms":-1}', '{"at_ms":1.5}', '{"on":1}', '{"prev":[]}', '{"prev":null}', '{"prev":{"seq":1}}', Uint8Array.of(0x7b, 0xff, 0x7d)];
+	const contents = [
+		'',
+		'null',
+		'[]',
+		'"x"',
+		'{',
+		'{"text":1}',
+		'{"name":{}}',
+		'{"at_ms":"1"}',
+		'{"at_ms":-1}',
+		'{"at_ms":1.5}',
+		'{"on":1}',
+		'{"prev":[]}',
+		'{"prev":null}',
+		'{"prev":{"seq":1}}',
+		Uint8Array.of(0x7b, 0xff, 0x7d),
+	];
 	for (const content of contents) {
-		assert.equal((await open(key, BOUND, await sealRaw(padded(...(await signed(ada, content)))))).fault, 'malformed', String(content));
+		assert.equal(
+			(await open(key, BOUND, await sealRaw(padded(...(await signed(ada, content)))))).fault,
+			'malformed',
+			String(content),
+		);
 	}
 });
 
@@ -154,9 +215,15 @@ test('unknown members are ignored, and nothing reaches a prototype', async () =>
 
 test('whatever a body is, opening it answers', async () => {
 	await fc.assert(
-		fc.asyncProperty(fc.oneof(fc.string(), fc.string().map((text) => `v1.${text}`)), async (body) => {
-			assert.equal((await open(key, BOUND, body)).ok, false);
-		}),
+		fc.asyncProperty(
+			fc.oneof(
+				fc.string(),
+				fc.string().map((text) => `v1.${text}`),
+			),
+			async (body) => {
+				assert.equal((await open(key, BOUND, body)).ok, false);
+			},
+		),
 	);
 	await fc.assert(
 		fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (plain) => {

@@ -74,7 +74,13 @@ test('two people talk through a link, and a third reads everything later', async
 	assert.deepEqual(texts(cleo), ['hello', 'hello yourself']);
 	assert.equal(cleo.canWrite, false);
 	assert.equal(cleo.info.title, 'Summer trip');
-	assert.deepEqual(cleo.entries.map(({ name, own, byOwner }) => [name, own, byOwner]), [['Ada', false, true], ['Ben', false, false]]);
+	assert.deepEqual(
+		cleo.entries.map(({ name, own, byOwner }) => [name, own, byOwner]),
+		[
+			['Ada', false, true],
+			['Ben', false, false],
+		],
+	);
 });
 
 test('a newcomer signals and stores nothing before joining', async () => {
@@ -88,7 +94,10 @@ test('a newcomer signals and stores nothing before joining', async () => {
 	await room.open();
 	assert.equal(room.phase, 'preview');
 	assert.equal(room.info.title, 'Summer trip');
-	assert.deepEqual(server.requests.filter(({ headers, method }) => headers['buddy-author'] || method !== 'GET'), []);
+	assert.deepEqual(
+		server.requests.filter(({ headers, method }) => headers['buddy-author'] || method !== 'GET'),
+		[],
+	);
 	assert.deepEqual(await store.rooms(), []);
 });
 
@@ -103,7 +112,9 @@ test('what is sent is stored first and arrives once, though the first answer is 
 	};
 	await ada.send('only once');
 	await until(() => ada.entries[0]?.state === 'sent' && ada.entries[0].seq === 1, 'it is sent');
-	const posts = server.requests.filter(({ method, path }) => method === 'POST' && path.includes(ada.room) && path.endsWith('/messages'));
+	const posts = server.requests.filter(
+		({ method, path }) => method === 'POST' && path.includes(ada.room) && path.endsWith('/messages'),
+	);
 	assert.equal(posts.length, 2);
 	assert.equal(posts[0].body, posts[1].body);
 	assert.equal(ada.entries.length, 1);
@@ -117,7 +128,10 @@ test('edits, reactions and deletions by their author change a message for all', 
 	await until(() => ben.entry(1), 'Ben has it back');
 	await ada.react(1, '👍', true);
 	await ben.edit(1, 'second');
-	const seen = await until(() => [ada.entry(1)].find((entry) => entry.text === 'second' && entry.reactions.length === 1), 'both');
+	const seen = await until(
+		() => [ada.entry(1)].find((entry) => entry.text === 'second' && entry.reactions.length === 1),
+		'both',
+	);
 	assert.deepEqual(seen.reactions[0].names, ['Ada']);
 	assert.equal(seen.edited.pending, false);
 	await until(() => ben.entry(1).reactions.length === 1, 'Ben sees the reaction');
@@ -150,7 +164,13 @@ test('a deletion that nobody signed shows as removed by the server', async () =>
 	const { room: ada } = await ownersRoom();
 	await ada.send('inconvenient');
 	await until(() => ada.entry(1), 'sent');
-	server.append(ada.room, { kind: 'delete', client_id: crypto.randomUUID(), target: 1, author: ada.entry(1).author, body: '' });
+	server.append(ada.room, {
+		kind: 'delete',
+		client_id: crypto.randomUUID(),
+		target: 1,
+		author: ada.entry(1).author,
+		body: '',
+	});
 	await until(() => ada.entry(1).type === 'removed', 'removed');
 	assert.equal(ada.entry(1).by, 'server');
 });
@@ -186,16 +206,27 @@ test('what was written offline survives a reload and is sent in order', async ()
 	const again = new Room(await store.room(room.room), { store, api });
 	open.push(again);
 	await again.open();
-	assert.deepEqual(again.entries.map(({ text, state }) => [text, state]), [['one', 'sending'], ['two', 'sending'], ['three', 'sending']]);
+	assert.deepEqual(
+		again.entries.map(({ text, state }) => [text, state]),
+		[
+			['one', 'sending'],
+			['two', 'sending'],
+			['three', 'sending'],
+		],
+	);
 	server.intercept = () => false;
 	await until(() => again.entries.every(({ seq }) => seq !== null), 'all are sent', 10_000);
 	assert.deepEqual(texts(again), ['one', 'two', 'three']);
-	assert.deepEqual(server.rooms.get(room.room).events.map(({ seq }) => seq), [1, 2, 3]);
+	assert.deepEqual(
+		server.rooms.get(room.room).events.map(({ seq }) => seq),
+		[1, 2, 3],
+	);
 });
 
 test('older history loads page by page', async () => {
 	const { room: ada } = await ownersRoom();
-	for (let count = 0; count < 250; count += 1) server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.x' });
+	for (let count = 0; count < 250; count += 1)
+		server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.x' });
 	await until(() => ada.entries.length === 250, 'Ada follows');
 	const { room: ben } = await guestOf(ada, 'Ben');
 	assert.equal(ben.entries.length, 100);
@@ -216,8 +247,14 @@ test('a log that got shorter says so and keeps what was lost', async () => {
 	behind.log = 'another';
 	server.cut();
 	await until(() => ada.entries.at(-1).type === 'lost', 'the loss shows');
-	assert.deepEqual(ada.entries.map(({ type }) => type), ['message', 'lost']);
-	assert.deepEqual(ada.entries[1].kept.map(({ text }) => text), ['lost', 'lost too']);
+	assert.deepEqual(
+		ada.entries.map(({ type }) => type),
+		['message', 'lost'],
+	);
+	assert.deepEqual(
+		ada.entries[1].kept.map(({ text }) => text),
+		['lost', 'lost too'],
+	);
 	await until(() => ada.connection.state === 'live', 'it goes on');
 	await ada.send('anew');
 	await until(() => ada.entries.at(-1).seq === 2, 'in the new log');
@@ -261,7 +298,12 @@ test('a link with another key does not take over a known room', async () => {
 
 test('a message lifetime hides what it has ended', async () => {
 	const { room: ada } = await ownersRoom();
-	server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.old', sent_at_ms: Date.now() - 60_000 });
+	server.append(ada.room, {
+		kind: 'message',
+		client_id: crypto.randomUUID(),
+		body: 'v2.old',
+		sent_at_ms: Date.now() - 60_000,
+	});
 	await ada.send('fresh');
 	await until(() => ada.entry(2), 'both');
 	await ada.change({ messageTtlS: 30 });

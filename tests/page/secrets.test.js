@@ -28,7 +28,8 @@ test('base64url comes back, and has one spelling', () => {
 			if (bytes) assert.equal(encodeBase64url(bytes), text);
 		}),
 	);
-	for (const text of ['A', 'AA==', 'AB', 'AAB', 'A A', 'AA\n', '+/AA', 'ÄÄ', 'AAAAA']) assert.equal(decodeBase64url(text), null, text);
+	for (const text of ['A', 'AA==', 'AB', 'AAB', 'A A', 'AA\n', '+/AA', 'ÄÄ', 'AAAAA'])
+		assert.equal(decodeBase64url(text), null, text);
 });
 
 test('each role opens what its secret gives, and no more', async () => {
@@ -40,7 +41,10 @@ test('each role opens what its secret gives, and no more', async () => {
 	assert.deepEqual([member.owner, member.ownerToken], [null, null]);
 	assert.deepEqual([reader.member, reader.postToken, reader.ownerToken], [null, null, null]);
 	assert.equal(reader.readToken, owner.readToken);
-	assert.equal(await sameRoom({ room: ROOM, role: 'owner', secret }, { room: ROOM, role: 'reader', secret: owner.reader }), true);
+	assert.equal(
+		await sameRoom({ room: ROOM, role: 'owner', secret }, { room: ROOM, role: 'reader', secret: owner.reader }),
+		true,
+	);
 	assert.equal(await sameRoom({ room: ROOM, role: 'owner', secret }, { room: ROOM, role: 'reader', secret }), false);
 });
 
@@ -58,7 +62,14 @@ test('links are read as they were written', () => {
 	const secret = new Uint8Array(32).fill(7);
 	for (const role of ['owner', 'member', 'reader']) {
 		const path = formatLink(ROOM, role, secret);
-		assert.deepEqual(parseLink(`https://buddy.example${path}`), { state: 'ok', origin: 'https://buddy.example', room: ROOM, role, secret, identity: null });
+		assert.deepEqual(parseLink(`https://buddy.example${path}`), {
+			state: 'ok',
+			origin: 'https://buddy.example',
+			room: ROOM,
+			role,
+			secret,
+			identity: null,
+		});
 		assert.equal(parseLink(path).state, 'ok');
 		assert.equal(parseLink(`Come in: http://127.0.0.1:3000${path} see you`).state, 'ok');
 	}

@@ -133,8 +133,15 @@ export class TestServer {
 		}
 		if (room.state.locked && may > 0) return refuse(response, 403, 'room_locked');
 		const target = json.target && room.events[json.target - 1];
-		if (['edit', 'delete'].includes(kind) && may > 0 && target.author !== author) return refuse(response, 403, 'not_allowed');
-		const event = this.append(id, { kind, client_id: json.client_id, author, target: json.target ?? null, body: json.body });
+		if (['edit', 'delete'].includes(kind) && may > 0 && target.author !== author)
+			return refuse(response, 403, 'not_allowed');
+		const event = this.append(id, {
+			kind,
+			client_id: json.client_id,
+			author,
+			target: json.target ?? null,
+			body: json.body,
+		});
 		answer(response, 201, { seq: event.seq, sent_at_ms: event.sent_at_ms });
 	}
 

@@ -20,14 +20,49 @@ const TABLE = [
 	['data of several lines', 'data: a\ndata: b\n\n', [{ event: 'message', data: 'a\nb', id: '' }]],
 	['only one leading space goes', 'data:  a\n\n', [{ event: 'message', data: ' a', id: '' }]],
 	['no space at all', 'data:a\n\n', [{ event: 'message', data: 'a', id: '' }]],
-	['carriage returns', 'id: 1\rdata: a\r\rdata: b\r\r', [{ event: 'message', data: 'a', id: '1' }, { event: 'message', data: 'b', id: '1' }]],
-	['both', 'data: a\r\n\r\ndata: b\r\n\r\n', [{ event: 'message', data: 'a', id: '' }, { event: 'message', data: 'b', id: '' }]],
+	[
+		'carriage returns',
+		'id: 1\rdata: a\r\rdata: b\r\r',
+		[
+			{ event: 'message', data: 'a', id: '1' },
+			{ event: 'message', data: 'b', id: '1' },
+		],
+	],
+	[
+		'both',
+		'data: a\r\n\r\ndata: b\r\n\r\n',
+		[
+			{ event: 'message', data: 'a', id: '' },
+			{ event: 'message', data: 'b', id: '' },
+		],
+	],
 	['line ends mixed', 'data: a\r\ndata: b\rdata: c\n\r\n', [{ event: 'message', data: 'a\nb\nc', id: '' }]],
 	['comments', ': keep-alive\n\n:\ndata: a\n:x\n\n', [{ event: 'message', data: 'a', id: '' }]],
 	['an event without data is none', 'event: a\n\ndata: b\n\n', [{ event: 'message', data: 'b', id: '' }]],
-	['empty data is data', 'data\n\ndata:\n\n', [{ event: 'message', data: '', id: '' }, { event: 'message', data: '', id: '' }]],
-	['the id stays', 'id: 7\ndata: a\n\ndata: b\n\n', [{ event: 'message', data: 'a', id: '7' }, { event: 'message', data: 'b', id: '7' }]],
-	['an empty id clears', 'id: 7\ndata: a\n\nid\ndata: b\n\n', [{ event: 'message', data: 'a', id: '7' }, { event: 'message', data: 'b', id: '' }]],
+	[
+		'empty data is data',
+		'data\n\ndata:\n\n',
+		[
+			{ event: 'message', data: '', id: '' },
+			{ event: 'message', data: '', id: '' },
+		],
+	],
+	[
+		'the id stays',
+		'id: 7\ndata: a\n\ndata: b\n\n',
+		[
+			{ event: 'message', data: 'a', id: '7' },
+			{ event: 'message', data: 'b', id: '7' },
+		],
+	],
+	[
+		'an empty id clears',
+		'id: 7\ndata: a\n\nid\ndata: b\n\n',
+		[
+			{ event: 'message', data: 'a', id: '7' },
+			{ event: 'message', data: 'b', id: '' },
+		],
+	],
 	['an id with NUL is ignored', 'id: 7\nid: 8\0\ndata: a\n\n', [{ event: 'message', data: 'a', id: '7' }]],
 	['unknown fields', 'sequence: 9\ndata: a\nDATA: b\n\n', [{ event: 'message', data: 'a', id: '' }]],
 	['a frame cut off is none', 'data: a\n\ndata: b\n', [{ event: 'message', data: 'a', id: '' }]],
@@ -73,32 +108,58 @@ test('whatever is encoded comes out again, cut anywhere', () => {
 	const event = fc.constantFrom('hello', 'message', 'edit', 'signal', 'reset', 'closed');
 	const sent = fc.array(fc.record({ id: fc.nat().map(String), event, data }), { maxLength: 8 });
 	fc.assert(
-		fc.property(sent, fc.constantFrom('\n', '\r', '\r\n'), fc.array(line), fc.array(fc.nat({ max: 40 })), fc.boolean(), (frames, lineEnd, comments, cuts, mark) => {
-			const whole = bytes((mark ? '\ufeff' : '') + encode(frames, lineEnd, comments));
-			const parser = new SseParser();
-			const got = [];
-			let at = 0;
-			for (const length of [...cuts, whole.length]) {
-				got.push(...parser.push(whole.subarray(at, at + length)));
-				at += length;
-			}
-			// The byte of a line feed that may follow the last carriage return.
-			const expected = frames.map(({ id, event, data }) => ({ id, event, data: new TextDecoder().decode(bytes(data)) }));
-			assert.deepEqual(got.map(({ id, event, data }) => ({ id, event, data })), expected);
-		}),
+		fc.property(
+			sent,
+			fc.constantFrom('\n', '\r', '\r\n'),
+			fc.array(line),
+			fc.array(fc.nat({ max: 40 })),
+			fc.boolean(),
+			(frames, lineEnd, comments, cuts, mark) => {
+				const whole = bytes((mark ? '\ufeff' : '') + encode(frames, lineEnd, comments));
+				const parser = new SseParser();
+				const got = [];
+				let at = 0;
+				for (const length of [...cuts, whole.length]) {
+					got.push(...parser.push(whole.subarray(at, at + length)));
+					at += length;
+				}
+				// The byte of a line feed that may follow the last carriage return.
+				const expected = frames.map(({ id, event, data }) => ({
+					id,
+					event,
+					data: new TextDecoder().decode(bytes(data)),
+				}));
+				assert.deepEqual(
+					got.map(({ id, event, data }) => ({ id, event, data })),
+					expected,
+				);
+			},
+		),
 		{ numRuns: 500 },
 	);
 });
 
 test('arbitrary bytes never throw, and cutting changes nothing', () => {
 	const chunk = fc.uint8Array({ maxLength: 200 });
-	const text = fc.array(fc.constantFrom('data', ':', ' ', '\r', '\n', 'id', 'event', 'é', '\ufeff', '\0'), { maxLength: 60 });
+	const text = fc.array(fc.constantFrom('data', ':', ' ', '\r', '\n', 'id', 'event', 'é', '\ufeff', '\0'), {
+		maxLength: 60,
+	});
 	fc.assert(
-		fc.property(fc.oneof(chunk, text.map((parts) => bytes(parts.join('')))), fc.nat(), (whole, where) => {
-			const at = whole.length === 0 ? 0 : where % whole.length;
-			const cut = new SseParser();
-			assert.deepEqual([...cut.push(whole.subarray(0, at)), ...cut.push(whole.subarray(at))], new SseParser().push(whole));
-		}),
+		fc.property(
+			fc.oneof(
+				chunk,
+				text.map((parts) => bytes(parts.join(''))),
+			),
+			fc.nat(),
+			(whole, where) => {
+				const at = whole.length === 0 ? 0 : where % whole.length;
+				const cut = new SseParser();
+				assert.deepEqual(
+					[...cut.push(whole.subarray(0, at)), ...cut.push(whole.subarray(at))],
+					new SseParser().push(whole),
+				);
+			},
+		),
 		{ numRuns: 1000 },
 	);
 });

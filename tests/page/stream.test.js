@@ -17,7 +17,15 @@ afterEach(async () => {
 	closing = [];
 });
 
-const event = (seq, kind = 'message') => ({ seq, kind, client_id: `id-${seq}`, author: null, target: null, body: `b${seq}`, sent_at_ms: seq });
+const event = (seq, kind = 'message') => ({
+	seq,
+	kind,
+	client_id: `id-${seq}`,
+	author: null,
+	target: null,
+	body: `b${seq}`,
+	sent_at_ms: seq,
+});
 const begin = (name, id, mark) => `retry: 20\n\nid: ${id}\nevent: ${name}\ndata: ${JSON.stringify(mark)}\n\n`;
 const hello = (id, last_seq, log = 'log', first_seq = 1) => begin('hello', id, { log, first_seq, last_seq });
 
@@ -26,7 +34,17 @@ const hello = (id, last_seq, log = 'log', first_seq = 1) => begin('hello', id, {
  * A script gets the response, after its headers, and the request's cursor.
  */
 async function reader({ scripts, history = () => [], cursor = 0, log = null, timing = {}, diverged }) {
-	const seen = { requests: [], cursors: [], events: [], signals: [], states: [], closed: [], missing: [], marks: [], ranges: [] };
+	const seen = {
+		requests: [],
+		cursors: [],
+		events: [],
+		signals: [],
+		states: [],
+		closed: [],
+		missing: [],
+		marks: [],
+		ranges: [],
+	};
 	const server = createServer((request, response) => {
 		const url = new URL(request.url, 'http://x');
 		seen.requests.push({ url: request.url, authorization: request.headers.authorization });
@@ -35,7 +53,11 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 			seen.ranges.push(after);
 			const page = history(after);
 			if (page === null) return refuse(response, 503, 'unavailable');
-			return answer(response, 200, Array.isArray(page) ? { messages: page, first_seq: 1, last_seq: page.at(-1)?.seq ?? after } : page);
+			return answer(
+				response,
+				200,
+				Array.isArray(page) ? { messages: page, first_seq: 1, last_seq: page.at(-1)?.seq ?? after } : page,
+			);
 		}
 		const id = request.headers['last-event-id'];
 		seen.cursors.push(id === undefined ? null : Number(id));
@@ -73,31 +95,46 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 	return { seen, stream, sequencer, wakes, state: () => stream.connection.state };
 }
 
-const plays = (...chunks) => (response) => {
-	response.writeHead(200, { 'content-type': 'text/event-stream' });
-	for (const chunk of chunks) response.write(chunk);
-};
-const playsAndEnds = (...chunks) => (response) => {
-	plays(...chunks)(response);
-	response.end();
-};
-const playsAndBreaks = (...chunks) => (response) => {
-	plays(...chunks)(response);
-	setTimeout(() => response.destroy(), 20);
-};
+const plays =
+	(...chunks) =>
+	(response) => {
+		response.writeHead(200, { 'content-type': 'text/event-stream' });
+		for (const chunk of chunks) response.write(chunk);
+	};
+const playsAndEnds =
+	(...chunks) =>
+	(response) => {
+		plays(...chunks)(response);
+		response.end();
+	};
+const playsAndBreaks =
+	(...chunks) =>
+	(response) => {
+		plays(...chunks)(response);
+		setTimeout(() => response.destroy(), 20);
+	};
 
 test('a reader follows, is live once it has what there was, and resumes from its cursor', async () => {
 	const { seen, state } = await reader({
-		scripts: [playsAndEnds(hello(0, 2), frame(event(1)), frame(event(2)), frame(event(3))), plays(hello(3, 3), frame(event(4)))],
+		scripts: [
+			playsAndEnds(hello(0, 2), frame(event(1)), frame(event(2)), frame(event(3))),
+			plays(hello(3, 3), frame(event(4))),
+		],
 	});
 	await until(() => seen.events.length === 4 && state() === 'live', 'all four');
 	assert.deepEqual(seen.events, [1, 2, 3, 4]);
 	assert.deepEqual(seen.cursors, [0, 3]);
-	assert.deepEqual(seen.states.map(({ state }) => state), ['connecting', 'catching_up', 'live', 'catching_up', 'live']);
+	assert.deepEqual(
+		seen.states.map(({ state }) => state),
+		['connecting', 'catching_up', 'live', 'catching_up', 'live'],
+	);
 });
 
 test('without a cursor the beginning is read from history, and then resumed', async () => {
-	const { seen } = await reader({ cursor: null, scripts: [playsAndEnds(hello(9, 9)), plays(hello(9, 9), frame(event(10)))] });
+	const { seen } = await reader({
+		cursor: null,
+		scripts: [playsAndEnds(hello(9, 9)), plays(hello(9, 9), frame(event(10)))],
+	});
 	await until(() => seen.events.length === 1, 'the next one');
 	assert.deepEqual(seen.cursors, [null, 9]);
 	assert.deepEqual(seen.marks.length, 1);
@@ -105,10 +142,14 @@ test('without a cursor the beginning is read from history, and then resumed', as
 
 test('a connection that breaks in the middle of a frame loses and doubles nothing', async () => {
 	const half = frame(event(2)).slice(0, 30);
-	const { seen } = await reader({ scripts: [playsAndBreaks(hello(0, 0), frame(event(1)), half), plays(hello(1, 2), frame(event(2)))] });
+	const { seen } = await reader({
+		scripts: [playsAndBreaks(hello(0, 0), frame(event(1)), half), plays(hello(1, 2), frame(event(2)))],
+	});
 	await until(() => seen.events.length === 2, 'both');
 	assert.deepEqual(seen.events, [1, 2]);
-	assert.ok(seen.states.some(({ state, code, retryAtMs }) => state === 'offline' && code === 'network' && retryAtMs > 0));
+	assert.ok(
+		seen.states.some(({ state, code, retryAtMs }) => state === 'offline' && code === 'network' && retryAtMs > 0),
+	);
 });
 
 test('repeated events are dropped, and a gap is filled from history in order', async () => {
@@ -155,8 +196,15 @@ test('a reset within the same log is filled from what history keeps', async () =
 });
 
 test('another log, or a shorter one, is read anew and then followed', async () => {
-	for (const [log, cursor, first] of [['other', 2, hello(2, 4, 'log')], ['log', 9, begin('reset', 4, { log: 'log', first_seq: 1, last_seq: 4 })]]) {
-		const { seen } = await reader({ cursor, log, scripts: [plays(first, frame(event(10))), plays(hello(4, 4), frame(event(5)))] });
+	for (const [log, cursor, first] of [
+		['other', 2, hello(2, 4, 'log')],
+		['log', 9, begin('reset', 4, { log: 'log', first_seq: 1, last_seq: 4 })],
+	]) {
+		const { seen } = await reader({
+			cursor,
+			log,
+			scripts: [plays(first, frame(event(10))), plays(hello(4, 4), frame(event(5)))],
+		});
 		await until(() => seen.events.length === 1, 'the next one');
 		assert.deepEqual(seen.events, [5]);
 		assert.deepEqual(seen.cursors, [cursor, 4]);
@@ -165,7 +213,10 @@ test('another log, or a shorter one, is read anew and then followed', async () =
 });
 
 test('a room that is not there, or not for this reader, is refused and not asked for again', async () => {
-	for (const [status, code] of [[404, 'room_not_found'], [403, 'not_allowed']]) {
+	for (const [status, code] of [
+		[404, 'room_not_found'],
+		[403, 'not_allowed'],
+	]) {
 		const { seen, state, wakes } = await reader({ scripts: [(response) => refuse(response, status, code)] });
 		await until(() => state() === 'refused', 'refused');
 		assert.equal(seen.states.at(-1).code, code);
@@ -195,7 +246,10 @@ test('faults that may pass are tried again, however often', async () => {
 test('retry-after is waited for, even when something wakes the page', async () => {
 	const asked = Date.now();
 	const { seen, state, wakes } = await reader({
-		scripts: [(response) => refuse(response, 503, 'unavailable', { 'retry-after': '1' }), plays(hello(0, 0), ': x\n\n')],
+		scripts: [
+			(response) => refuse(response, 503, 'unavailable', { 'retry-after': '1' }),
+			plays(hello(0, 0), ': x\n\n'),
+		],
 	});
 	await until(() => state() === 'offline', 'refused for now');
 	assert.equal(seen.states.at(-1).code, 'unavailable');
@@ -217,11 +271,17 @@ test('waking cuts a wait short', async () => {
 });
 
 test('silence is noticed by the watchdog, and sooner when something wakes the page', async () => {
-	const watched = await reader({ timing: { silence: 60 }, scripts: [plays(hello(0, 0)), plays(hello(0, 0), frame(event(1)))] });
+	const watched = await reader({
+		timing: { silence: 60 },
+		scripts: [plays(hello(0, 0)), plays(hello(0, 0), frame(event(1)))],
+	});
 	await until(() => watched.seen.events.length === 1, 'reconnected');
 	assert.ok(watched.seen.states.some(({ code }) => code === 'silent'));
 
-	const woken = await reader({ timing: { silence: 60_000, stale: 20 }, scripts: [plays(hello(0, 0)), plays(hello(0, 0), frame(event(1)))] });
+	const woken = await reader({
+		timing: { silence: 60_000, stale: 20 },
+		scripts: [plays(hello(0, 0)), plays(hello(0, 0), frame(event(1)))],
+	});
 	await until(() => woken.state() === 'live', 'live');
 	await until(() => {
 		woken.wakes.dispatchEvent(new Event('pageshow'));
@@ -259,7 +319,9 @@ test('the server says how long to wait between attempts', async () => {
 });
 
 test('a closed room ends the stream and says why, after what came before it', async () => {
-	const { seen, state } = await reader({ scripts: [plays(hello(0, 0), frame(event(1)), 'event: closed\ndata: {"reason":"expired"}\n\n')] });
+	const { seen, state } = await reader({
+		scripts: [plays(hello(0, 0), frame(event(1)), 'event: closed\ndata: {"reason":"expired"}\n\n')],
+	});
 	await until(() => seen.closed.length === 1, 'closed');
 	assert.deepEqual(seen.closed, ['expired']);
 	assert.deepEqual(seen.events, [1]);
@@ -270,16 +332,34 @@ test('a closed room ends the stream and says why, after what came before it', as
 test('signals come alone or gathered, and move no cursor', async () => {
 	const signal = (kind) => ({ kind, author: null, body: 'b', sent_at_ms: 1, expires_at_ms: 2 });
 	const { seen, sequencer } = await reader({
-		scripts: [plays(hello(0, 0), `event: signal\ndata: ${JSON.stringify(signal('here'))}\n\n`, `event: signal\ndata: ${JSON.stringify([signal('typing'), signal('gone')])}\n\n`, 'event: signal\ndata: {}\n\n')],
+		scripts: [
+			plays(
+				hello(0, 0),
+				`event: signal\ndata: ${JSON.stringify(signal('here'))}\n\n`,
+				`event: signal\ndata: ${JSON.stringify([signal('typing'), signal('gone')])}\n\n`,
+				'event: signal\ndata: {}\n\n',
+			),
+		],
 	});
 	await until(() => seen.signals.length === 3, 'three signals');
-	assert.deepEqual(seen.signals.map(({ kind }) => kind), ['here', 'typing', 'gone']);
+	assert.deepEqual(
+		seen.signals.map(({ kind }) => kind),
+		['here', 'typing', 'gone'],
+	);
 	assert.equal(sequencer.cursor, 0);
 });
 
 test('events of an unknown name or shape count in the sequence', async () => {
 	const { seen } = await reader({
-		scripts: [plays(hello(0, 0), 'id: 1\nevent: poll\ndata: {"seq":1}\n\n', 'id: 2\nevent: message\ndata: not json\n\n', 'event: weather\ndata: {}\n\n', frame(event(3)))],
+		scripts: [
+			plays(
+				hello(0, 0),
+				'id: 1\nevent: poll\ndata: {"seq":1}\n\n',
+				'id: 2\nevent: message\ndata: not json\n\n',
+				'event: weather\ndata: {}\n\n',
+				frame(event(3)),
+			),
+		],
 	});
 	await until(() => seen.events.length === 3, 'all three');
 	assert.deepEqual(seen.events, [1, 2, 3]);
@@ -318,23 +398,41 @@ test('any mixture of cuts, repeats and gaps ends in every event once and in orde
 	const total = 40;
 	const all = Array.from({ length: total }, (_, at) => event(at + 1));
 	await fc.assert(
-		fc.asyncProperty(fc.array(fc.record({ skip: fc.nat({ max: 5 }), back: fc.nat({ max: 5 }), take: fc.integer({ min: 1, max: 9 }), breaks: fc.boolean() }), { minLength: 1, maxLength: 6 }), async (turns) => {
-			const scripts = turns.map(({ skip, back, take, breaks }) => (response, cursor) => {
-				const from = Math.max(0, cursor - back);
-				const sent = all.slice(from + skip, from + skip + take);
-				const text = [hello(cursor, total), ...sent.map(frame)].join('');
-				response.writeHead(200, { 'content-type': 'text/event-stream' });
-				response.write(breaks ? text.slice(0, -10) : text);
-				if (breaks) setTimeout(() => response.destroy(), 2);
-				else response.end();
-			});
-			scripts.push((response, cursor) => plays(hello(cursor, total), ...all.slice(cursor).map(frame))(response));
-			const { seen, stream } = await reader({ scripts, history: (after) => all.slice(after, after + 7) , timing: { retry: 2, retryMost: 4, resume: 1 } });
-			await until(() => seen.events.length >= total, 'all of them');
-			stream.stop();
-			assert.deepEqual(seen.events, all.map(({ seq }) => seq));
-			assert.deepEqual(seen.missing, []);
-		}),
+		fc.asyncProperty(
+			fc.array(
+				fc.record({
+					skip: fc.nat({ max: 5 }),
+					back: fc.nat({ max: 5 }),
+					take: fc.integer({ min: 1, max: 9 }),
+					breaks: fc.boolean(),
+				}),
+				{ minLength: 1, maxLength: 6 },
+			),
+			async (turns) => {
+				const scripts = turns.map(({ skip, back, take, breaks }) => (response, cursor) => {
+					const from = Math.max(0, cursor - back);
+					const sent = all.slice(from + skip, from + skip + take);
+					const text = [hello(cursor, total), ...sent.map(frame)].join('');
+					response.writeHead(200, { 'content-type': 'text/event-stream' });
+					response.write(breaks ? text.slice(0, -10) : text);
+					if (breaks) setTimeout(() => response.destroy(), 2);
+					else response.end();
+				});
+				scripts.push((response, cursor) => plays(hello(cursor, total), ...all.slice(cursor).map(frame))(response));
+				const { seen, stream } = await reader({
+					scripts,
+					history: (after) => all.slice(after, after + 7),
+					timing: { retry: 2, retryMost: 4, resume: 1 },
+				});
+				await until(() => seen.events.length >= total, 'all of them');
+				stream.stop();
+				assert.deepEqual(
+					seen.events,
+					all.map(({ seq }) => seq),
+				);
+				assert.deepEqual(seen.missing, []);
+			},
+		),
 		{ numRuns: 20 },
 	);
 });

@@ -70,18 +70,45 @@ async function envelopes(room, keys, member, owner) {
 	const cases = [
 		['a message', member, { ...place, kind: 'message', target: null }, { ...said, text: 'hello 👋', prev }],
 		['an edit', member, { ...place, kind: 'edit', target: 7 }, { ...said, text: 'hello', target_id: client_id, prev }],
-		['a deletion by the owner', owner, { ...place, author: owner.author, kind: 'delete', target: 7 }, { ...said, target_id: client_id }],
-		['a reaction', member, { ...place, kind: 'react', target: 7 }, { ...said, emoji: '🎉', on: true, target_id: client_id }],
+		[
+			'a deletion by the owner',
+			owner,
+			{ ...place, author: owner.author, kind: 'delete', target: 7 },
+			{ ...said, target_id: client_id },
+		],
+		[
+			'a reaction',
+			member,
+			{ ...place, kind: 'react', target: 7 },
+			{ ...said, emoji: '🎉', on: true, target_id: client_id },
+		],
 		['a signal', member, { room, kind: 'signal/typing', client_id: null, author: member.author, target: null }, said],
-		['the longest message', member, { ...place, kind: 'message', target: null }, { text: 'x'.repeat(11_935 - '{"text":""}'.length) }],
-		['a content that fills its padding', member, { ...place, kind: 'message', target: null }, { text: 'x'.repeat(256 - 96 - 1 - '{"text":""}'.length) }],
-		['a content one byte longer', member, { ...place, kind: 'message', target: null }, { text: 'x'.repeat(256 - 96 - '{"text":""}'.length) }],
+		[
+			'the longest message',
+			member,
+			{ ...place, kind: 'message', target: null },
+			{ text: 'x'.repeat(11_935 - '{"text":""}'.length) },
+		],
+		[
+			'a content that fills its padding',
+			member,
+			{ ...place, kind: 'message', target: null },
+			{ text: 'x'.repeat(256 - 96 - 1 - '{"text":""}'.length) },
+		],
+		[
+			'a content one byte longer',
+			member,
+			{ ...place, kind: 'message', target: null },
+			{ text: 'x'.repeat(256 - 96 - '{"text":""}'.length) },
+		],
 	];
 	const made = [];
 	for (const [at, [name, identity, where, content]] of cases.entries()) {
 		made.push(await envelope(name, keys, identity, additionalData(where), content, counting(0xb0 + at, 12)));
 	}
-	made.push(await envelope('about', keys, owner, ABOUT, { name: 'Summer trip', at_ms: said.at_ms }, counting(0xd0, 12)));
+	made.push(
+		await envelope('about', keys, owner, ABOUT, { name: 'Summer trip', at_ms: said.at_ms }, counting(0xd0, 12)),
+	);
 	return made;
 }
 
