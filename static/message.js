@@ -138,9 +138,8 @@ function drawWho(parts, entry, setting) {
 	// In the middle of a run the name is there for those who hear the page and not see it.
 	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
 	drawAvatar(parts.avatar, name, entry.signer ?? '');
-	const notes = [entry.byOwner && 'owner', entry.nameTaken && 'another device or person uses this name'];
-	parts.nameNote.textContent = notes.filter(Boolean).join(' · ');
-	parts.nameNote.hidden = parts.nameNote.textContent === '';
+	parts.role.hidden = !entry.byOwner;
+	parts.nameNote.hidden = !entry.nameTaken;
 	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');
 	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tagOf(entry.signer);
 }

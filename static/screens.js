@@ -154,9 +154,11 @@ function facts(room) {
 	const { messageTtlS, expiresAtMs, locked } = room.info;
 	const left = (expiresAtMs - Date.now()) / 1000;
 	return [
-		room.canWrite
-			? ['invite', 'Whoever has this link can read everything, write, and invite others.']
-			: ['invite', 'With this link you can read everything, but not write.'],
+		room.isOwner
+			? ['invite', 'You own this room: you can lock it, change it and delete it.']
+			: room.canWrite
+				? ['invite', 'Whoever has this link can read everything, write, and invite others.']
+				: ['invite', 'With this link you can read everything, but not write.'],
 		['shield', 'Messages are encrypted in your browser. The server cannot read them.'],
 		messageTtlS
 			? ['clock', `Messages disappear ${duration(messageTtlS)} after they were sent.`]

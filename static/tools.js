@@ -91,7 +91,7 @@ export class Tools {
 		this.#node = found.node;
 		const [react, reply] = this.#bar.children;
 		for (const writing of [react, reply]) /** @type {HTMLElement} */ (writing).hidden = !this.#room.canWrite;
-		if (this.#bar.parentElement !== found.node) found.node.append(this.#bar);
+		if (!found.node.contains(this.#bar)) found.node.querySelector('.bubble')?.append(this.#bar);
 	}
 
 	/** @param {MouseEvent} event */
