@@ -22,6 +22,7 @@ use std::time::Duration;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ToSql, ffi};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
@@ -124,12 +125,18 @@ impl Session {
         let session = self.clone();
         match route {
             Route::Done(answer) => return answer,
-            // The queue must never wait for a component to take its rows.
-            Route::WriteQueue => self.0.database.enqueue(Box::new(move || {
-                session.run(&sql, &parameters, Page::unlimited(), answer);
-            })),
+            // The queue must never wait for a component to take its rows, of this or another statement.
+            Route::WriteQueue => {
+                let pool = Handle::current();
+                self.0.database.enqueue(Box::new(move || {
+                    if let Some(guard) = session.try_lock() {
+                        return run(&session.0.database, guard, &sql, &parameters, Page::unlimited(), answer);
+                    }
+                    pool.spawn_blocking(move || session.run(&sql, &parameters, answer));
+                }));
+            }
             Route::ThreadPool => drop(tokio::task::spawn_blocking(move || {
-                session.run(&sql, &parameters, Page::default(), answer);
+                session.run(&sql, &parameters, answer);
             })),
         }
         answered.await.unwrap_or_else(|_| Answer {
@@ -157,10 +164,8 @@ impl Session {
 
     /// Runs a read that needs no waiting on the calling thread, or says where the statement goes.
     fn read_at_once(&self, sql: &str, parameters: &[Value]) -> Route {
-        let guard = match self.0.connection.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Route::ThreadPool,
+        let Some(guard) = self.try_lock() else {
+            return Route::ThreadPool;
         };
         let Some(connection) = guard.as_ref().filter(|connection| connection.is_autocommit()) else {
             return Route::ThreadPool;
@@ -176,70 +181,91 @@ impl Session {
         route
     }
 
-    fn run(&self, sql: &str, parameters: &[Value], mut page: Page, answer: oneshot::Sender<Answer>) {
-        let mut guard = self.lock();
-        if guard.is_none() {
-            match self.0.database.connect() {
-                Ok(connection) => *guard = Some(connection),
-                Err(error) => return drop(answer.send(Answer::failed(error))),
-            }
-        }
-        let connection = guard.as_ref().expect("connected above");
-        let mut statement = match connection.prepare_cached(sql) {
-            Ok(statement) => statement,
-            Err(error) => return drop(answer.send(Answer::failed(error))),
-        };
-        let columns = column_names(&statement);
-        let mut rows = match statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter))) {
-            Ok(rows) => rows,
-            Err(error) => {
-                return drop(answer.send(Answer { columns, rows: Vec::new(), rest: Rest::End(Err(io_error(error))) }));
-            }
-        };
-        let first = page.fill(&mut rows);
-        if let Filled::End(end) = first {
-            // The connection is free again before the answer leaves, so that the next statement
-            // need not wait for it.
-            drop(rows);
-            drop(statement);
-            drop(guard);
-            return drop(answer.send(Answer { columns, rows: page.take(), rest: Rest::End(end.map_err(io_error)) }));
-        }
-        let (pages, more) = mpsc::channel(4);
-        let (end, ended) = oneshot::channel();
-        let rest = Rest::More { pages: more, end: ended };
-        if answer.send(Answer { columns, rows: page.take(), rest }).is_err() {
-            return;
-        }
-        let outcome = loop {
-            let filled = page.fill(&mut rows);
-            let taken = pages.blocking_send(page.take());
-            match filled {
-                Filled::End(outcome) => break outcome.map_err(io_error),
-                // Nobody reads on, so nobody is left to be told.
-                Filled::Page if taken.is_err() => return,
-                Filled::Page => {}
-            }
-        };
-        drop(rows);
-        drop(statement);
-        drop(guard);
-        drop(end.send(outcome));
+    fn run(&self, sql: &str, parameters: &[Value], answer: oneshot::Sender<Answer>) {
+        run(&self.0.database, self.lock(), sql, parameters, Page::default(), answer);
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<rusqlite::Connection>> {
         self.0.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// None while a statement runs or its rows are still taken.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Option<rusqlite::Connection>>> {
+        match self.0.connection.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
 }
 
 impl Drop for SessionInner {
-    /// Closing rolls back and may run a checkpoint, which is no work for the calling thread.
+    /// Closing rolls back and may run a checkpoint, which is no work for a thread that serves, nor
+    /// for the write queue: whoever is in it may be waiting for this very rollback.
     fn drop(&mut self) {
         let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if connection.is_some() {
-            self.database.enqueue(Box::new(move || drop(connection)));
+        if let (Some(connection), Ok(runtime)) = (connection, Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(connection));
         }
     }
+}
+
+/// Runs a statement to its end, answering as soon as the first page of rows is there.
+fn run(
+    database: &Database,
+    mut guard: MutexGuard<'_, Option<rusqlite::Connection>>,
+    sql: &str,
+    parameters: &[Value],
+    mut page: Page,
+    answer: oneshot::Sender<Answer>,
+) {
+    if guard.is_none() {
+        match database.connect() {
+            Ok(connection) => *guard = Some(connection),
+            Err(error) => return drop(answer.send(Answer::failed(error))),
+        }
+    }
+    let connection = guard.as_ref().expect("connected above");
+    let mut statement = match connection.prepare_cached(sql) {
+        Ok(statement) => statement,
+        Err(error) => return drop(answer.send(Answer::failed(error))),
+    };
+    let columns = column_names(&statement);
+    let mut rows = match statement.query(rusqlite::params_from_iter(parameters.iter().map(Parameter))) {
+        Ok(rows) => rows,
+        Err(error) => {
+            return drop(answer.send(Answer { columns, rows: Vec::new(), rest: Rest::End(Err(io_error(error))) }));
+        }
+    };
+    let first = page.fill(&mut rows);
+    if let Filled::End(end) = first {
+        // The connection is free again before the answer leaves, so that the next statement
+        // need not wait for it.
+        drop(rows);
+        drop(statement);
+        drop(guard);
+        return drop(answer.send(Answer { columns, rows: page.take(), rest: Rest::End(end.map_err(io_error)) }));
+    }
+    let (pages, more) = mpsc::channel(4);
+    let (end, ended) = oneshot::channel();
+    let rest = Rest::More { pages: more, end: ended };
+    if answer.send(Answer { columns, rows: page.take(), rest }).is_err() {
+        return;
+    }
+    let outcome = loop {
+        let filled = page.fill(&mut rows);
+        let taken = pages.blocking_send(page.take());
+        match filled {
+            Filled::End(outcome) => break outcome.map_err(io_error),
+            // Nobody reads on, so nobody is left to be told.
+            Filled::Page if taken.is_err() => return,
+            Filled::Page => {}
+        }
+    };
+    drop(rows);
+    drop(statement);
+    drop(guard);
+    drop(end.send(outcome));
 }
 
 fn read_one_page(connection: &rusqlite::Connection, sql: &str, parameters: &[Value]) -> Route {
@@ -357,4 +383,163 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 fn io_error(error: rusqlite::Error) -> Error {
     Error::Io(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database in a folder of its own, which goes with it.
+    struct Fixture {
+        folder: tempfile::TempDir,
+        database: Arc<Database>,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let database = Database::new(&folder.path().join("test.db")).expect("a thread for the write queue");
+            Self { folder, database }
+        }
+
+        async fn session(&self, statements: &[&str]) -> Session {
+            let session = Session::new(Arc::clone(&self.database));
+            for statement in statements {
+                rows(session.query((*statement).to_owned(), Vec::new()).await).await.expect(statement);
+            }
+            session
+        }
+    }
+
+    async fn rows(answer: Answer) -> Result<Vec<Vec<Value>>, Error> {
+        let mut rows = answer.rows;
+        let end = match answer.rest {
+            Rest::End(end) => end,
+            Rest::More { mut pages, end } => {
+                while let Some(page) = pages.recv().await {
+                    rows.extend(page);
+                }
+                end.await.expect("the statement's thread says how it ended")
+            }
+        };
+        end.map(|()| rows.into_iter().map(|row| row.values).collect())
+    }
+
+    async fn first_integer(session: &Session, query: &str) -> i64 {
+        let rows = rows(session.query(query.to_owned(), Vec::new()).await).await.expect(query);
+        match rows[0][..] {
+            [Value::Integer(integer)] => integer,
+            _ => panic!("{query} should give one integer"),
+        }
+    }
+
+    const TABLE: &str = "CREATE TABLE t (x)";
+    const COUNT: &str = "SELECT count(*) FROM t";
+
+    #[tokio::test]
+    async fn values_of_every_type_come_back_as_they_were() {
+        let fixture = Fixture::new();
+        let session = fixture.session(&[]).await;
+        let values = vec![
+            Value::Integer(-1),
+            Value::Real(0.5),
+            Value::Text("ä\0".into()),
+            Value::Blob(vec![0, 255]),
+            Value::Null,
+        ];
+        let answer = session.query("SELECT ?, ?, ?, ?, ? AS last".to_owned(), values.clone()).await;
+        assert_eq!(answer.columns[4], "last");
+        let rows = rows(answer).await.expect("it is a valid query");
+        assert_eq!(format!("{:?}", rows[0]), format!("{values:?}"));
+    }
+
+    #[tokio::test]
+    async fn large_results_arrive_whole_and_in_order() {
+        let fixture = Fixture::new();
+        let session = fixture.session(&[]).await;
+        let count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n";
+        let rows = rows(session.query(count.to_owned(), Vec::new()).await).await.expect(count);
+        let integers: Vec<i64> = rows.iter().map(|row| if let [Value::Integer(i)] = row[..] { i } else { 0 }).collect();
+        assert_eq!(integers, (1..=5000).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_large_result_that_nobody_reads_on_frees_the_connection() {
+        let fixture = Fixture::new();
+        let session = fixture.session(&[]).await;
+        let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+        let answer = session.query(endless.to_owned(), Vec::new()).await;
+        assert_eq!(answer.rows.len(), PAGE_ROWS);
+        drop(answer);
+        assert_eq!(first_integer(&session, "SELECT 7").await, 7);
+    }
+
+    #[tokio::test]
+    async fn errors_come_at_the_end_of_an_answer() {
+        let fixture = Fixture::new();
+        let session = fixture.session(&["CREATE TABLE t (x UNIQUE)"]).await;
+        for (statement, expected) in [
+            ("SELEC", "syntax error"),
+            ("SELECT y FROM t", "no such column"),
+            ("INSERT INTO t VALUES (1), (1)", "UNIQUE constraint failed"),
+            ("SELECT ?", "parameters"),
+            ("ATTACH '/tmp/other.db' AS other", "not authorized"),
+            ("VACUUM INTO '/tmp/other.db'", "authorization denied"),
+        ] {
+            match rows(session.query(statement.to_owned(), Vec::new()).await).await {
+                Err(Error::Io(text)) => assert!(text.contains(expected), "{statement}: {text}"),
+                other => panic!("{statement} should fail, not {other:?}"),
+            }
+        }
+        rows(session.query("ATTACH ':memory:' AS scratch".to_owned(), Vec::new()).await).await.expect("in memory");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_left_open_is_rolled_back_when_its_connection_goes() {
+        let fixture = Fixture::new();
+        let other = fixture.session(&["PRAGMA journal_mode = WAL", TABLE]).await;
+        let session = fixture.session(&["BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)"]).await;
+        assert_eq!(first_integer(&session, COUNT).await, 1);
+        drop(session);
+        // This write waits in the queue behind the closing of the connection.
+        rows(other.query("INSERT INTO t VALUES (2)".to_owned(), Vec::new()).await).await.expect("the lock is free");
+        assert_eq!(first_integer(&other, COUNT).await, 1);
+    }
+
+    #[tokio::test]
+    async fn writes_of_many_connections_all_happen() {
+        let fixture = Fixture::new();
+        let first = fixture.session(&["PRAGMA journal_mode = WAL", TABLE]).await;
+        let mut writers = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let session = fixture.session(&["SELECT 1"]).await;
+            writers.spawn(async move {
+                for _ in 0..20 {
+                    let answer = session.query("INSERT INTO t VALUES (1)".to_owned(), Vec::new()).await;
+                    rows(answer).await.expect("a write waits for its turn");
+                }
+            });
+        }
+        while let Some(writer) = writers.join_next().await {
+            writer.expect("no writer panics");
+        }
+        assert_eq!(first_integer(&first, COUNT).await, 400);
+    }
+
+    #[tokio::test]
+    async fn a_write_waits_for_another_processs_lock() {
+        let fixture = Fixture::new();
+        let session = fixture.session(&["PRAGMA journal_mode = WAL", TABLE]).await;
+        let other_process = rusqlite::Connection::open(fixture.folder.path().join("test.db")).expect("a connection");
+        other_process.execute_batch("BEGIN IMMEDIATE").expect("the lock is free");
+        let write = session.query("INSERT INTO t VALUES (1)".to_owned(), Vec::new());
+        let release = tokio::task::spawn_blocking(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            other_process.execute_batch("COMMIT")
+        });
+        rows(write.await).await.expect("the lock is given back in time");
+        release.await.expect("no panic").expect("the commit needs nothing");
+        assert_eq!(session.changes().await, 1);
+        assert_eq!(session.last_insert_rowid().await, 1);
+    }
 }

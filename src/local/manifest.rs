@@ -216,3 +216,81 @@ pub(crate) fn parse_toml<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T> 
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        spin_manifest_version = 2
+        application = { name = "small" }
+        [[trigger.http]]
+        route = "/..."
+        component = "web"
+        [component.web]
+        source = "web.wasm"
+    "#;
+
+    #[test]
+    fn the_projects_own_manifest_is_understood() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml");
+        let manifest = Manifest::read(&path).expect("the manifest is valid");
+        assert_eq!(manifest.application.name, "buddy");
+        assert!(manifest.trigger.http.iter().any(|trigger| trigger.route == Route::Pattern("/...".to_owned())));
+        assert_eq!(manifest.component["rooms"].sqlite_databases, ["default"]);
+        assert_eq!(manifest.component["rooms"].variables["databases"], "{{ databases }}");
+        assert_eq!(manifest.variables["heartbeat_s"].default.as_deref(), Some("15"));
+    }
+
+    #[test]
+    fn everything_that_means_nothing_here_is_accepted() {
+        let more = r#"
+            description = "a page"
+            allowed_outbound_hosts = []
+            [component.web.build]
+            command = "cargo build"
+            watch = ["src/**"]
+            [variables]
+            token = { required = true, secret = true, description = "lets in" }
+            [[trigger.http]]
+            id = "inside"
+            route = { private = true }
+            component = "web"
+        "#;
+        let manifest = Manifest::parse(&format!("{SMALL}{more}")).expect("all keys are known");
+        assert_eq!(manifest.trigger.http[1].route, Route::Private);
+        assert!(manifest.variables["token"].required);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name_and_line() {
+        let cases = [
+            ("surprise = 1", ":9: unknown field `surprise`"),
+            ("files = ['static/*']", ":9: unknown field `files`"),
+            ("allowed_outbound_hosts = ['https://example.com']", "\"https://example.com\""),
+            ("[[trigger.redis]]\nchannel = 'c'", "unknown field `redis`"),
+            ("[[trigger.http]]\nroute = '/a'\ncomponent = 'other'", "`other`, which is not declared"),
+            ("[[trigger.http]]\nroute = { private = false }\ncomponent = 'web'", "{ private = true }"),
+            ("[[trigger.http]]\nroute = '/a'\ncomponent = 'web'\nexecutor = {type = 'wagi'}", "`executor`"),
+            (
+                "[component.far]\nsource = { url = 'https://example.com/a.wasm', digest = 'sha256:0' }",
+                "`digest`, `url`",
+            ),
+            ("[variables]\na = { default = 1 }", "expected a string"),
+            ("sqlite_databases = 'default'", "expected a sequence"),
+            ("source = 'twice.wasm'", "duplicate key"),
+            ("this is not TOML", ":9: "),
+        ];
+        for (lines, expected) in cases {
+            let error = Manifest::parse(&format!("{SMALL}{lines}")).expect_err(lines).to_string();
+            assert!(error.contains(expected), "{lines}: {error:?} should contain {expected:?}");
+            assert!(!error.contains('\n'), "{error:?} should be one line");
+        }
+    }
+
+    #[test]
+    fn only_version_2_is_read() {
+        let error = Manifest::parse(&SMALL.replace("version = 2", "version = 1")).expect_err("version 1").to_string();
+        assert!(error.contains("spin_manifest_version = 1"), "{error:?}");
+    }
+}

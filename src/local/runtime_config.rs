@@ -62,3 +62,55 @@ impl RuntimeConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(text: &str) -> Result<Files> {
+        Ok(parse_toml::<RuntimeConfig>(text)?.files(Path::new("config"), Path::new("state")))
+    }
+
+    fn paths(pairs: &[(&str, &str)]) -> BTreeMap<String, PathBuf> {
+        pairs.iter().map(|(label, path)| ((*label).to_owned(), PathBuf::from(path))).collect()
+    }
+
+    #[test]
+    fn labels_lead_to_the_files_that_spin_would_use() {
+        let text = r#"
+            [sqlite_database.second]
+            type = "spin"
+            path = "second.db"
+            [sqlite_database.third]
+            type = "spin"
+            path = "/data/third.db"
+            [key_value_store.default]
+            type = "spin"
+            path = "mine.db"
+        "#;
+        let expected = Files {
+            databases: paths(&[
+                ("default", "state/sqlite_db.db"),
+                ("second", "second.db"),
+                ("third", "/data/third.db"),
+            ]),
+            stores: paths(&[("default", "config/mine.db")]),
+        };
+        assert_eq!(files(text).expect("all is known"), expected);
+    }
+
+    #[test]
+    fn other_backends_and_keys_are_refused_by_name() {
+        let cases = [
+            ("[sqlite_database.a]\ntype = 'libsql'\nurl = 'https://example.com'", "`libsql`"),
+            ("[key_value_store.a]\ntype = 'redis'\nurl = 'redis://example.com'", "`redis`"),
+            ("[sqlite_database.a]\ntype = 'spin'", "`path`"),
+            ("[sqlite_database.a]\ntype = 'spin'\npath = 'a.db'\nallow_attach_file = true", "`allow_attach_file`"),
+            ("[llm_compute]\ntype = 'spin'", "`llm_compute`"),
+        ];
+        for (text, expected) in cases {
+            let error = files(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error:?} should contain {expected:?}");
+        }
+    }
+}

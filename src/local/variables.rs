@@ -113,8 +113,8 @@ impl<T: Send> HostWithStore<T> for HasSelf<Variables> {
 mod tests {
     use super::*;
 
-    fn variable(default: Option<&str>, required: bool) -> Variable {
-        Variable { default: default.map(str::to_owned), required, ..Variable::default() }
+    fn declared(name: &str, variable: &str) -> BTreeMap<String, Variable> {
+        BTreeMap::from([(name.to_owned(), toml::from_str(variable).expect("a valid declaration"))])
     }
 
     fn values(pairs: &[(&str, &str)]) -> Values {
@@ -123,28 +123,30 @@ mod tests {
 
     #[test]
     fn a_given_value_wins_over_the_environment_and_that_over_the_default() {
-        let declared = BTreeMap::from([("max_size".to_owned(), variable(Some("default"), false))]);
+        let declared = declared("max_size", "default = 'default'");
         let given = BTreeMap::from([("max_size".to_owned(), "given".to_owned())]);
         let environment = |name: &str| (name == "SPIN_VARIABLE_MAX_SIZE").then(|| "environment".to_owned());
-        let resolved = |given, environment: &dyn Fn(&str) -> Option<String>| {
+        let resolved = |given: &BTreeMap<_, _>, environment: &dyn Fn(&str) -> Option<String>| {
             resolve(&declared, given, environment).expect("all have values")["max_size"].clone()
         };
+        let nothing = BTreeMap::new();
         assert_eq!(resolved(&given, &environment), "given");
-        assert_eq!(resolved(&BTreeMap::new(), &environment), "environment");
-        assert_eq!(resolved(&BTreeMap::new(), &|_| None), "default");
+        assert_eq!(resolved(&nothing, &environment), "environment");
+        assert_eq!(resolved(&nothing, &|_| None), "default");
     }
 
     #[test]
     fn variables_without_a_value_or_a_declaration_are_refused_by_name() {
-        let no_given = BTreeMap::new();
+        let nothing = BTreeMap::new();
+        let typo = BTreeMap::from([("typo".to_owned(), String::new())]);
         let cases = [
-            (BTreeMap::from([("token".to_owned(), variable(None, true))]), no_given.clone(), "--variable token="),
-            (BTreeMap::from([("token".to_owned(), variable(None, false))]), no_given.clone(), "neither a default"),
-            (BTreeMap::from([("Token".to_owned(), variable(Some(""), false))]), no_given, "`Token` is no valid"),
-            (BTreeMap::new(), BTreeMap::from([("typo".to_owned(), String::new())]), "declares no variable `typo`"),
+            (declared("token", "required = true"), &nothing, "--variable token="),
+            (declared("token", ""), &nothing, "neither a default"),
+            (declared("Token", "default = ''"), &nothing, "`Token` is no valid"),
+            (BTreeMap::new(), &typo, "declares no variable `typo`"),
         ];
         for (declared, given, expected) in cases {
-            let error = resolve(&declared, &given, |_| None).expect_err(expected).to_string();
+            let error = resolve(&declared, given, |_| None).expect_err(expected).to_string();
             assert!(error.contains(expected), "{error:?} should contain {expected:?}");
         }
     }
