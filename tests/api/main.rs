@@ -2,6 +2,16 @@
 //! sections 2 to 5 and 8, and nothing else.
 
 mod access;
+mod concurrency;
 mod errors;
+mod limits;
+mod logs;
 mod messages;
+mod restart;
+mod retention;
 mod rooms;
+mod router;
+mod signals;
+mod stream;
+mod stream_proxy;
+mod web;

@@ -15,14 +15,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(request: String, response: reqwest::Response) -> Self {
+    pub(crate) async fn read(request: String, response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = match response.bytes().await {
-            Ok(body) => body.to_vec(),
-            Err(error) => panic!("{request} answered {status}, but not to its end: {error}"),
-        };
-        Self { request, status, headers, body }
+        let body = response.bytes().await?.to_vec();
+        Ok(Self { request, status, headers, body })
     }
 
     pub fn status(&self) -> u16 {

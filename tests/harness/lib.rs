@@ -5,7 +5,9 @@
 //! components cannot hide behind the same mistake in the tests: this crate does not depend on them.
 
 mod answer;
+pub mod chaos;
 mod database;
+mod fault_proxy;
 mod manifest;
 mod request;
 mod room;

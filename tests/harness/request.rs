@@ -95,12 +95,12 @@ impl Request {
     /// Sends the request and reads the whole answer; a transport failure fails the test.
     pub async fn send(self) -> Answer {
         let line = self.line.clone();
-        self.try_send().await.unwrap_or_else(|error| panic!("{line} got no answer: {error:?}"))
+        self.answer().await.unwrap_or_else(|error| panic!("{line} got no answer: {error:?}"))
     }
 
     /// Like [`Request::send`], for tests in which connections are meant to break.
-    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
+    pub async fn answer(self) -> Result<Answer, reqwest::Error> {
         let response = self.builder.send().await?;
-        Ok(Answer::read(self.line, response).await)
+        Answer::read(self.line, response).await
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Api, Request, Stream, client_id};
+use crate::{Answer, Api, Request, Stream, client_id};
 
 /// A room's id, where to reach it, and its owner's token where the server made one.
 #[derive(Clone, Debug)]
@@ -82,6 +82,15 @@ impl Room {
     /// Opens the stream with any query (empty, or beginning with `?`) and any headers.
     pub async fn stream_with(&self, query: &str, headers: &[(&str, &str)]) -> Stream {
         Stream::open(self.api.address(), &format!("{}/stream{query}", self.path()), headers).await
+    }
+
+    /// Asks for a stream that the server must refuse, and returns the refusal.
+    pub async fn refused_stream(&self, query: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.api.get(&format!("{}/stream{query}", self.path()));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await
     }
 
     /// Posts an anonymous message to an open room and returns its sequence.

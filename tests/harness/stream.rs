@@ -204,12 +204,13 @@ impl Stream {
         }
     }
 
-    /// The events up to and including the one with this sequence.
+    /// The log's events up to and including the one with this sequence; `hello` and signals are passed over.
     pub async fn events_until(&mut self, seq: u64) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
             let block = self.next_event().await;
-            let Some(id) = block.id() else { continue };
+            assert_ne!(block.event(), Some("reset"), "{block:?}");
+            let Some(id) = block.id().filter(|_| block.event() != Some("hello")) else { continue };
             let data = block.data();
             assert_eq!(data["seq"], id, "{block:?}");
             events.push(data);
