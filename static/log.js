@@ -271,7 +271,7 @@ export class Log {
 		for (const pointing of this.#pointing.get(seq) ?? []) stale.add(pointing);
 		for (const after of this.#after.get(seq) ?? []) stale.add(after);
 
-		if (!item.opened?.ok || !this.#isFirst(item)) return;
+		if (!item.opened?.ok) return;
 		const { content, signer } = item.opened;
 		if (content.prev) index(this.#after, content.prev.seq, seq);
 		const name = foldName(content.name ?? '');
