@@ -104,6 +104,16 @@ export function showUnreachable(screen, again) {
 }
 
 /** @param {HTMLElement} screen */
+export function showNotLoaded(screen) {
+	showMessage(
+		screen,
+		'The page could not be loaded whole',
+		'A part of it is missing. Check the connection and load it again.',
+		button('Load again', () => location.reload()),
+	);
+}
+
+/** @param {HTMLElement} screen */
 export function showInsecure(screen) {
 	showMessage(
 		screen,

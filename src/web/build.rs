@@ -1,10 +1,14 @@
 //! Compiles `static/` into the component, so that it needs no file system and no grant.
 //!
-//! Every file is compressed once, here, with more effort than a server could spend on a request,
+//! Scripts and style sheets are sent without their comments (`condense.rs`). Every file is
+//! compressed once, here, with more effort than a server could spend on a request,
 //! and named by a hash of its content, which becomes its ETag. The service worker gets the list
 //! of all files and their hashes written at its top: a deployment that changes any file changes
 //! the worker too, which is how browsers notice, and the worker can refuse a file that belongs
 //! to another deployment.
+
+#[path = "condense.rs"]
+mod condense;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,7 +47,7 @@ fn main() {
             table,
             "    Asset {{ path: {path:?}, content_type: {:?}, hash: {:?}, plain: {}, brotli: {}, gzip: {} }},",
             content_type(path),
-            &hash(content)[..32],
+            hash(content),
             include(&plain),
             optional(brotli),
             optional(gzip),
@@ -67,8 +71,18 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
         if entry.path().is_dir() {
             collect(&entry.path(), &path, files);
         } else {
-            files.insert(path, fs::read(entry.path()).expect("static/ can be read"));
+            let content = fs::read(entry.path()).expect("static/ can be read");
+            files.insert(path, as_sent(&name, content));
         }
+    }
+}
+
+/// The content in the form that browsers get.
+fn as_sent(name: &str, content: Vec<u8>) -> Vec<u8> {
+    if name.ends_with(".js") || name.ends_with(".css") {
+        condense::condense(&String::from_utf8(content).expect("source is UTF-8")).into_bytes()
+    } else {
+        content
     }
 }
 
@@ -86,7 +100,7 @@ fn worker_list(files: &BTreeMap<String, Vec<u8>>) -> String {
         };
         hashes.insert(address.to_owned(), hash(content).into());
     }
-    let list = serde_json::json!({ "version": &hex(&whole.finalize())[..16], "files": hashes });
+    let list = serde_json::json!({ "version": hex(&whole.finalize()[..8]), "files": hashes });
     format!("self.deployment = {list};\n")
 }
 
@@ -128,8 +142,9 @@ fn save(out: &Path, index: usize, suffix: &str, content: &[u8]) -> String {
     name
 }
 
+/// The first half of the content's SHA-256, in hex.
 fn hash(content: &[u8]) -> String {
-    hex(&Sha256::digest(content))
+    hex(&Sha256::digest(content)[..16])
 }
 
 fn hex(bytes: &[u8]) -> String {

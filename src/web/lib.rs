@@ -7,6 +7,8 @@
 
 mod answer;
 mod assets;
+#[cfg(test)]
+mod condense;
 mod encoding;
 
 use bytes::Bytes;
