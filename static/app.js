@@ -1,142 +1,28 @@
-// The page's first module: finds out what the address asks for and shows it.
-//
-// An address that carries an owner's or an identity's secret is taken out of the address bar
-// before anything else happens, so that neither history nor a shared screen keeps it.
+// The page's first module: whether this browser can, and then the page.
 
-import { admit, forgetRoom, listRooms, roomAddress } from './rooms.js';
-import { showIncomplete, showInsecure, showNewer, showNotHere, showNotLoaded, showTooOld } from './screens.js';
-import { parseLink, support } from './secrets.js';
-import { showStart } from './start.js';
+import { Pages, takeLink } from './pages.js';
+import { showInsecure, showTooOld } from './screens.js';
+import { support } from './secrets.js';
 import { openStore } from './store.js';
-import { offerUpdates, registerWorker } from './worker.js';
+import { registerWorker } from './worker.js';
 
-/**
- * @typedef {import('./rooms.js').Admitted} Admitted
- * @typedef {import('./secrets.js').ParsedLink} ParsedLink
- * @typedef {import('./store.js').Store} Store
- */
-
-const first = takeLink();
+const link = takeLink();
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
 const supported = await support();
 if (supported === 'insecure') showInsecure(screen);
 else if (supported === 'old') showTooOld(screen);
 else await start();
 
-/** Reads the address and, if it says too much, shortens it at once. */
-function takeLink() {
-	const link = parseLink(location.href);
-	const saysTooMuch = link.state === 'ok' && (link.role === 'owner' || link.identity);
-	if (saysTooMuch) history.replaceState(null, '', location.pathname);
-	return link;
-}
-
 async function start() {
 	registerWorker();
-	const pages = new Pages(await openStore());
+	const pages = new Pages(screen, await openStore());
 	// Links to the start page need no load: what was not stored must not be lost.
 	addEventListener('click', (event) => {
-		const link = event.target instanceof Element ? event.target.closest('a[href="/"]') : null;
-		if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+		const toStart = event.target instanceof Element ? event.target.closest('a[href="/"]') : null;
+		if (!toStart || event.ctrlKey || event.metaKey || event.shiftKey) return;
 		event.preventDefault();
 		pages.follow('/');
 	});
 	addEventListener('popstate', () => pages.show(takeLink()));
-	await pages.show(first);
-}
-
-/** What the address asks for, on the screen. */
-class Pages {
-	#store;
-	/** Ends what the screen before has started. */
-	#leave = () => {};
-	/** Counts what was shown, so that an answer that comes late does not show over a later one. */
-	#turn = 0;
-
-	/** @param {Store} store */
-	constructor(store) {
-		this.#store = store;
-	}
-
-	/**
-	 * Goes to an address of this page.
-	 *
-	 * @param {string} address
-	 */
-	follow(address) {
-		history.pushState(null, '', new URL(address, location.origin));
-		return this.show(takeLink());
-	}
-
-	/** @param {ParsedLink} link */
-	async show(link) {
-		const turn = this.#next();
-		switch (link.state) {
-			case 'ok':
-				return this.#admit(link, turn);
-			case 'incomplete': {
-				const record = (await listRooms(this.#store)).find((one) => one.room === link.room);
-				const address = record && (await roomAddress(record));
-				if (turn === this.#turn) showIncomplete(screen, address ? () => this.follow(address) : null);
-				return;
-			}
-			case 'newer':
-				return showNewer(screen);
-			case 'unknown_room':
-				return showNotHere(screen);
-			default:
-				showStart(screen, this.#store, {
-					enter: (admitted) => this.#enter(admitted),
-					follow: (address) => this.follow(address),
-				});
-				return offerUpdates(screen);
-		}
-	}
-
-	/** Leaves what is shown. @returns {number} the turn of what comes next */
-	#next() {
-		this.#leave();
-		this.#leave = () => {};
-		this.#turn += 1;
-		return this.#turn;
-	}
-
-	/**
-	 * @param {Extract<ParsedLink, { state: 'ok' }>} link
-	 * @param {number} turn
-	 */
-	async #admit(link, turn) {
-		try {
-			const { record, address } = await admit(this.#store, link);
-			if (turn !== this.#turn) return;
-			history.replaceState(null, '', address);
-			await this.#showRoom(record, turn);
-		} catch (error) {
-			if (/** @type {{ code?: string }} */ (error).code !== 'wrong_key') throw error;
-			showNotHere(screen);
-		}
-	}
-
-	/** @param {Admitted} admitted a room that was just made */
-	#enter({ record, address }) {
-		history.pushState(null, '', address);
-		return this.#showRoom(record, this.#next());
-	}
-
-	/**
-	 * @param {Admitted['record']} record
-	 * @param {number} turn
-	 */
-	async #showRoom(record, turn) {
-		const forget = async () => {
-			this.#next();
-			await forgetRoom(this.#store, record.room);
-			return this.follow('/');
-		};
-		// Most of the page is for open rooms; the start page shows without it.
-		const phases = await import('./phases.js').catch(() => null);
-		if (turn !== this.#turn) return;
-		if (phases) this.#leave = phases.showRoom(screen, record, { store: this.#store, forget });
-		else showNotLoaded(screen);
-	}
+	await pages.show(link);
 }
