@@ -6,6 +6,7 @@ mod concurrency;
 mod errors;
 mod limits;
 mod logs;
+mod manifest;
 mod messages;
 mod restart;
 mod retention;

@@ -404,6 +404,24 @@ async fn too_many_streams_are_told_to_come_back_later() {
 }
 
 #[tokio::test]
+async fn a_stream_outlives_the_requests_that_one_instance_takes() {
+    // By default Spin gives an instance 128 requests and then starts another.
+    let server = Server::setup().without_rate_limits().start().await;
+    let room = server.open_room().await;
+    let mut first = room.stream().await;
+    first.hello().await;
+    for number in 1..=300 {
+        let mut passing = room.stream().await;
+        passing.hello().await;
+        if number % 50 == 0 {
+            room.say("x").await;
+            assert_eq!(passing.next_event().await.id(), Some(number / 50));
+            assert_eq!(first.next_event().await.id(), Some(number / 50));
+        }
+    }
+}
+
+#[tokio::test]
 async fn many_readers_of_several_rooms_each_get_their_own_rooms_events() {
     let server = Server::setup().without_rate_limits().start().await;
     let rooms = [server.open_room().await, server.open_room().await, server.open_room().await];

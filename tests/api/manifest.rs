@@ -1,0 +1,59 @@
+//! `spin.toml` is part of the contract: variables with their defaults (section 4) and least grants (section 1).
+
+use std::fs;
+
+use buddy_tests::project_root;
+use toml::{Table, Value};
+
+fn manifest() -> Table {
+    let text = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
+    assert!(text.starts_with("#:schema "), "editors find the schema");
+    text.parse().expect("spin.toml is TOML")
+}
+
+#[test]
+fn every_limit_is_a_variable_with_its_default() {
+    let manifest = manifest();
+    for (name, default) in [
+        ("databases", "default"),
+        ("admin_token", ""),
+        ("client_address_header", ""),
+        ("max_body_bytes", "16384"),
+        ("room_max_bytes", "268435456"),
+        ("posts_per_author_per_10s", "20"),
+        ("posts_per_room_per_10s", "200"),
+        ("posts_per_address_per_10s", "200"),
+        ("signals_per_author_per_10s", "10"),
+        ("signals_per_room_per_10s", "100"),
+        ("rooms_per_address_per_hour", "60"),
+        ("streams_per_instance", "8000"),
+        ("stream_max_s", "1800"),
+        ("heartbeat_s", "15"),
+        ("poll_active_ms", "5"),
+        ("poll_idle_ms", "100"),
+        ("room_ttl_days", "30"),
+    ] {
+        assert_eq!(manifest["variables"][name]["default"].as_str(), Some(default), "{name}");
+    }
+    assert_eq!(manifest["variables"]["admin_token"]["secret"], Value::Boolean(true));
+}
+
+#[test]
+fn every_component_gets_what_it_needs_and_no_more() {
+    let manifest = manifest();
+    let components = manifest["component"].as_table().expect("components");
+    let names: Vec<_> = components.keys().map(String::as_str).collect();
+    assert_eq!(names, ["messages", "rooms", "router", "stream", "web"]);
+    for (name, component) in components {
+        let grants = |kind: &str| component.get(kind).map(|labels| labels.as_array().expect("labels").clone());
+        let expected = (name != "web").then(|| vec![Value::from("default")]);
+        assert_eq!(grants("sqlite_databases"), expected, "{name}");
+        assert_eq!(grants("key_value_stores"), expected, "{name}");
+        for none in ["allowed_outbound_hosts", "ai_models", "files", "environment"] {
+            assert!(component.get(none).is_none(), "{name} needs no {none}");
+        }
+        let build = component["build"].as_table().expect("how to build it");
+        assert!(build["command"].as_str().is_some_and(|command| command.contains("wasm32-wasip2")), "{name}");
+        assert!(build["watch"].as_array().is_some_and(|watch| !watch.is_empty()), "{name}");
+    }
+}
