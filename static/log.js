@@ -154,7 +154,7 @@ export class Log {
 
 	/** @param {string} name @param {string | null} signer @returns {boolean} whether another key used it first */
 	isNameTaken(name, signer) {
-		const first = this.#names.get(foldName(name));
+		const first = this.#names.get(asCompared(name));
 		return first !== undefined && first.signer !== signer;
 	}
 
@@ -274,7 +274,7 @@ export class Log {
 		if (!item.opened?.ok) return;
 		const { content, signer } = item.opened;
 		if (content.prev) index(this.#after, content.prev.seq, seq);
-		const name = foldName(content.name ?? '');
+		const name = asCompared(content.name ?? '');
 		if (name === '') return;
 		index(this.#nameUsers, name, seq);
 		this.#claimName(name, seq, signer, stale);
@@ -545,6 +545,11 @@ const NOBODY = {
 	state: 'sent',
 	error: null,
 };
+
+/** Names are compared as they are shown: what is cut off does not make them differ. @param {string} name */
+function asCompared(name) {
+	return foldName(cleanName(name));
+}
 
 /** @param {string} kind @returns {kind is ChangeKind} */
 function isChange(kind) {

@@ -9,7 +9,7 @@
 /**
  * @typedef {object} Sending
  * @property {number} count What is still to be sent.
- * @property {string | null} code Why it waits, as an {@link ApiError}'s code.
+ * @property {string | null} code Why it waits, as an {@link ApiError}'s code, or `storage`.
  * @property {number | null} waitingUntilMs
  */
 
@@ -122,7 +122,9 @@ export class Outbox {
 		if (this.#stopped || Date.now() < this.#notBefore) return;
 		clearTimeout(this.#timer);
 		this.#again = true;
-		if (!this.#draining) void this.#drain();
+		if (this.#draining) return;
+		// Storage that fails now may work later; nothing is lost that was stored.
+		this.#drain().catch(() => this.#wait('storage', RETRY_MOST_MS));
 	}
 
 	stop() {
@@ -187,9 +189,10 @@ export class Outbox {
 		};
 		try {
 			await this.#locks.request(name, { signal: patience }, once);
-		} catch {
+		} catch (cause) {
+			if (!held && patience.aborted) return this.#locks.request(name, { steal: true }, once);
 			// Stolen from here while at it: the other tab goes on.
-			if (!held && patience.aborted) await this.#locks.request(name, { steal: true }, once).catch(() => {});
+			if (!(cause instanceof DOMException && cause.name === 'AbortError')) throw cause;
 		}
 	}
 

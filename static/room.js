@@ -10,7 +10,7 @@
  * @import { SignalKind } from './presence.js'
  * @import { Mark } from './sequencer.js'
  * @import { Identity, RoomKeys } from './secrets.js'
- * @import { Draft, OutboxEntry, RoomRecord, Store } from './store.js'
+ * @import { Draft, OutboxEntry, RoomRecord, Store, StoredEvent } from './store.js'
  * @import { Connection, SignalEvent } from './stream.js'
  */
 
@@ -109,6 +109,7 @@ export class Room extends EventTarget {
 	/** @type {Promise<number> | null} */
 	#loadingOlder = null;
 	#firstSeq = 1;
+	#droppedBefore = 1;
 	#visible;
 	#closed = new AbortController();
 	/** @type {ReturnType<typeof setInterval> | undefined} */
@@ -228,8 +229,8 @@ export class Room extends EventTarget {
 	async join(name) {
 		this.#record.joined = true;
 		this.#record.yourName = this.canWrite ? cleanName(name) : '';
-		await this.#store.putRoom(this.#record);
-		if (this.yourName !== '') await suggestName(this.#store, this.yourName);
+		await this.#store.putRoom(this.#record).catch(() => {});
+		if (this.yourName !== '') await suggestName(this.#store, this.yourName).catch(() => {});
 		await this.#start();
 	}
 
@@ -247,7 +248,7 @@ export class Room extends EventTarget {
 	/** @param {string} name @returns {Promise<void>} */
 	async setName(name) {
 		await this.#change({ yourName: cleanName(name) });
-		await suggestName(this.#store, this.yourName);
+		await suggestName(this.#store, this.yourName).catch(() => {});
 		this.#emit('info');
 	}
 
@@ -418,10 +419,10 @@ export class Room extends EventTarget {
 		this.#emit('phase');
 	}
 
-	/** @param {Partial<RoomRecord>} changes */
+	/** Storage that fails costs what it would have remembered, not the conversation. @param {Partial<RoomRecord>} changes */
 	async #change(changes) {
 		Object.assign(this.#record, changes);
-		if (this.#record.joined) await this.#store.changeRoom(this.room, changes);
+		if (this.#record.joined) await this.#store.changeRoom(this.room, changes).catch(() => {});
 	}
 
 	#renewLog() {
@@ -488,7 +489,7 @@ export class Room extends EventTarget {
 	}
 
 	async #readCache() {
-		const stored = await this.#store.eventsBefore(this.room, this.#record.lastSeq + 1, PAGE);
+		const stored = await this.#store.eventsBefore(this.room, this.#record.lastSeq + 1, PAGE).catch(() => []);
 		if (stored.at(-1)?.seq !== this.#record.lastSeq) {
 			this.#record.lastSeq = 0;
 			this.#record.log = null;
@@ -498,8 +499,11 @@ export class Room extends EventTarget {
 		await this.#dropExpired();
 	}
 
-	/** @param {import('./store.js').StoredEvent[]} stored */
-	async #addStored(stored) {
+	/** @param {StoredEvent[]} cached */
+	async #addStored(cached) {
+		const expired = cached.findLast(({ event }) => this.#hasExpired(event));
+		this.#firstSeq = Math.max(this.#firstSeq, (expired?.seq ?? 0) + 1);
+		const stored = cached.filter(({ seq }) => seq >= this.#firstSeq);
 		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
 		const items = await readEvents(
 			this.#opened(),
@@ -573,7 +577,7 @@ export class Room extends EventTarget {
 	async #loadOlder() {
 		const first = this.#log.first;
 		if (first === null || !this.hasOlder) return 0;
-		const stored = await this.#store.eventsBefore(this.room, first, PAGE);
+		const stored = await this.#store.eventsBefore(this.room, first, PAGE).catch(() => []);
 		const joins = stored.at(-1)?.seq === first - 1;
 		if (joins && (stored.length === PAGE || stored[0]?.seq === this.#firstSeq || this.connection.state === 'offline')) {
 			await this.#addStored(stored);
@@ -595,7 +599,7 @@ export class Room extends EventTarget {
 		await this.#change({ lastSeq: last.seq, log: this.#stream?.sequencer.log ?? null, names: this.#log.names });
 		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
 		this.#emitEntries(changes);
-		await this.#outbox?.seen(last.seq, new Set(events.map(({ client_id }) => client_id)));
+		await this.#outbox?.seen(last.seq, new Set(events.map(({ client_id }) => client_id))).catch(() => {});
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
 	}
 
@@ -696,16 +700,23 @@ export class Room extends EventTarget {
 		}
 	}
 
-	/** Lets go what the room's lifetime for messages has ended, whether the server was heard or not. */
+	/** Whether the server was heard or not. @param {LogEvent} event */
+	#hasExpired({ seq, sent_at_ms }) {
+		const { messageTtlS } = this.#record;
+		return seq < this.#firstSeq || (messageTtlS !== null && sent_at_ms + messageTtlS * 1000 <= Date.now());
+	}
+
+	/** Lets go what has ended, here and in the cache. */
 	async #dropExpired() {
 		const { messageTtlS } = this.#record;
 		const ended = messageTtlS === null ? 0 : this.#log.firstAfter(Date.now() - messageTtlS * 1000);
-		const floor = Math.max(this.#firstSeq, ended);
-		if (this.#log.first === null || this.#log.first >= floor) return;
-		this.#emitEntries(this.#log.dropBefore(floor));
-		this.#firstSeq = floor;
+		this.#firstSeq = Math.max(this.#firstSeq, ended);
 		this.#lookForOlder();
-		await this.#store.dropEvents(this.room, 0, floor - 1).catch(() => {});
+		if (this.#firstSeq > this.#droppedBefore) {
+			this.#droppedBefore = this.#firstSeq;
+			await this.#store.dropEvents(this.room, 0, this.#firstSeq - 1).catch(() => {});
+		}
+		if ((this.#log.first ?? Infinity) < this.#firstSeq) this.#emitEntries(this.#log.dropBefore(this.#firstSeq));
 	}
 
 	/** @param {Connection} connection */

@@ -19,6 +19,8 @@ const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const STACKS = new RegExp(`(\\p{M}{${STACKED_MARKS}})\\p{M}+`, 'gu');
 /** Shows nothing, or nothing of its own: format characters, fillers, the blank of Braille. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u115f\u1160\u2800\u3164\uffa0]/gu;
+/** White space, without the byte order mark that JavaScript counts among it. */
+const SPACES = /[^\S\ufeff]+/g;
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3/u;
 const EMOJI_ONLY = /^[\p{Extended_Pictographic}\p{Emoji_Component}\u200d\ufe0f\u20e3]+$/u;
 
@@ -62,7 +64,7 @@ export function tokenise(text) {
  */
 export function quoteOf(text, most = 120) {
 	const line = cleanText(text).replace(/\s+/g, ' ').trim();
-	const characters = Array.from(line.slice(0, most * 2));
+	const characters = Array.from(line.slice(0, (most + 1) * 2));
 	return characters.length <= most ? line : `${characters.slice(0, most - 1).join('')}…`;
 }
 
@@ -73,8 +75,8 @@ export function quoteOf(text, most = 120) {
  * @returns {string}
  */
 export function cleanName(name) {
-	const visible = name.normalize('NFC').replace(/\s+/g, ' ').replace(INVISIBLE, '').replace(STACKS, '$1').trim();
-	return Array.from(visible).slice(0, NAME_LENGTH).join('').trim();
+	const visible = name.normalize('NFC').replace(SPACES, ' ').replace(INVISIBLE, '').replace(STACKS, '$1');
+	return Array.from(visible.replace(/ +/g, ' ').trim()).slice(0, NAME_LENGTH).join('').trim();
 }
 
 /**
@@ -86,7 +88,7 @@ export function cleanName(name) {
 export function foldName(name) {
 	// Up and down again is as near to Unicode's full case folding as JavaScript comes (ß, ſ, final sigma).
 	const folded = name.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
-	return folded.replace(INVISIBLE, '').replace(/\s+/g, ' ').trim();
+	return folded.replace(SPACES, ' ').replace(INVISIBLE, '').replace(/ +/g, ' ').trim();
 }
 
 /** @param {string} text @returns {boolean} whether it may stand as a reaction */

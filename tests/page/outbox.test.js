@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+
+import { ApiError } from '../../static/api.js';
+import { Outbox } from '../../static/outbox.js';
+import { Store } from '../../static/store.js';
+import { MemoryTables } from '../../static/tables.js';
+import { TestLocks } from './locks.js';
+import { until } from './waiting.js';
+
+const ROOM = '0f'.repeat(32);
+let boxes = [];
+
+afterEach(() => {
+	for (const box of boxes) box.stop();
+	boxes = [];
+});
+
+/** A server that remembers by client id, and answers as told before that. */
+function server(...answers) {
+	const seen = [];
+	const stored = new Map();
+	return {
+		seen,
+		stored,
+		send: async (entry) => {
+			seen.push(entry);
+			const answer = answers.shift();
+			if (answer === 'lost') {
+				stored.set(entry.client_id, stored.get(entry.client_id) ?? stored.size + 1);
+				throw new ApiError('network', 'the answer was lost');
+			}
+			if (answer) throw answer;
+			if (!stored.has(entry.client_id)) stored.set(entry.client_id, stored.size + 1);
+			return { seq: stored.get(entry.client_id) };
+		},
+	};
+}
+
+function outbox(store, send, more = {}) {
+	const box = new Outbox({ room: ROOM, store, send, changed: () => {}, ...more });
+	boxes.push(box);
+	return box;
+}
+
+const memory = () => new Store(new MemoryTables(), false);
+const post = (client_id) => ({ client_id, kind: 'message', target: null, body: `body of ${client_id}` });
+const states = (box) => box.entries.map(({ client_id, state }) => [client_id, state]);
+
+test('posts go out in order and stay until the log shows them', async () => {
+	const { send, stored } = server();
+	const box = outbox(memory(), send);
+	for (const id of ['a', 'b', 'c']) await box.add(post(id));
+	await until(() => stored.size === 3 && box.entries.every(({ state }) => state === 'sent'), 'all sent');
+	assert.deepEqual(Array.from(stored.keys()), ['a', 'b', 'c']);
+	await box.seen(1, new Set(['a']));
+	assert.deepEqual(states(box), [
+		['b', 'sent'],
+		['c', 'sent'],
+	]);
+	await box.seen(3, new Set());
+	assert.deepEqual(states(box), []);
+	assert.equal(box.sending.count, 0);
+});
+
+test('a lost answer is followed by the same bytes under the same id, and nothing overtakes', async () => {
+	const { send, seen, stored } = server('lost');
+	const box = outbox(memory(), send, { random: () => 0 });
+	await box.add(post('a'));
+	await box.add(post('b'));
+	await until(() => stored.size === 2, 'both');
+	assert.deepEqual(
+		seen.map(({ client_id, body }) => [client_id, body]),
+		[
+			['a', 'body of a'],
+			['a', 'body of a'],
+			['b', 'body of b'],
+		],
+	);
+});
+
+test('what is refused fails with its reason, and the rest goes on', async () => {
+	const { send, stored } = server(new ApiError('room_locked', 'locked', { status: 403 }));
+	const box = outbox(memory(), send);
+	await box.add(post('a'));
+	await box.add(post('b'));
+	await until(() => stored.has('b'), 'the second');
+	await until(() => states(box).length === 2 && box.entries[1].state === 'sent', 'settled');
+	assert.deepEqual([box.entries[0].state, box.entries[0].error], ['failed', 'room_locked']);
+	await box.retry('a');
+	await until(() => stored.has('a'), 'sent after all');
+});
+
+test('a failed one can be discarded', async () => {
+	const { send } = server(new ApiError('too_large', 'no', { status: 413 }));
+	const box = outbox(memory(), send);
+	await box.add(post('a'));
+	await until(() => box.entries[0]?.state === 'failed', 'failed');
+	await box.discard('a');
+	assert.deepEqual(states(box), []);
+});
+
+test('a rate limit is waited for as long as the server asks, whoever kicks', async () => {
+	const { send, seen } = server(new ApiError('rate_limited', 'slow down', { status: 429, retryAfterMs: 300 }));
+	const box = outbox(memory(), send);
+	const begun = Date.now();
+	await box.add(post('a'));
+	await until(() => box.sending.code === 'rate_limited', 'it waits');
+	assert.ok(box.sending.waitingUntilMs - Date.now() > 200);
+	assert.equal(box.sending.count, 1);
+	box.kick();
+	await until(() => box.entries[0]?.state === 'sent', 'sent');
+	assert.equal(seen.length, 2);
+	assert.ok(Date.now() - begun >= 295);
+	assert.deepEqual(box.sending, { count: 0, code: null, waitingUntilMs: null });
+});
+
+test('being offline is waited out, and a kick ends the wait', async () => {
+	const { send } = server(
+		new ApiError('network', 'no'),
+		new ApiError('timeout', 'no'),
+		new ApiError('unavailable', 'no', { status: 503 }),
+	);
+	const box = outbox(memory(), send, { random: () => 1 });
+	await box.add(post('a'));
+	await until(() => box.sending.code === 'network', 'it waits');
+	for (const code of ['timeout', 'unavailable']) {
+		box.kick();
+		await until(() => box.sending.code === code, code);
+	}
+	box.kick();
+	await until(() => box.entries[0]?.state === 'sent', 'sent');
+});
+
+test('what a crash left is taken up by the next page', async () => {
+	const store = memory();
+	const broken = outbox(store, () => new Promise(() => {}));
+	await broken.add(post('a'));
+	await broken.add(post('b'));
+	broken.stop();
+	const { send, stored } = server();
+	await outbox(store, send).load();
+	await until(() => stored.size === 2, 'both');
+	assert.deepEqual(Array.from(stored.keys()), ['a', 'b']);
+});
+
+test("of several tabs only one sends, and each shows the others' posts", async () => {
+	const store = memory();
+	const locks = new TestLocks();
+	let sending = 0;
+	let most = 0;
+	const { send, seen } = server();
+	const slow = async (entry) => {
+		sending += 1;
+		most = Math.max(most, sending);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+		sending -= 1;
+		return send(entry);
+	};
+	const tabs = Array.from({ length: 3 }, () =>
+		outbox(store, slow, { locks, channel: new BroadcastChannel(`outbox-${ROOM}`) }),
+	);
+	for (const [at, tab] of tabs.entries()) for (const id of ['a', 'b', 'c']) await tab.add(post(`${id}${at}`));
+	for (const tab of tabs)
+		await until(() => tab.entries.length === 9 && tab.entries.every(({ state }) => state === 'sent'), 'all tabs know');
+	assert.equal(most, 1);
+	assert.equal(seen.length, 9);
+});

@@ -1,0 +1,236 @@
+import 'fake-indexeddb/auto';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Api } from '../../static/api.js';
+import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress } from '../../static/rooms.js';
+import { formatLink, newSecret, openKeys, parseLink } from '../../static/secrets.js';
+import { openStore, Store } from '../../static/store.js';
+import { MemoryTables } from '../../static/tables.js';
+import { TestServer } from './server.js';
+
+const ROOM = '0f'.repeat(32);
+const event = (seq) => ({
+	seq,
+	kind: 'message',
+	client_id: `id-${seq}`,
+	author: null,
+	target: null,
+	body: 'sealed',
+	sent_at_ms: seq,
+});
+const stored = (room, seq) => ({ room, seq, event: event(seq), signer: 'key' });
+const waiting = (room, order) => ({
+	room,
+	order,
+	client_id: `id-${order}`,
+	kind: 'message',
+	target: null,
+	body: 'b',
+	state: 'waiting',
+	seq: null,
+	error: null,
+});
+
+/** Each test runs on both kinds of storage: they must not differ. */
+const KINDS = {
+	IndexedDB: () => openStore(new IDBFactory()),
+	memory: async () => new Store(new MemoryTables(), false),
+};
+
+for (const [kind, make] of Object.entries(KINDS)) {
+	test(`${kind}: events come back ascending, without a gap, by room`, async () => {
+		const store = await make();
+		await store.putEvents([3, 4, 1, 6, 5].map((seq) => stored(ROOM, seq)));
+		await store.putEvents([stored('1f'.repeat(32), 2)]);
+		const seqs = async (before, limit) => (await store.eventsBefore(ROOM, before, limit)).map(({ seq }) => seq);
+		assert.deepEqual(await seqs(7, 10), [3, 4, 5, 6]);
+		assert.deepEqual(await seqs(7, 2), [5, 6]);
+		assert.deepEqual(await seqs(2, 10), [1]);
+		assert.deepEqual(await seqs(1, 10), []);
+		await store.blankEvent(ROOM, 4);
+		assert.deepEqual(
+			(await store.eventsBefore(ROOM, 5, 1)).map(({ event, signer }) => [event.body, signer]),
+			[['', 'key']],
+		);
+		await store.blankEvent(ROOM, 99);
+		await store.dropEvents(ROOM, 0, 4);
+		assert.deepEqual(await seqs(99, 10), [5, 6]);
+		await store.dropEvents(ROOM, 6);
+		assert.deepEqual(await seqs(99, 10), [5]);
+	});
+
+	test(`${kind}: the outbox keeps its order, and what was discarded does not come back`, async () => {
+		const store = await make();
+		for (const order of [10, 9, 100]) await store.putOutbox(waiting(ROOM, order));
+		assert.deepEqual(
+			(await store.outbox(ROOM)).map(({ order }) => order),
+			[9, 10, 100],
+		);
+		await store.changeOutbox(waiting(ROOM, 10), { state: 'failed', error: 'room_full' });
+		await store.removeOutbox(waiting(ROOM, 9));
+		await store.changeOutbox(waiting(ROOM, 9), { state: 'sent' });
+		assert.deepEqual(
+			(await store.outbox(ROOM)).map(({ order, state }) => [order, state]),
+			[
+				[10, 'failed'],
+				[100, 'waiting'],
+			],
+		);
+	});
+
+	test(`${kind}: forgetting a room wipes everything of it and nothing of others`, async () => {
+		const store = await make();
+		const other = '1f'.repeat(32);
+		for (const room of [ROOM, other]) {
+			await store.putRoom({ room, secret: newSecret() });
+			await store.putEvents([stored(room, 1)]);
+			await store.putOutbox(waiting(room, 1));
+			await store.putDraft(room, { text: 'half a', replyTo: null });
+		}
+		await forgetRoom(store, ROOM);
+		for (const [room, count] of [
+			[ROOM, 0],
+			[other, 1],
+		]) {
+			const left = [
+				await store.room(room),
+				...(await store.eventsBefore(room, 9, 9)),
+				...(await store.outbox(room)),
+				await store.draft(room),
+			];
+			assert.equal(left.filter((one) => one !== undefined).length, 4 * count);
+		}
+		await store.changeRoom(ROOM, { title: 'back?' });
+		assert.equal(await store.room(ROOM), undefined);
+	});
+
+	test(`${kind}: an empty draft is none, and secrets are kept as bytes`, async () => {
+		const store = await make();
+		await store.putDraft(ROOM, { text: 'half a', replyTo: 3 });
+		assert.deepEqual(await store.draft(ROOM), { room: ROOM, text: 'half a', replyTo: 3 });
+		await store.putDraft(ROOM, { text: '', replyTo: null });
+		assert.equal(await store.draft(ROOM), undefined);
+		const secret = newSecret();
+		await store.putRoom({ room: ROOM, secret });
+		assert.deepEqual((await store.room(ROOM)).secret, secret);
+		assert.equal(await store.setting('name'), '');
+		await store.putSetting('name', 'Ada');
+		assert.equal(await store.setting('name'), 'Ada');
+	});
+}
+
+test('two tabs share one storage', async () => {
+	const factory = new IDBFactory();
+	const [one, other] = [await openStore(factory), await openStore(factory)];
+	await one.putOutbox(waiting(ROOM, 1));
+	assert.equal((await other.outbox(ROOM)).length, 1);
+});
+
+test('without storage there is a substitute that says so', async () => {
+	const refusing = {
+		open: () => {
+			throw new DOMException('no', 'SecurityError');
+		},
+	};
+	const failing = {
+		open: () => {
+			const request = { error: new DOMException('no', 'InvalidStateError') };
+			queueMicrotask(() => request.onerror());
+			return request;
+		},
+	};
+	for (const factory of [refusing, failing, null]) {
+		const store = await openStore(factory);
+		assert.equal(store.persistent, false);
+		assert.equal(await store.askPersistence(), false);
+		await store.putRoom({ room: ROOM, joined: true, openedAtMs: 1 });
+		assert.equal((await listRooms(store)).length, 1);
+	}
+});
+
+async function linkOf(role, secret, identity = null) {
+	return parseLink(formatLink(ROOM, role, secret, identity));
+}
+
+test('an owner link is stored before the address shows a member link', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const owner = newSecret();
+	const { record, address } = await admit(store, await linkOf('owner', owner));
+	const { member } = await openKeys(ROOM, 'owner', owner);
+	assert.equal(address, formatLink(ROOM, 'member', member));
+	assert.deepEqual((await store.room(ROOM)).secret, owner);
+	assert.equal(record.joined, false);
+	assert.equal(typeof record.ownerSigner, 'string');
+	assert.deepEqual(await listRooms(store), []);
+});
+
+test('an identity in a link is taken over and leaves the address', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const [member, identity] = [newSecret(), newSecret()];
+	const { address } = await admit(store, await linkOf('member', member, identity));
+	assert.equal(address, formatLink(ROOM, 'member', member));
+	assert.deepEqual((await store.room(ROOM)).identity, identity);
+	const again = await admit(store, await linkOf('member', member));
+	assert.deepEqual(again.record.identity, identity);
+});
+
+test('a stronger link makes a known room stronger, a weaker one changes nothing', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const owner = newSecret();
+	const keys = await openKeys(ROOM, 'owner', owner);
+	const first = await admit(store, await linkOf('reader', keys.reader));
+	await store.putRoom({ ...first.record, joined: true, label: 'mine' });
+	const roles = [
+		['member', keys.member, 'member'],
+		['reader', keys.reader, 'member'],
+		['owner', owner, 'owner'],
+		['member', keys.member, 'owner'],
+	];
+	for (const [role, secret, then] of roles) {
+		const { record } = await admit(store, await linkOf(role, secret));
+		assert.deepEqual([record.role, record.label, record.joined], [then, 'mine', true]);
+	}
+	assert.equal(await roomAddress(await store.room(ROOM)), formatLink(ROOM, 'member', keys.member));
+});
+
+test('the list tells which rooms hold something new', async () => {
+	const server = await TestServer.start();
+	const api = new Api(server.base);
+	const store = new Store(new MemoryTables(), false);
+	const rooms = [];
+	for (const name of ['one', 'two', 'three']) rooms.push((await createRoom(store, { name }, api)).record.room);
+	server.append(rooms[1], { kind: 'message', client_id: 'x', body: 'v1.x' });
+	server.close(rooms[2], 'deleted');
+	assert.deepEqual(await checkNews(store, api), new Set([rooms[1]]));
+	await renameRoom(store, rooms[0], ' My \u202eown ');
+	assert.deepEqual((await listRooms(store)).map(({ label, title }) => [label, title]).sort(), [
+		['', 'three'],
+		['', 'two'],
+		['My own', 'one'],
+	]);
+	await server.stop();
+});
+
+test('a room is made with hashes only', async () => {
+	const server = await TestServer.start();
+	const { record } = await createRoom(
+		new Store(new MemoryTables(), false),
+		{ name: 'Secret name', messageTtlS: 60 },
+		new Api(server.base),
+	);
+	const sent = JSON.parse(server.requests[0].body);
+	assert.deepEqual(Object.keys(sent).sort(), [
+		'about',
+		'message_ttl_s',
+		'owner_token_hash',
+		'post_token_hash',
+		'read_token_hash',
+	]);
+	for (const hash of ['owner_token_hash', 'post_token_hash', 'read_token_hash'])
+		assert.match(sent[hash], /^[0-9a-f]{64}$/);
+	assert.ok(!server.requests[0].body.includes('Secret'));
+	assert.equal(server.requests[0].headers.authorization, undefined);
+	assert.equal(record.messageTtlS, 60);
+	await server.stop();
+});

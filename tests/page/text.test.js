@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+
+import { encodeBase64url, randomBytes } from '../../static/bytes.js';
+import { cleanName, cleanText, foldName, quoteOf, tokenise } from '../../static/text.js';
+import { fingerprint, shortTag } from '../../static/words.js';
+
+/** Parts in short: links as [text, href], code as [kind, text], text as itself. */
+const short = (text) =>
+	tokenise(text).map((part) =>
+		part.type === 'text' ? part.text : part.type === 'link' ? [part.text, part.href] : [part.type, part.text],
+	);
+
+const TABLE = [
+	['', []],
+	['plain', ['plain']],
+	['two\nlines', ['two\nlines']],
+	[
+		'see https://example.org/a?b=c#d now',
+		['see ', ['https://example.org/a?b=c#d', 'https://example.org/a?b=c#d'], ' now'],
+	],
+	['HTTP://EXAMPLE.org', [['HTTP://EXAMPLE.org', 'http://example.org/']]],
+	['(https://example.org/a_(b)).', ['(', ['https://example.org/a_(b)', 'https://example.org/a_(b)'], ').']],
+	['https://example.org, and', [['https://example.org', 'https://example.org/'], ', and']],
+	['"https://example.org"', ['"', ['https://example.org', 'https://example.org/'], '"']],
+	['<https://example.org>', ['<', ['https://example.org', 'https://example.org/'], '>']],
+	['javascript:alert(1)', ['javascript:alert(1)']],
+	['data:text/html,x file:///etc ftp://x', ['data:text/html,x file:///etc ftp://x']],
+	['https://good.example@evil.example/', ['https://good.example@evil.example/']],
+	['https://user:pass@evil.example/', ['https://user:pass@evil.example/']],
+	['https://', ['https://']],
+	['xhttps://example.org', ['xhttps://example.org']],
+	['https://exa\u202emple.org', [['https://example.org', 'https://example.org/']]],
+	['https://exa\u200bmple.org', [['https://exa', 'https://exa/'], '\u200bmple.org']],
+	[
+		'https://xn--e1afmkfd.example/ https://пример.example/',
+		[
+			['https://xn--e1afmkfd.example/', 'https://xn--e1afmkfd.example/'],
+			' ',
+			['https://пример.example/', 'https://xn--e1afmkfd.example/'],
+		],
+	],
+	['use `code` here', ['use ', ['code', 'code'], ' here']],
+	['`https://example.org`', [['code', 'https://example.org']]],
+	['a ` b', ['a ` b']],
+	['``', ['``']],
+	['`a\nb`', ['`a\nb`']],
+	['```\nlet x = `1`\n```', [['codeblock', 'let x = `1`']]],
+	[
+		'before\n```js\nhttps://example.org\n\n  two\n```\nafter',
+		['before\n', ['codeblock', 'https://example.org\n\n  two'], 'after'],
+	],
+	['```\nnever closed', ['```\nnever closed']],
+	['```\n```', [['codeblock', '']]],
+	['<img src=x onerror=alert(1)>', ['<img src=x onerror=alert(1)>']],
+	['a\u202eb\u0007c\r\nd', ['ab\ufffdc\nd']],
+];
+
+test('text is cut into links, code and the rest', () => {
+	for (const [text, parts] of TABLE) assert.deepEqual(short(text), parts, JSON.stringify(text));
+});
+
+test('no text is lost, doubled or turned into a link elsewhere', () => {
+	const piece = fc.oneof(
+		fc.string({ unit: 'binary' }),
+		fc.constantFrom('https://a.example/', '`', '```\n', '\n```', '\n', 'x', '.', ')', '\u202e', 'javascript:'),
+	);
+	fc.assert(
+		fc.property(fc.array(piece), (pieces) => {
+			const text = pieces.join('');
+			const parts = tokenise(text);
+			for (const part of parts) if (part.type === 'link') assert.match(part.href, /^https?:\/\/[^@]+$/);
+			// Of code, only the marks around it are gone.
+			const bare = (whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
+			if (!text.includes('`')) assert.equal(parts.map((part) => part.text).join(''), cleanText(text));
+			else assert.ok(bare(parts.map((part) => part.text).join('')).length <= bare(cleanText(text)).length);
+		}),
+	);
+});
+
+test('text made to be slow is not', () => {
+	const begun = performance.now();
+	for (const unit of [
+		'`',
+		'```\n',
+		'https://',
+		'https://a.example/)',
+		'((((',
+		'a\u0301',
+		'\n',
+		'``` ',
+		'`a',
+		'https://a/' + ')'.repeat(50),
+	]) {
+		tokenise(unit.repeat(Math.ceil(12_000 / unit.length)));
+	}
+	assert.ok(performance.now() - begun < 1_000, `${performance.now() - begun} ms`);
+});
+
+test('marks stacked by the hundred are cut, what scripts need stays', () => {
+	assert.equal(cleanText(`e${'\u0301'.repeat(300)}x`), `e${'\u0301'.repeat(8)}x`);
+	for (const text of ['ท่านผู้นี้', 'हिन्दी', 'Việt', 'עִבְרִית', '👨‍👩‍👧‍👦']) assert.equal(cleanText(text), text);
+});
+
+test('a name keeps what can be seen, and not too much of it', () => {
+	const names = [
+		['  Ada \n Lovelace ', 'Ada Lovelace'],
+		['\u202eadA', 'adA'],
+		['A\u200b\u2060\ufeffd\u00ada', 'Ada'],
+		['\u3164\u2800\u115f', ''],
+		['Zoe\u0308', 'Zoë'],
+		['x'.repeat(1000), 'x'.repeat(40)],
+		['👋'.repeat(50), '👋'.repeat(40)],
+		['<b>Ada</b>', '<b>Ada</b>'],
+		['\ud800', ''],
+	];
+	for (const [name, clean] of names) assert.equal(cleanName(name), clean, JSON.stringify(name));
+});
+
+test('names that read alike compare alike, and others do not', () => {
+	const alike = [
+		['Straße', 'STRASSE'],
+		['ﬁona', 'FIONA'],
+		['Σοφός', 'ΣΟΦΌΣ'],
+		['Zoë', 'Zoe\u0308'],
+		['Ada  Lovelace', 'ada\u00a0lovelace'],
+		['Ａｄａ', 'ada'],
+		['ada\u200d', 'ada'],
+	];
+	for (const [one, other] of alike) assert.equal(foldName(one), foldName(other), `${one} ${other}`);
+	assert.notEqual(foldName('Ada'), foldName('Adа'.replace('A', 'Б')));
+	fc.assert(
+		fc.property(fc.string({ unit: 'grapheme' }), (name) => assert.equal(foldName(foldName(name)), foldName(name))),
+	);
+	fc.assert(
+		fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), (name) =>
+			assert.equal(foldName(cleanName(name)), foldName(name)),
+		),
+	);
+});
+
+test('a quote is one line of limited length', () => {
+	assert.equal(quoteOf('  one\ntwo  '), 'one two');
+	assert.equal(Array.from(quoteOf('👋'.repeat(500))).length, 120);
+	assert.equal(quoteOf('x'.repeat(16_000)).at(-1), '…');
+	assert.equal(quoteOf('abc', 3), 'abc');
+	assert.equal(quoteOf('abcd', 3), 'ab…');
+});
+
+test('a fingerprint is eight words that depend on the key alone', async () => {
+	const words = await fingerprint('A'.repeat(43));
+	assert.equal(words.length, 8);
+	assert.ok(words.every((word) => /^[a-z]{3,9}$/.test(word)));
+	assert.deepEqual(await fingerprint('A'.repeat(43)), words);
+	assert.notDeepEqual(await fingerprint(`${'A'.repeat(42)}E`), words);
+	assert.equal(shortTag(words), `${words[0]} ${words[1]}`);
+	const seen = new Set();
+	for (let at = 0; at < 400; at += 1) {
+		for (const word of await fingerprint(encodeBase64url(randomBytes(32)))) seen.add(word);
+	}
+	assert.equal(seen.size, 256);
+});
