@@ -1,14 +1,18 @@
-// The page's first module: whether this browser can, and then the page.
+// The page's first module. It looks at the address before anything else is even loaded: an owner's
+// or an identity's secret must not stay in the address bar, where history and onlookers find it.
 
-import { Pages, takeLink } from './pages.js';
-import { showInsecure, showTooOld } from './screens.js';
+import { takeLink } from './address.js';
 import { support } from './secrets.js';
-import { openStore } from './store.js';
-import { registerWorker } from './worker.js';
 
 const link = takeLink();
+const [supported, { showInsecure, showTooOld }, { Pages }, { openStore }, { registerWorker }] = await Promise.all([
+	support(),
+	import('./screens.js'),
+	import('./pages.js'),
+	import('./store.js'),
+	import('./worker.js'),
+]);
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
-const supported = await support();
 if (supported === 'insecure') showInsecure(screen);
 else if (supported === 'old') showTooOld(screen);
 else await start();

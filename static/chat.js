@@ -5,7 +5,7 @@ import { fromTemplate, make } from './dom.js';
 import { showInvite, welcome } from './invite.js';
 import { showManage, showRecovery } from './manage.js';
 import { shownName } from './message.js';
-import { connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
+import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
 import { showPeople } from './people.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
@@ -45,7 +45,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	};
 	const drawConnection = () => {
 		const text = connectionText(room);
-		root.dataset.connection = room.connection.state;
+		root.dataset.connection = connectionState(room);
 		if (parts.connection.textContent !== text) parts.connection.textContent = text;
 		drawBanners();
 	};

@@ -14,11 +14,20 @@ import { button, make } from './dom.js';
  */
 
 /**
+ * The state to show. The browser knows that it is offline before any request has failed.
+ *
+ * @param {Room} room
+ */
+export function connectionState(room) {
+	return navigator.onLine ? room.connection.state : 'offline';
+}
+
+/**
  * @param {Room} room
  * @returns {string} two words or so
  */
 export function connectionText(room) {
-	switch (room.connection.state) {
+	switch (connectionState(room)) {
 		case 'live':
 			return 'Live';
 		case 'catching_up':
@@ -49,7 +58,7 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 	const notices = [];
 	const { state, code, retryAtMs } = room.connection;
 	const { sending, info } = room;
-	if (state === 'offline' && !navigator.onLine) {
+	if (!navigator.onLine) {
 		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
 	} else if (state === 'offline') {
 		const wait =

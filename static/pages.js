@@ -1,11 +1,8 @@
 // What the address asks for, on the screen.
-//
-// An address that carries an owner's or an identity's secret is taken out of the address bar
-// before anything else happens, so that neither history nor a shared screen keeps it.
 
+import { takeLink } from './address.js';
 import { admit, forgetRoom, listRooms, roomAddress } from './rooms.js';
 import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
-import { parseLink } from './secrets.js';
 import { showStart } from './start.js';
 import { offerUpdates } from './worker.js';
 
@@ -14,14 +11,6 @@ import { offerUpdates } from './worker.js';
  * @typedef {import('./secrets.js').ParsedLink} ParsedLink
  * @typedef {import('./store.js').Store} Store
  */
-
-/** Reads the address and, if it says too much, shortens it at once. */
-export function takeLink() {
-	const link = parseLink(location.href);
-	const saysTooMuch = link.state === 'ok' && (link.role === 'owner' || link.identity);
-	if (saysTooMuch) history.replaceState(null, '', location.pathname);
-	return link;
-}
 
 export class Pages {
 	#screen;
@@ -85,6 +74,7 @@ export class Pages {
 	 * @param {number} turn
 	 */
 	async #admit(link, turn) {
+		loadPhases();
 		try {
 			const { record, address } = await admit(this.#store, link);
 			if (turn !== this.#turn) return;
@@ -112,10 +102,14 @@ export class Pages {
 			await forgetRoom(this.#store, record.room);
 			return this.follow('/');
 		};
-		// Most of the page is for open rooms; the start page shows without it.
-		const phases = await import('./phases.js').catch(() => null);
+		const phases = await loadPhases();
 		if (turn !== this.#turn) return;
 		if (phases) this.#leave = phases.showRoom(this.#screen, record, { store: this.#store, forget });
 		else showNotLoaded(this.#screen);
 	}
+}
+
+/** Most of the page is for open rooms; the start page shows without it. */
+function loadPhases() {
+	return import('./phases.js').catch(() => null);
 }
