@@ -217,24 +217,22 @@ export class Log {
 		const items = Array.from(this.#items.values()).filter(({ event }) => event.seq <= seq);
 		const lost = kept.map((entry) => (entry.type === 'lost' ? entry.kept : [entry])).flat();
 		this.#clear();
-		const changes = this.add(items);
-		const notice = this.#notice(seq, lost);
-		for (const { key } of [...kept, notice]) changes.changed.add(key);
-		return { ...changes, kind: 'update' };
+		const { changed } = this.add(items);
+		for (const { key } of kept) changed.add(key);
+		for (const key of this.noteLost(seq, lost).changed) changed.add(key);
+		return { changed, kind: 'update' };
 	}
 
-	/** The server skipped sequences that it should still have. @param {number} from @param {number} to @returns {Changes} */
-	missing(from, to) {
-		return { changed: new Set([this.#notice(to, []).key, String(from)]), kind: 'update' };
-	}
-
-	/** @param {number} seq @param {Entry[]} kept */
-	#notice(seq, kept) {
+	/** Shows again what was lost after a sequence. @param {number} seq @param {Entry[]} kept @returns {Changes} */
+	noteLost(seq, kept) {
 		const key = `lost-${seq}-${kept[0]?.key ?? ''}`;
-		/** @type {LostEntry} */
-		const entry = { ...NOBODY, key, type: 'lost', kept };
-		this.#put(seq + 0.5, entry);
-		return entry;
+		this.#put(seq + 0.5, { ...NOBODY, key, type: 'lost', kept });
+		return { changed: new Set([key]), kind: 'update' };
+	}
+
+	/** The events after a sequence. @param {number} seq @returns {Item[]} */
+	itemsAfter(seq) {
+		return Array.from(this.#items.values()).filter(({ event }) => event.seq > seq);
 	}
 
 	#clear() {

@@ -63,6 +63,8 @@ import { fingerprint } from './words.js';
 const PAGE = 100;
 /** Further behind than this, the page begins at the end and leaves the rest to scrolling. */
 const MOST_BEHIND = 1_000;
+/** Own copies of events that a server lost, kept beyond a reload. */
+const MOST_LOST = 500;
 const EXPIRY_CHECK_MS = 10_000;
 const DRAFT_DELAY_MS = 400;
 
@@ -219,7 +221,7 @@ export class Room extends EventTarget {
 		const { room, role, secret, identity, joined, closed } = this.#record;
 		this.#keys ??= await openKeys(room, role, secret);
 		this.#identity ??= role === 'reader' ? null : await openIdentity(identity);
-		this.#renewLog();
+		await this.#renewLog();
 		if (closed) this.#gone(closed);
 		else if (joined) await this.#start();
 		else await this.#preview();
@@ -425,10 +427,23 @@ export class Room extends EventTarget {
 		if (this.#record.joined) await this.#store.changeRoom(this.room, changes).catch(() => {});
 	}
 
-	#renewLog() {
-		const { ownerSigner, names } = this.#record;
-		this.#log = new Log({ signer: this.ownKey, author: this.#identity?.author ?? null, ownerSigner });
+	async #renewLog() {
+		const { names, lost } = this.#record;
+		this.#log = this.#newLog();
 		this.#log.rememberNames(names);
+		for (const { after, events } of lost) {
+			const kept = this.#newLog();
+			kept.add(await this.#readStored(events));
+			this.#log.noteLost(after, kept.entries);
+		}
+	}
+
+	#newLog() {
+		return new Log({
+			signer: this.ownKey,
+			author: this.#identity?.author ?? null,
+			ownerSigner: this.#record.ownerSigner,
+		});
 	}
 
 	async #preview() {
@@ -461,7 +476,7 @@ export class Room extends EventTarget {
 			lastSeq: async () => (await this.#api.room(this.room, { token })).last_seq,
 			sink: {
 				events: (events) => this.#receive(events),
-				missing: (from, to) => this.#emitEntries(this.#log.missing(from, to)),
+				missing: (seq) => this.#emitEntries(this.#log.noteLost(seq, [])),
 				diverged: (mark) => this.#reconcile(mark),
 			},
 			follower: {
@@ -504,12 +519,7 @@ export class Room extends EventTarget {
 		const expired = cached.findLast(({ event }) => this.#hasExpired(event));
 		this.#firstSeq = Math.max(this.#firstSeq, (expired?.seq ?? 0) + 1);
 		const stored = cached.filter(({ seq }) => seq >= this.#firstSeq);
-		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
-		const items = await readEvents(
-			this.#opened(),
-			stored.map(({ event }) => event),
-			signers,
-		);
+		const items = await this.#readStored(stored);
 		this.#emitEntries(this.#log.add(items));
 		this.#lookForOlder();
 	}
@@ -543,7 +553,7 @@ export class Room extends EventTarget {
 			const page = await this.#history({ limit: PAGE });
 			// What is cached stays, and is shown again when scrolling reaches it.
 			const before = this.entries;
-			this.#renewLog();
+			await this.#renewLog();
 			await this.#addHistory(page);
 			await this.#showUnsent();
 			this.#emitEntries({ changed: new Set([...before, ...this.entries].map(({ key }) => key)), kind: 'update' });
@@ -603,18 +613,31 @@ export class Room extends EventTarget {
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
 	}
 
+	/** @param {Item[]} items @returns {StoredEvent[]} */
+	#toStored(items) {
+		return items.map(({ event, opened, signer = null }) => ({
+			room: this.room,
+			seq: event.seq,
+			event,
+			signer: opened?.ok ? opened.signer : signer,
+		}));
+	}
+
+	/** @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
+	#readStored(stored) {
+		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
+		return readEvents(
+			this.#opened(),
+			stored.map(({ event }) => event),
+			signers,
+		);
+	}
+
 	/** Caches events, and erases what they delete. @param {Item[]} items */
 	async #keep(items) {
 		if (!this.#record.joined) return;
 		try {
-			await this.#store.putEvents(
-				items.map(({ event, opened }) => ({
-					room: this.room,
-					seq: event.seq,
-					event,
-					signer: opened?.ok ? opened.signer : null,
-				})),
-			);
+			await this.#store.putEvents(this.#toStored(items));
 			for (const { event } of items) {
 				if (event.kind !== 'delete' || event.target === null) continue;
 				for (const seq of [event.target, ...this.#log.editsOf(event.target)])
@@ -656,8 +679,10 @@ export class Room extends EventTarget {
 		}
 		const known = this.#log.previous?.seq ?? 0;
 		if (known > same) {
+			const events = this.#toStored(this.#log.itemsAfter(same)).slice(-MOST_LOST);
 			this.#emitEntries(this.#log.loseAfter(same));
 			await this.#store.dropEvents(this.room, same + 1).catch(() => {});
+			await this.#change({ lost: [...this.#record.lost, { after: same, events }] });
 		}
 		const items = await readEvents(this.#opened(), newer);
 		await this.#keep(items);
@@ -715,6 +740,8 @@ export class Room extends EventTarget {
 		if (this.#firstSeq > this.#droppedBefore) {
 			this.#droppedBefore = this.#firstSeq;
 			await this.#store.dropEvents(this.room, 0, this.#firstSeq - 1).catch(() => {});
+			const lost = this.#record.lost.filter(({ after }) => after >= this.#firstSeq - 1);
+			if (lost.length < this.#record.lost.length) await this.#change({ lost });
 		}
 		if ((this.#log.first ?? Infinity) < this.#firstSeq) this.#emitEntries(this.#log.dropBefore(this.#firstSeq));
 	}
@@ -736,8 +763,8 @@ export class Room extends EventTarget {
 
 	/** The room is no more: what was said in it goes, that it was known stays. @param {'deleted' | 'expired'} reason */
 	async #end(reason) {
-		await this.#change({ closed: reason });
-		this.#log = new Log({ signer: this.ownKey, author: null, ownerSigner: null });
+		await this.#change({ closed: reason, lost: [] });
+		this.#log = this.#newLog();
 		this.#gone(reason);
 		await this.#store.closeRoom(this.room).catch(() => {});
 	}

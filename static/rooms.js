@@ -165,6 +165,7 @@ function newRecord(known) {
 		messageTtlS: null,
 		locked: false,
 		closed: null,
+		lost: [],
 		names: [],
 	};
 }

@@ -15,7 +15,7 @@
  *
  * @typedef {object} Sink
  * @property {(events: LogEvent[]) => void | Promise<void>} events The next ones of the sequence.
- * @property {(from: number, to: number) => void} missing The server skipped what it should still have.
+ * @property {(seq: number) => void} missing The server skipped what it should still have, up to this sequence.
  * @property {(mark: Mark) => number | Promise<number>} diverged Nothing is known yet, or the log is another
  *   one, or ends before the cursor. History must be read; the answer is the cursor to go on from.
  */
@@ -131,7 +131,7 @@ export class Sequencer {
 			}
 			for (const [index, event] of fresh.entries()) {
 				const before = fresh[index - 1]?.seq ?? cursor;
-				if (event.seq !== before + 1) this.#sink.missing(before + 1, event.seq - 1);
+				if (event.seq !== before + 1) this.#sink.missing(event.seq - 1);
 			}
 			await this.#deliver(fresh);
 		}

@@ -32,6 +32,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number | null} messageTtlS
  * @property {boolean} locked
  * @property {'deleted' | 'expired' | null} closed
+ * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
  * @property {[string, number, string][]} names Who first used a name: folded name, sequence, key.
  *
  * @typedef {{ room: string, seq: number, event: LogEvent, signer: string | null }} StoredEvent `signer`

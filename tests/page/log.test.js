@@ -391,7 +391,7 @@ test('what the server lost is kept in one entry, and the log goes on', () => {
 
 test('what the server skips shows where it is missing', () => {
 	const log = fold(says(1, ADA));
-	log.missing(2, 3);
+	log.noteLost(3, []);
 	log.add([says(4, ADA)]);
 	assert.deepEqual(types(log), ['message', 'lost', 'message']);
 });

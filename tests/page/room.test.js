@@ -239,7 +239,7 @@ test('older history loads page by page', async () => {
 });
 
 test('a log that got shorter says so and keeps what was lost', async () => {
-	const { room: ada } = await ownersRoom();
+	const { room: ada, store } = await ownersRoom();
 	for (const text of ['kept', 'lost', 'lost too']) await ada.send(text);
 	await until(() => ada.entry(3), 'sent');
 	const behind = server.rooms.get(ada.room);
@@ -258,6 +258,16 @@ test('a log that got shorter says so and keeps what was lost', async () => {
 	await until(() => ada.connection.state === 'live', 'it goes on');
 	await ada.send('anew');
 	await until(() => ada.entries.at(-1).seq === 2, 'in the new log');
+	ada.close();
+	const again = await enter(store, { record: await store.room(ada.room) });
+	assert.deepEqual(
+		again.entries.map(({ type, text, kept }) => [type, text ?? kept.map((entry) => entry.text)]),
+		[
+			['message', 'kept'],
+			['lost', ['lost', 'lost too']],
+			['message', 'anew'],
+		],
+	);
 });
 
 test('a room that is deleted goes for all, and a browser that knew it says so', async () => {
