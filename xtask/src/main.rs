@@ -8,8 +8,9 @@
 //! - [`wasm`]: a compiler for the components, wherever one can be had.
 //! - [`components`]: builds the components where `spin.toml` looks for them.
 //! - [`server`]: chooses the server and builds it if it is the embedded one.
-//! - [`up`], [`test`]: what these tasks do.
+//! - [`up`], [`test`], [`bench`]: what these tasks do.
 
+mod bench;
 mod components;
 mod debian;
 mod server;
@@ -40,7 +41,15 @@ enum Task {
     Up(up::Up),
     /// Passes all tests, after setting up and building what is missing
     Test(test::Test),
+    /// Measures publishing, delivery, replay and what readers cost
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Flags of the benchmark; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Cuts, stalls and kills everything at random for a while, and checks that no event is lost or doubled
+    #[command(disable_help_flag = true)]
     Chaos {
         /// Flags of the chaos test, for example --minutes 10 --seed 7; --help lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -63,6 +72,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build => components::build().map(|()| ExitCode::SUCCESS),
         Task::Up(options) => up::up(&options),
         Task::Test(options) => test::test(&options).map(|()| ExitCode::SUCCESS),
+        Task::Bench { flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
         Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }
 }

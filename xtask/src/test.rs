@@ -90,7 +90,7 @@ fn page_tests() -> Result<Counts> {
     let folder = root().join("tests/page");
     install_npm_packages(&folder)?;
     step::run(npm(&folder).args(["run", "check"])).context("the page's types do not hold")?;
-    let (status, printed) = step::tee(npm(&folder).arg("test"))?;
+    let (status, printed) = step::tee(npm(&folder).args(["test", "--", "--test-reporter=spec"]))?;
     let counts = Counts::of_node(&printed);
     if !status.success() && counts.failed == 0 {
         bail!("`npm test` ended with {status}");

@@ -1,0 +1,157 @@
+//! How long a message takes from the start of its post until a reader has it, and what readers cost.
+
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use crate::crowd::{Crowd, Starts};
+use crate::latency::{Latencies, Summary};
+use crate::room::{self, Writer};
+use crate::server::Server;
+use crate::usage::Usage;
+
+/// What the server uses for readers to whom nothing is sent. Known only of a server started here.
+#[derive(Serialize)]
+pub(crate) struct Idle {
+    pub(crate) readers: usize,
+    pub(crate) rooms: usize,
+    pub(crate) cores: f64,
+    pub(crate) kib_per_reader: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Delivery {
+    pub(crate) readers: usize,
+    pub(crate) rooms: usize,
+    /// Messages a second over all rooms, as asked for and as reached.
+    pub(crate) rate: u32,
+    pub(crate) reached_rate: f64,
+    pub(crate) latency: Summary,
+    /// Of the posts behind these deliveries.
+    pub(crate) publish: Summary,
+    /// How many events the readers should have got in all, and how many they did not get.
+    pub(crate) expected: u64,
+    pub(crate) missing: u64,
+    /// Events twice, out of order or after a gap; streams that ended or were reset.
+    pub(crate) faults: u64,
+    pub(crate) still_open: usize,
+    /// Processor time per time while messages were sent. Known only of a server started here.
+    pub(crate) cores: Option<f64>,
+    pub(crate) kib_per_reader: Option<f64>,
+}
+
+/// Joins `readers`, spread over `rooms`, leaves them idle for a while, and then sends at each of the
+/// `rates`, for `duration` each.
+pub(crate) fn measure(
+    server: &Server,
+    readers: usize,
+    rooms: usize,
+    rates: &[u32],
+    duration: Duration,
+) -> Result<(Option<Idle>, Vec<Delivery>)> {
+    let rooms = (0..rooms).map(|_| room::create(&server.address)).collect::<Result<Vec<_>>>()?;
+    let before = server.usage()?;
+    let per_reader = |now: &Usage| {
+        let grown = now.resident_bytes.saturating_sub(before?.resident_bytes) as f64 / 1024.0;
+        // Of a few readers, all that could be told is the first request's share.
+        (readers >= 100).then_some(grown / readers as f64)
+    };
+    let mut crowd = Crowd::new()?;
+    crowd.join(&server.address, &rooms, readers, None)?;
+
+    crowd.listen_for(Duration::from_secs(2))?;
+    let joined = server.usage()?;
+    crowd.listen_for(duration / 2)?;
+    let idle = joined.zip(server.usage()?).map(|(earlier, later)| Idle {
+        readers,
+        rooms: rooms.len(),
+        cores: later.cores_since(&earlier),
+        kib_per_reader: per_reader(&later),
+    });
+
+    let mut deliveries = Vec::new();
+    let mut writer = Writer::connect(&server.address)?;
+    for rate in rates {
+        crowd.take_received();
+        let last = crowd.last(rooms.len());
+        let messages = usize::try_from(*rate)? * usize::try_from(duration.as_secs())?;
+        let starts = Starts::new(&last, messages);
+        let began = server.usage()?;
+        let (missing, sent) = send(&mut crowd, &mut writer, &rooms, last, &starts, *rate, messages)?;
+        let ended = server.usage()?;
+        let received = crowd.take_received();
+        deliveries.push(Delivery {
+            readers,
+            rooms: rooms.len(),
+            rate: *rate,
+            reached_rate: messages as f64 / sent.elapsed.as_secs_f64(),
+            latency: received.latencies.summary(),
+            publish: sent.latencies.summary(),
+            expected: received.events + missing,
+            missing,
+            faults: received.faults,
+            still_open: crowd.still_open(),
+            cores: began.zip(ended).map(|(earlier, later)| later.cores_since(&earlier)),
+            kib_per_reader: ended.as_ref().and_then(per_reader),
+        });
+    }
+    Ok((idle, deliveries))
+}
+
+struct Sent {
+    latencies: Latencies,
+    elapsed: Duration,
+}
+
+/// Posts to all rooms in turn, and has the crowd read meanwhile. Returns how many events are missing.
+fn send(
+    crowd: &mut Crowd,
+    writer: &mut Writer,
+    rooms: &[String],
+    mut last: Vec<u64>,
+    starts: &Starts,
+    rate: u32,
+    messages: usize,
+) -> Result<(u64, Sent)> {
+    let finally = OnceLock::new();
+    thread::scope(|scope| {
+        let publisher = scope.spawn(|| {
+            let sent = post_paced(writer, rooms, &mut last, starts, rate, messages);
+            finally.set(last).expect("it is set only here");
+            sent
+        });
+        let missing = crowd.listen_until(Some(starts), || finally.get().cloned())?;
+        Ok((missing, publisher.join().expect("the publisher does not panic")?))
+    })
+}
+
+fn post_paced(
+    writer: &mut Writer,
+    rooms: &[String],
+    last: &mut [u64],
+    starts: &Starts,
+    rate: u32,
+    messages: usize,
+) -> Result<Sent> {
+    let mut latencies = Latencies::new();
+    let started = Instant::now();
+    for (count, room) in (0..rooms.len()).cycle().take(messages).enumerate() {
+        let due = started + Duration::from_secs(1) * u32::try_from(count)? / rate;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let expected = last[room] + 1;
+        let began = Instant::now();
+        starts.begin(room, expected);
+        let seq = writer.post(&rooms[room])?;
+        latencies.record(began.elapsed());
+        if seq != expected {
+            bail!("someone else posts to the measured room: {seq} came instead of {expected}");
+        }
+        last[room] = seq;
+    }
+    // The last message's share of the time belongs to it, or few messages would look like more.
+    let elapsed = started.elapsed().max(Duration::from_secs(1) * u32::try_from(messages)? / rate);
+    Ok(Sent { latencies, elapsed })
+}

@@ -1,0 +1,98 @@
+//! The server that is measured: one started for it, in a folder of its own, or one that runs already.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use crate::http::Address;
+use crate::usage::Usage;
+
+/// Limits that protect a public server would end a measurement after a second.
+const VARIABLES: [(&str, &str); 6] = [
+    ("posts_per_author_per_10s", "1000000"),
+    ("posts_per_room_per_10s", "1000000"),
+    ("posts_per_address_per_10s", "1000000"),
+    ("rooms_per_address_per_hour", "1000000"),
+    ("streams_per_instance", "100000"),
+    ("stream_max_s", "0"),
+];
+
+pub(crate) struct Server {
+    pub(crate) address: Address,
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    /// Holds the server's databases; removed when the measurement is over.
+    _state: TempDir,
+}
+
+impl Server {
+    /// A server that someone else runs. What it uses cannot be measured.
+    pub(crate) fn at(url: &str) -> Result<Self> {
+        Ok(Self { address: Address::parse(url)?, process: None })
+    }
+
+    /// Starts `command`, a program and arguments to which the flags of `spin up` are added, with its
+    /// data in a new folder inside `folder`. `variables` are `name=value`.
+    pub(crate) fn start(command: &str, manifest: &Path, variables: &[String], folder: &Path) -> Result<Self> {
+        let state = tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?;
+        let mut words = command.split_whitespace();
+        let mut program = Command::new(words.next().context("the server's command is empty")?);
+        program.args(words).arg("--from").arg(manifest).args(["--listen", "127.0.0.1:0"]);
+        program.arg("--state-dir").arg(state.path());
+        let mut settings = BTreeMap::from(VARIABLES);
+        settings.extend(variables.iter().filter_map(|variable| variable.split_once('=')));
+        for (name, value) in settings {
+            program.arg("--variable").arg(format!("{name}={value}"));
+        }
+        program.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = program.spawn().with_context(|| format!("cannot start `{command}`"))?;
+        let output = child.stdout.take().expect("stdout is piped");
+        let process = Process { child, _state: state };
+        let url = served_address(output).with_context(|| format!("`{command}` did not say that it serves"))?;
+        Ok(Self { address: Address::parse(&url)?, process: Some(process) })
+    }
+
+    /// What the server uses by now, if it was started here.
+    pub(crate) fn usage(&self) -> Result<Option<Usage>> {
+        self.process.as_ref().map(|process| Usage::of_tree(process.child.id())).transpose()
+    }
+}
+
+/// Waits for the line `Serving http://…` and from then on drops what the server prints.
+fn served_address(output: impl Read + Send + 'static) -> Result<String> {
+    let (found, address) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(start) = line.find("http://").filter(|_| line.contains("Serving")) {
+                let end = line[start..].find(|c: char| c.is_whitespace() || c.is_control());
+                // Nobody listens any more once the first address is found.
+                let _ = found.send(line[start..end.map_or(line.len(), |end| start + end)].to_owned());
+            }
+        }
+    });
+    match address.recv_timeout(Duration::from_secs(120)) {
+        Ok(address) => Ok(address),
+        Err(mpsc::RecvTimeoutError::Timeout) => bail!("nothing within two minutes"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(anyhow!("it ended; what it said is above")),
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The group, for Spin serves from a process that it starts.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,24 @@
+//! `cargo xtask bench`: builds what is to be measured and what measures it. The benchmark is a program
+//! of its own, `xtask/bench`, so that this one stays quick to compile.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{components, root, server, step, target};
+
+/// Runs the benchmark; `flags` are its own.
+pub(crate) fn bench(flags: &[String]) -> Result<()> {
+    let has = |wanted: &str| flags.iter().any(|flag| flag.split('=').next() == Some(wanted));
+    let elsewhere = has("--address") || has("--help") || has("-h");
+    if !elsewhere {
+        components::build()?;
+        if !has("--server") && std::env::var_os("BUDDY_SERVER").is_none() {
+            server::embedded()?;
+        }
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--profile", "native", "--package", "buddy-bench", "--target-dir"]).arg(target());
+    // The flags' paths and commands are the caller's, relative to the caller's folder.
+    step::run(cargo.arg("--manifest-path").arg(root().join("Cargo.toml")).arg("--").args(flags))
+}
