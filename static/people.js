@@ -91,8 +91,8 @@ function everyone(room) {
  */
 function personRow(room, person, open) {
 	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
-	drawAvatar(avatar, person.own ? 'You' : shownName(person.name), person.key);
-	const name = make('span', { dir: 'auto' }, person.own ? `${person.name || 'You'}` : shownName(person.name));
+	const shown = person.own ? person.name || 'You' : shownName(person.name);
+	drawAvatar(avatar, shown, person.key);
 	const notes = [
 		person.own && 'you',
 		person.owner && 'owner',
@@ -105,6 +105,10 @@ function personRow(room, person, open) {
 		words.textContent = list.join(' ');
 		note.append(` · ${shortTag(list)}`);
 	});
-	const details = make('details', { open }, make('summary', {}, avatar, name, note), words);
-	return details;
+	return make(
+		'details',
+		{ open },
+		make('summary', {}, avatar, make('span', { class: 'person' }, make('span', {}, make('bdi', {}, shown)), note)),
+		words,
+	);
 }
