@@ -13,13 +13,18 @@ import { duration, exactTime, timeOfDay } from './when.js';
  * @typedef {object} Setting
  * @property {boolean} runStart the first of several by the same person
  * @property {Entry | undefined} quoted the message it answers, if it is loaded
- * @property {(signer: string) => string} tagOf the short tag of a person's key, '' until it is known
+ * @property {string} tag the short tag of the person's key, '' until it is known
+ * @property {boolean} unfolded shown in full however long it is
  */
 
 /** A message written this much earlier than it arrived says both times. */
 const LATE_MS = 2 * 60 * 1000;
 /** Beyond this the writer's clock is wrong, or lies. */
 const TOO_LATE_MS = 30 * 24 * 3600 * 1000;
+
+/** What is longer is folded until someone asks for all of it. */
+const LONG_CHARACTERS = 1600;
+const LONG_LINES = 24;
 
 const ONLY_EMOJI =
 	/^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
@@ -80,6 +85,11 @@ export function shownName(name) {
 function drawMessage(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	drawText(parts.text, entry.text);
+	if (setting.unfolded) item.dataset.unfolded = '';
+	else if (isLong(entry.text)) {
+		item.dataset.folded = '';
+		parts.unfold.hidden = false;
+	}
 	drawQuote(parts, entry, setting.quoted);
 	drawReactions(parts.reactions, entry);
 	if (entry.edited) {
@@ -141,7 +151,7 @@ function drawWho(parts, entry, setting) {
 	parts.role.hidden = !entry.byOwner;
 	parts.nameNote.hidden = !entry.nameTaken;
 	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');
-	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tagOf(entry.signer);
+	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tag;
 }
 
 /**
@@ -191,6 +201,11 @@ function describeFailure(code) {
 		default:
 			return 'Not sent.';
 	}
+}
+
+/** Whether a text would push everything else off the screen. @param {string} text */
+function isLong(text) {
+	return text.length > LONG_CHARACTERS || text.split('\n').length > LONG_LINES;
 }
 
 /**

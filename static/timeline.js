@@ -429,7 +429,7 @@ export class Timeline {
 		const tag = entry.signer ? this.#tagOf(entry.signer) : '';
 		if (old && old.entry === entry && old.runStart === runStart && old.quoted === quoted && old.tag === tag)
 			return old.node;
-		const node = drawEntry(entry, { runStart, quoted, tagOf: () => tag });
+		const node = drawEntry(entry, { runStart, quoted, tag, unfolded: old?.node.dataset.unfolded !== undefined });
 		if (old) {
 			node.tabIndex = old.node.tabIndex;
 			const focused = old.node.contains(document.activeElement);

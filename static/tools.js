@@ -102,6 +102,7 @@ export class Tools {
 		const { entry } = found;
 		if (target.closest('[data-part="retry"]')) this.#room.retry(entry.clientId);
 		else if (target.closest('[data-part="discard"]')) this.#room.discard(entry.clientId);
+		else if (target.closest('[data-part="unfold"]')) unfold(found.node);
 		else if (target.closest('.quote') && entry.type === 'message' && entry.replyTo)
 			this.#timeline.jumpTo(entry.replyTo.seq);
 		else if (entry.type === 'message' && target.closest('[data-emoji]')) {
@@ -228,6 +229,15 @@ export class Tools {
 			if (document.activeElement === document.body && node?.isConnected) this.#timeline.focus(node);
 		});
 	}
+}
+
+/** @param {HTMLElement} node an entry that is too long to be shown whole at once */
+function unfold(node) {
+	delete node.dataset.folded;
+	node.dataset.unfolded = '';
+	const press = /** @type {HTMLElement} */ (node.querySelector('[data-part="unfold"]'));
+	press.hidden = true;
+	node.focus({ preventScroll: true });
 }
 
 /** @type {Record<string, (node: HTMLElement) => HTMLElement | null>} */
