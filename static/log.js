@@ -184,6 +184,10 @@ export class Log {
 		return this.#refreshAll(stale, prepended ? 'prepend' : 'append');
 	}
 
+	get unsent() {
+		return this.#unsent;
+	}
+
 	/** @param {Unsent[]} unsent In the order in which they go out. @returns {Changes} */
 	setUnsent(unsent) {
 		const stale = new Set([...this.#unsent, ...unsent].flatMap(({ target }) => target ?? []));

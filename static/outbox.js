@@ -36,6 +36,8 @@ export class Outbox {
 	#random;
 	#lastOrder = 0;
 	#failures = 0;
+	/** The log shows everything up to here. */
+	#seen = 0;
 	#notBefore = 0;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer;
@@ -109,6 +111,7 @@ export class Outbox {
 	 * @returns {Promise<void>}
 	 */
 	async seen(seq, clientIds) {
+		this.#seen = Math.max(this.#seen, seq);
 		const done = this.entries.filter(
 			(entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq),
 		);
@@ -153,7 +156,9 @@ export class Outbox {
 			try {
 				const { seq } = await this.#send(entry);
 				this.#failures = 0;
-				await this.#store.changeOutbox(entry, { state: 'sent', seq });
+				// One that had arrived before its answer was lost is shown already.
+				if (seq <= this.#seen) await this.#store.removeOutbox(entry);
+				else await this.#store.changeOutbox(entry, { state: 'sent', seq });
 			} catch (cause) {
 				const { code, retryAfterMs } = /** @type {ApiError} */ (cause);
 				if (PASSING.has(code ?? 'network')) {

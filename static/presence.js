@@ -32,6 +32,7 @@ export class Presence {
 	#changed;
 	#typedAt = 0;
 	#visible = false;
+	#stopped = false;
 	/** @type {ReturnType<typeof setInterval> | undefined} */
 	#timer;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -72,7 +73,7 @@ export class Presence {
 	/** @param {SignalEvent} signal @param {Content} content @param {string} signer */
 	receive({ kind, author }, { name = '', at_ms = 0 }, signer) {
 		const age = Date.now() - at_ms;
-		if (age > OLDEST_MS) return;
+		if (age > OLDEST_MS || this.#stopped) return;
 		if (kind === 'gone') {
 			this.present.delete(signer);
 		} else if (kind === 'here' || kind === 'typing') {
@@ -101,6 +102,7 @@ export class Presence {
 
 	/** Leaves, telling so where presence was told. */
 	stop() {
+		this.#stopped = true;
 		clearTimeout(this.#fading);
 		clearInterval(this.#timer);
 		if (this.#visible) this.#send('gone');

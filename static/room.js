@@ -4,22 +4,20 @@
  * Its events are `phase`, `connection`, `info`, `people`, `sending`, and `entries`, whose `detail` is
  * a {@link Changes}.
  *
- * @import { LogEvent, Page, RoomAnswer } from './api.js'
+ * @import { LogEvent, RoomAnswer } from './api.js'
  * @import { Content } from './envelope.js'
- * @import { Changes, Entry, Item, Unsent } from './log.js'
+ * @import { Changes, Entry, Unsent } from './log.js'
  * @import { SignalKind } from './presence.js'
- * @import { Mark } from './sequencer.js'
  * @import { Identity, RoomKeys } from './secrets.js'
- * @import { Draft, OutboxEntry, RoomRecord, Store, StoredEvent } from './store.js'
+ * @import { Draft, OutboxEntry, RoomRecord, Store } from './store.js'
  * @import { Connection, SignalEvent } from './stream.js'
  */
 
 import { Api, ApiError } from './api.js';
 import { ABOUT, additionalData, open, seal } from './envelope.js';
-import { Log } from './log.js';
+import { RoomHistory } from './history.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
-import { readEvents } from './reading.js';
 import { roomAddress, suggestName } from './rooms.js';
 import { formatLink, openIdentity, openKeys } from './secrets.js';
 import { SharedStream } from './tabs.js';
@@ -59,12 +57,8 @@ import { fingerprint } from './words.js';
  * @property {boolean} [visible]
  */
 
-/** Events in a page of history, and from the cache at first. */
-const PAGE = 100;
 /** Further behind than this, the page begins at the end and leaves the rest to scrolling. */
 const MOST_BEHIND = 1_000;
-/** Own copies of events that a server lost, kept beyond a reload. */
-const MOST_LOST = 500;
 const EXPIRY_CHECK_MS = 10_000;
 const DRAFT_DELAY_MS = 400;
 
@@ -84,7 +78,6 @@ export class Room extends EventTarget {
 	goneReason = null;
 	/** @type {Connection} */
 	connection = { state: 'idle', code: null, retryAtMs: null };
-	hasOlder = false;
 
 	#record;
 	#store;
@@ -95,7 +88,8 @@ export class Room extends EventTarget {
 	#keys = null;
 	/** @type {Identity | null} */
 	#identity = null;
-	#log = new Log({ signer: null, author: null, ownerSigner: null });
+	/** @type {RoomHistory | null} */
+	#history = null;
 	/** @type {SharedStream | null} */
 	#stream = null;
 	/** @type {Outbox | null} */
@@ -108,10 +102,6 @@ export class Room extends EventTarget {
 	#contents = new Map();
 	/** Own posts are sealed and stored in the order of the calls. @type {Promise<unknown>} */
 	#sealing = Promise.resolve();
-	/** @type {Promise<number> | null} */
-	#loadingOlder = null;
-	#firstSeq = 1;
-	#droppedBefore = 1;
 	#visible;
 	#closed = new AbortController();
 	/** @type {ReturnType<typeof setInterval> | undefined} */
@@ -181,7 +171,7 @@ export class Room extends EventTarget {
 			messageTtlS,
 			expiresAtMs,
 			createdAtMs,
-			firstSeq: this.#firstSeq,
+			firstSeq: this.#history?.firstSeq ?? 1,
 			lastSeq,
 			ownerKey: ownerSigner,
 		};
@@ -189,12 +179,16 @@ export class Room extends EventTarget {
 
 	/** @returns {readonly Entry[]} */
 	get entries() {
-		return this.#log.entries;
+		return this.#history?.log.entries ?? [];
+	}
+
+	get hasOlder() {
+		return this.#history?.hasOlder ?? false;
 	}
 
 	/** @param {number} seq @returns {Entry | undefined} */
 	entry(seq) {
-		return this.#log.entry(seq);
+		return this.#history?.log.entry(seq);
 	}
 
 	get sending() {
@@ -208,7 +202,7 @@ export class Room extends EventTarget {
 			key: signer,
 			name: cleanName(name),
 			author,
-			taken: this.#log.isNameTaken(name, signer),
+			taken: this.#history?.log.isNameTaken(name, signer) ?? false,
 			own: signer === this.ownKey,
 			owner: signer === this.#record.ownerSigner,
 			typing: typingUntil > now,
@@ -221,7 +215,16 @@ export class Room extends EventTarget {
 		const { room, role, secret, identity, joined, closed } = this.#record;
 		this.#keys ??= await openKeys(room, role, secret);
 		this.#identity ??= role === 'reader' ? null : await openIdentity(identity);
-		await this.#renewLog();
+		this.#history ??= new RoomHistory({
+			record: this.#record,
+			keys: this.#keys,
+			identity: this.#identity,
+			api: this.#api,
+			store: this.#store,
+			remember: (changes) => this.#change(changes),
+			changed: (changes) => this.#emitEntries(changes),
+			closed: this.#closed.signal,
+		});
 		if (closed) this.#gone(closed);
 		else if (joined) await this.#start();
 		else await this.#preview();
@@ -312,15 +315,12 @@ export class Room extends EventTarget {
 	 * @throws {ApiError} where the server is needed and not there
 	 */
 	loadOlder() {
-		this.#loadingOlder ??= this.#loadOlder().finally(() => {
-			this.#loadingOlder = null;
-		});
-		return this.#loadingOlder;
+		return this.#loaded().loadOlder(this.connection.state === 'offline');
 	}
 
 	/** @param {number} seq @returns {Promise<boolean>} whether it is loaded now */
 	async loadUntil(seq) {
-		while ((this.#log.first ?? 0) > seq && this.hasOlder) await this.loadOlder();
+		while ((this.#loaded().log.first ?? 0) > seq && this.hasOlder) await this.loadOlder();
 		return this.entry(seq) !== undefined;
 	}
 
@@ -404,6 +404,11 @@ export class Room extends EventTarget {
 		return this.#keys;
 	}
 
+	#loaded() {
+		if (!this.#history) throw new Error('the room has not been opened');
+		return this.#history;
+	}
+
 	/** @param {string} type */
 	#emit(type) {
 		if (!this.#closed.signal.aborted) this.dispatchEvent(new Event(type));
@@ -427,25 +432,6 @@ export class Room extends EventTarget {
 		if (this.#record.joined) await this.#store.changeRoom(this.room, changes).catch(() => {});
 	}
 
-	async #renewLog() {
-		const { names, lost } = this.#record;
-		this.#log = this.#newLog();
-		this.#log.rememberNames(names);
-		for (const { after, events } of lost) {
-			const kept = this.#newLog();
-			kept.add(await this.#readStored(events));
-			this.#log.noteLost(after, kept.entries);
-		}
-	}
-
-	#newLog() {
-		return new Log({
-			signer: this.ownKey,
-			author: this.#identity?.author ?? null,
-			ownerSigner: this.#record.ownerSigner,
-		});
-	}
-
 	async #preview() {
 		this.#enter('opening');
 		try {
@@ -458,12 +444,15 @@ export class Room extends EventTarget {
 	}
 
 	async #start() {
+		const history = this.#loaded();
 		await this.#change({ openedAtMs: Date.now() });
-		await this.#readCache();
+		await history.readCache();
 		await this.#startOutbox();
 		this.#enter('open');
+		this.#connected({ state: 'connecting', code: null, retryAtMs: null });
 		const cursor = await this.#beginAtEnd();
 		if (this.#closed.signal.aborted || this.phase !== 'open') return;
+		if (cursor !== null) await this.#outbox?.seen(cursor, new Set()).catch(() => {});
 
 		const { log } = this.#record;
 		const { locks, channel, wakes } = this.#environment();
@@ -472,12 +461,12 @@ export class Room extends EventTarget {
 			room: this.room,
 			start: { cursor, log },
 			open: (cursor, signal) => this.#api.stream(this.room, { token }, cursor, signal),
-			history: (range) => this.#history(range),
+			history: (range) => history.page(range),
 			lastSeq: async () => (await this.#api.room(this.room, { token })).last_seq,
 			sink: {
 				events: (events) => this.#receive(events),
-				missing: (seq) => this.#emitEntries(this.#log.noteLost(seq, [])),
-				diverged: (mark) => this.#reconcile(mark),
+				missing: (seq) => this.#emitEntries(history.log.noteLost(seq, [])),
+				diverged: (mark) => history.reconcile(mark),
 			},
 			follower: {
 				connection: (connection) => this.#connected(connection),
@@ -490,7 +479,7 @@ export class Room extends EventTarget {
 		});
 		this.#stream.start(this.#visible);
 		if (this.canWrite) this.#presence.setVisible(this.#visible);
-		this.#expiryTimer = setInterval(() => void this.#dropExpired(), EXPIRY_CHECK_MS);
+		this.#expiryTimer = setInterval(() => void history.dropExpired(), EXPIRY_CHECK_MS);
 	}
 
 	/** Tabs that share no storage share nothing. */
@@ -501,27 +490,6 @@ export class Room extends EventTarget {
 			channel ??
 			(typeof BroadcastChannel === 'undefined' ? null : (/** @type {string} */ name) => new BroadcastChannel(name));
 		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
-	}
-
-	async #readCache() {
-		const stored = await this.#store.eventsBefore(this.room, this.#record.lastSeq + 1, PAGE).catch(() => []);
-		if (stored.at(-1)?.seq !== this.#record.lastSeq) {
-			this.#record.lastSeq = 0;
-			this.#record.log = null;
-			return;
-		}
-		await this.#addStored(stored);
-		await this.#dropExpired();
-	}
-
-	/** @param {StoredEvent[]} cached */
-	async #addStored(cached) {
-		const expired = cached.findLast(({ event }) => this.#hasExpired(event));
-		this.#firstSeq = Math.max(this.#firstSeq, (expired?.seq ?? 0) + 1);
-		const stored = cached.filter(({ seq }) => seq >= this.#firstSeq);
-		const items = await this.#readStored(stored);
-		this.#emitEntries(this.#log.add(items));
-		this.#lookForOlder();
 	}
 
 	async #startOutbox() {
@@ -550,15 +518,7 @@ export class Room extends EventTarget {
 			const answer = await this.#api.room(this.room, { token: this.#opened().readToken }, this.#closed.signal);
 			await this.#learn(answer);
 			if (known !== null && answer.last_seq - known <= MOST_BEHIND) return known;
-			const page = await this.#history({ limit: PAGE });
-			// What is cached stays, and is shown again when scrolling reaches it.
-			const before = this.entries;
-			await this.#renewLog();
-			await this.#addHistory(page);
-			await this.#showUnsent();
-			this.#emitEntries({ changed: new Set([...before, ...this.entries].map(({ key }) => key)), kind: 'update' });
-			await this.#change({ lastSeq: page.last_seq });
-			return page.last_seq;
+			return await this.#loaded().showNewest();
 		} catch (cause) {
 			// The stream will tell what is wrong, and try again.
 			if (!(cause instanceof ApiError)) throw cause;
@@ -566,142 +526,19 @@ export class Room extends EventTarget {
 		}
 	}
 
-	/** @param {{ after?: number, before?: number, limit?: number }} range */
-	#history(range) {
-		return this.#api.history(this.room, { token: this.#opened().readToken }, range, this.#closed.signal);
-	}
-
-	/** @param {Page} page */
-	async #addHistory(page) {
-		this.#firstSeq = Math.max(this.#firstSeq, page.first_seq);
-		const items = await readEvents(this.#opened(), page.messages);
-		await this.#keep(items);
-		this.#emitEntries(this.#log.add(items));
-		this.#lookForOlder();
-	}
-
-	#lookForOlder() {
-		this.hasOlder = (this.#log.first ?? 0) > this.#firstSeq;
-	}
-
-	async #loadOlder() {
-		const first = this.#log.first;
-		if (first === null || !this.hasOlder) return 0;
-		const stored = await this.#store.eventsBefore(this.room, first, PAGE).catch(() => []);
-		const joins = stored.at(-1)?.seq === first - 1;
-		if (joins && (stored.length === PAGE || stored[0]?.seq === this.#firstSeq || this.connection.state === 'offline')) {
-			await this.#addStored(stored);
-			return stored.length;
-		}
-		const page = await this.#history({ before: first, limit: PAGE });
-		await this.#addHistory(page);
-		if (page.messages.length === 0) this.hasOlder = false;
-		return page.messages.length;
-	}
-
 	/** New events, in order. @param {LogEvent[]} events */
 	async #receive(events) {
-		const items = await readEvents(this.#opened(), events);
-		if (this.#closed.signal.aborted) return;
-		const changes = this.#log.add(items);
-		await this.#keep(items);
-		const last = /** @type {LogEvent} */ (events.at(-1));
-		await this.#change({ lastSeq: last.seq, log: this.#stream?.sequencer.log ?? null, names: this.#log.names });
+		const items = await this.#loaded().append(events, this.#stream?.sequencer.log ?? null);
 		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
-		this.#emitEntries(changes);
-		await this.#outbox?.seen(last.seq, new Set(events.map(({ client_id }) => client_id))).catch(() => {});
+		const seen = new Set(events.map(({ client_id }) => client_id));
+		await this.#outbox?.seen(this.#record.lastSeq, seen).catch(() => {});
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
-	}
-
-	/** @param {Item[]} items @returns {StoredEvent[]} */
-	#toStored(items) {
-		return items.map(({ event, opened, signer = null }) => ({
-			room: this.room,
-			seq: event.seq,
-			event,
-			signer: opened?.ok ? opened.signer : signer,
-		}));
-	}
-
-	/** @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
-	#readStored(stored) {
-		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
-		return readEvents(
-			this.#opened(),
-			stored.map(({ event }) => event),
-			signers,
-		);
-	}
-
-	/** Caches events, and erases what they delete. @param {Item[]} items */
-	async #keep(items) {
-		if (!this.#record.joined) return;
-		try {
-			await this.#store.putEvents(this.#toStored(items));
-			for (const { event } of items) {
-				if (event.kind !== 'delete' || event.target === null) continue;
-				for (const seq of [event.target, ...this.#log.editsOf(event.target)])
-					await this.#store.blankEvent(this.room, seq);
-			}
-		} catch {
-			// A full or failing cache loses nothing: the server has it.
-		}
-	}
-
-	/**
-	 * Reads history anew where nothing is known, or the server's log is not the one known here. What it
-	 * no longer has is kept and marked.
-	 *
-	 * @param {Mark} mark
-	 * @returns {Promise<number>} the cursor
-	 */
-	async #reconcile(mark) {
-		if (this.#log.first === null) {
-			const page = await this.#history({ limit: PAGE });
-			await this.#addHistory(page);
-			await this.#change({ lastSeq: page.last_seq, log: mark.log });
-			return page.last_seq;
-		}
-		/** @type {LogEvent[]} */
-		let newer = [];
-		let same = Math.min(mark.last_seq, (this.#log.first ?? 1) - 1);
-		let lastSeq = mark.last_seq;
-		/** @type {number | undefined} */
-		let before;
-		for (;;) {
-			const page = await this.#history({ limit: PAGE, ...(before === undefined ? {} : { before }) });
-			if (before === undefined) lastSeq = page.last_seq;
-			const agreed = page.messages.findLast((event) => this.#agrees(event));
-			newer = [...page.messages.filter(({ seq }) => seq > (agreed?.seq ?? 0)), ...newer];
-			if (agreed) same = agreed.seq;
-			before = page.messages[0]?.seq;
-			if (agreed || before === undefined || before <= (this.#log.first ?? 1)) break;
-		}
-		const known = this.#log.previous?.seq ?? 0;
-		if (known > same) {
-			const events = this.#toStored(this.#log.itemsAfter(same)).slice(-MOST_LOST);
-			this.#emitEntries(this.#log.loseAfter(same));
-			await this.#store.dropEvents(this.room, same + 1).catch(() => {});
-			await this.#change({ lost: [...this.#record.lost, { after: same, events }] });
-		}
-		const items = await readEvents(this.#opened(), newer);
-		await this.#keep(items);
-		this.#emitEntries(this.#log.add(items));
-		await this.#change({ lastSeq, log: mark.log });
-		return lastSeq;
-	}
-
-	/** Whether the server has at a sequence what is known here; what was deleted meanwhile agrees. @param {LogEvent} event */
-	#agrees(event) {
-		const known = this.#log.item(event.seq)?.event;
-		if (!known || known.client_id !== event.client_id) return false;
-		return known.body === event.body || event.body === '' || known.body === '';
 	}
 
 	/** @param {RoomAnswer} answer */
 	async #learn(answer) {
-		this.#firstSeq = Math.max(this.#firstSeq, answer.first_seq);
-		this.#lookForOlder();
+		const history = this.#loaded();
+		history.startAt(answer.first_seq);
 		const { ownerSigner } = this.#record;
 		const about = answer.about === null ? null : await open(this.#opened().content, ABOUT, answer.about);
 		const believed = about?.ok && (ownerSigner === null || about.signer === ownerSigner) ? about : null;
@@ -712,9 +549,9 @@ export class Room extends EventTarget {
 			createdAtMs: answer.created_at_ms,
 			...(believed ? { title: cleanName(believed.content.name ?? ''), ownerSigner: believed.signer } : {}),
 		});
-		if (believed && ownerSigner === null) this.#emitEntries(this.#log.setOwner(believed.signer));
+		if (believed && ownerSigner === null) this.#emitEntries(history.log.setOwner(believed.signer));
 		this.#emit('info');
-		await this.#dropExpired();
+		await history.dropExpired();
 	}
 
 	async #refreshInfo() {
@@ -723,27 +560,6 @@ export class Room extends EventTarget {
 		} catch {
 			// The next change, or the next opening, tells again.
 		}
-	}
-
-	/** Whether the server was heard or not. @param {LogEvent} event */
-	#hasExpired({ seq, sent_at_ms }) {
-		const { messageTtlS } = this.#record;
-		return seq < this.#firstSeq || (messageTtlS !== null && sent_at_ms + messageTtlS * 1000 <= Date.now());
-	}
-
-	/** Lets go what has ended, here and in the cache. */
-	async #dropExpired() {
-		const { messageTtlS } = this.#record;
-		const ended = messageTtlS === null ? 0 : this.#log.firstAfter(Date.now() - messageTtlS * 1000);
-		this.#firstSeq = Math.max(this.#firstSeq, ended);
-		this.#lookForOlder();
-		if (this.#firstSeq > this.#droppedBefore) {
-			this.#droppedBefore = this.#firstSeq;
-			await this.#store.dropEvents(this.room, 0, this.#firstSeq - 1).catch(() => {});
-			const lost = this.#record.lost.filter(({ after }) => after >= this.#firstSeq - 1);
-			if (lost.length < this.#record.lost.length) await this.#change({ lost });
-		}
-		if ((this.#log.first ?? Infinity) < this.#firstSeq) this.#emitEntries(this.#log.dropBefore(this.#firstSeq));
 	}
 
 	/** @param {Connection} connection */
@@ -764,7 +580,7 @@ export class Room extends EventTarget {
 	/** The room is no more: what was said in it goes, that it was known stays. @param {'deleted' | 'expired'} reason */
 	async #end(reason) {
 		await this.#change({ closed: reason, lost: [] });
-		this.#log = this.#newLog();
+		this.#history?.end();
 		this.#gone(reason);
 		await this.#store.closeRoom(this.room).catch(() => {});
 	}
@@ -784,10 +600,11 @@ export class Room extends EventTarget {
 		const posted = this.#sealing.then(async () => {
 			const { content: key } = this.#opened();
 			if (!this.#identity || !this.#outbox) throw new RoomError('read_only', 'this link lets you read only');
-			const answered = target === null ? undefined : this.#log.item(target);
+			const { log } = this.#loaded();
+			const answered = target === null ? undefined : log.item(target);
 			if (target !== null && !answered) throw new RoomError('not_loaded', 'that message is not loaded');
 			/** @type {Content} */
-			const content = { name: this.yourName, at_ms: Date.now(), ...said, prev: this.#log.previous };
+			const content = { name: this.yourName, at_ms: Date.now(), ...said, prev: log.previous };
 			if (answered) content.target_id = answered.event.client_id;
 			const client_id = crypto.randomUUID();
 			const place = { room: this.room, kind, client_id, author: this.#identity.author, target };
@@ -835,7 +652,7 @@ export class Room extends EventTarget {
 		}));
 		const kept = new Set(unsent.map(({ clientId }) => clientId));
 		for (const clientId of this.#contents.keys()) if (!kept.has(clientId)) this.#contents.delete(clientId);
-		this.#emitEntries(this.#log.setUnsent(/** @type {Unsent[]} */ (unsent)));
+		this.#emitEntries(this.#loaded().log.setUnsent(/** @type {Unsent[]} */ (unsent)));
 		this.#emit('sending');
 	}
 

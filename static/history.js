@@ -1,0 +1,276 @@
+/**
+ * A room's history: the log that is shown, filled from this browser's cache and from the server, and
+ * kept true to both: what was deleted is erased, what has expired goes, what a server lost is kept.
+ * No DOM.
+ *
+ * @import { Api, LogEvent, Page } from './api.js'
+ * @import { Changes, Item } from './log.js'
+ * @import { Mark } from './sequencer.js'
+ * @import { Identity, RoomKeys } from './secrets.js'
+ * @import { RoomRecord, Store, StoredEvent } from './store.js'
+ */
+
+import { Log } from './log.js';
+import { readEvents } from './reading.js';
+
+/** Events in a page of history, and from the cache at first. */
+const PAGE = 100;
+/** Own copies of events that a server lost, kept beyond a reload. */
+const MOST_LOST = 500;
+
+export class RoomHistory {
+	/** The first sequence that has not expired, as far as is known. */
+	firstSeq = 1;
+
+	#record;
+	#keys;
+	#identity;
+	#api;
+	#store;
+	#remember;
+	#changed;
+	#closed;
+	#droppedBefore = 1;
+	/** @type {Promise<number> | null} */
+	#loadingOlder = null;
+
+	/**
+	 * @param {object} parts
+	 * @param {RoomRecord} parts.record
+	 * @param {RoomKeys} parts.keys
+	 * @param {Identity | null} parts.identity
+	 * @param {Api} parts.api
+	 * @param {Store} parts.store
+	 * @param {(changes: Partial<RoomRecord>) => Promise<void>} parts.remember
+	 * @param {(changes: Changes) => void} parts.changed
+	 * @param {AbortSignal} parts.closed Ends requests.
+	 */
+	constructor({ record, keys, identity, api, store, remember, changed, closed }) {
+		this.#record = record;
+		this.#keys = keys;
+		this.#identity = identity;
+		this.#api = api;
+		this.#store = store;
+		this.#remember = remember;
+		this.#changed = changed;
+		this.#closed = closed;
+		this.log = this.#newLog();
+	}
+
+	/** Whether there is more above what is shown. */
+	get hasOlder() {
+		return (this.log.first ?? 0) > this.firstSeq;
+	}
+
+	/** Begins again with nothing but what a server lost. @returns {Promise<void>} */
+	async renew() {
+		const { names, lost } = this.#record;
+		const log = this.#newLog();
+		log.rememberNames(names);
+		log.setUnsent(this.log.unsent);
+		for (const { after, events } of lost) {
+			const kept = this.#newLog();
+			kept.add(await this.#readStored(events));
+			log.noteLost(after, kept.entries);
+		}
+		this.log = log;
+	}
+
+	/** Shows nothing more. */
+	end() {
+		this.log = this.#newLog();
+	}
+
+	/** Shows the end of what is cached, if it is the end of what is known. @returns {Promise<void>} */
+	async readCache() {
+		await this.renew();
+		const { room, lastSeq } = this.#record;
+		const cached = await this.#store.eventsBefore(room, lastSeq + 1, PAGE).catch(() => []);
+		if (cached.at(-1)?.seq === lastSeq) {
+			await this.#addCached(cached);
+			await this.dropExpired();
+		} else {
+			this.#record.lastSeq = 0;
+			this.#record.log = null;
+		}
+	}
+
+	/** Shows the newest page instead of what is shown. @returns {Promise<number>} the sequence it goes up to */
+	async showNewest() {
+		const page = await this.page({ limit: PAGE });
+		const before = this.log.entries;
+		// What is cached stays, and is shown again when scrolling reaches it.
+		await this.renew();
+		await this.#addPage(page);
+		await this.#remember({ lastSeq: page.last_seq });
+		const changed = new Set([...before, ...this.log.entries].map(({ key }) => key));
+		this.#changed({ changed, kind: 'update' });
+		return page.last_seq;
+	}
+
+	/**
+	 * @param {{ after?: number, before?: number, limit?: number }} range
+	 * @returns {Promise<Page>}
+	 */
+	page(range) {
+		return this.#api.history(this.#record.room, { token: this.#keys.readToken }, range, this.#closed);
+	}
+
+	/** New events, in order. @param {LogEvent[]} events @param {string | null} log @returns {Promise<Item[]>} */
+	async append(events, log) {
+		const items = await readEvents(this.#keys, events);
+		if (this.#closed.aborted) return items;
+		const changes = this.log.add(items);
+		await this.#keep(items);
+		await this.#remember({ lastSeq: events.at(-1)?.seq ?? 0, log, names: this.log.names });
+		this.#changed(changes);
+		return items;
+	}
+
+	/** @param {boolean} offline Then less is better than nothing. @returns {Promise<number>} how many events came */
+	loadOlder(offline) {
+		this.#loadingOlder ??= this.#loadOlder(offline).finally(() => {
+			this.#loadingOlder = null;
+		});
+		return this.#loadingOlder;
+	}
+
+	/**
+	 * Reads history anew where nothing is known, or the server's log is not the one known here.
+	 *
+	 * @param {Mark} mark
+	 * @returns {Promise<number>} the cursor to go on from
+	 */
+	async reconcile(mark) {
+		const first = this.log.first;
+		if (first === null) {
+			await this.#remember({ log: mark.log });
+			return this.showNewest();
+		}
+		/** @type {LogEvent[]} */
+		let newer = [];
+		let same = Math.min(mark.last_seq, first - 1);
+		let lastSeq = mark.last_seq;
+		/** @type {number | undefined} */
+		let before;
+		for (;;) {
+			const page = await this.page({ limit: PAGE, ...(before === undefined ? {} : { before }) });
+			if (before === undefined) lastSeq = page.last_seq;
+			const agreed = page.messages.findLast((event) => this.#agrees(event))?.seq;
+			newer = [...page.messages.filter(({ seq }) => seq > (agreed ?? 0)), ...newer];
+			same = agreed ?? same;
+			before = page.messages[0]?.seq;
+			if (agreed !== undefined || before === undefined || before <= first) break;
+		}
+		if ((this.log.previous?.seq ?? 0) > same) await this.#lose(same);
+		const items = await readEvents(this.#keys, newer);
+		await this.#keep(items);
+		this.#changed(this.log.add(items));
+		await this.#remember({ lastSeq, log: mark.log });
+		return lastSeq;
+	}
+
+	/** The server tells the first event that it keeps. @param {number} seq */
+	startAt(seq) {
+		this.firstSeq = Math.max(this.firstSeq, seq);
+	}
+
+	/** Lets go what has ended, here and in the cache, whether the server was heard or not. @returns {Promise<void>} */
+	async dropExpired() {
+		const { room, messageTtlS, lost } = this.#record;
+		if (messageTtlS !== null) this.startAt(this.log.firstAfter(Date.now() - messageTtlS * 1000));
+		if (this.firstSeq <= this.#droppedBefore) return;
+		this.#droppedBefore = this.firstSeq;
+		this.#changed(this.log.dropBefore(this.firstSeq));
+		await this.#store.dropEvents(room, 0, this.firstSeq - 1).catch(() => {});
+		const kept = lost.filter(({ after }) => after >= this.firstSeq - 1);
+		if (kept.length < lost.length) await this.#remember({ lost: kept });
+	}
+
+	#newLog() {
+		const signer = this.#identity?.signer ?? null;
+		return new Log({ signer, author: this.#identity?.author ?? null, ownerSigner: this.#record.ownerSigner });
+	}
+
+	/** @param {boolean} offline */
+	async #loadOlder(offline) {
+		const first = this.log.first;
+		if (first === null || !this.hasOlder) return 0;
+		const cached = await this.#store.eventsBefore(this.#record.room, first, PAGE).catch(() => []);
+		const joins = cached.at(-1)?.seq === first - 1;
+		if (joins && (cached.length === PAGE || cached[0]?.seq === this.firstSeq || offline)) {
+			return this.#addCached(cached);
+		}
+		const page = await this.page({ before: first, limit: PAGE });
+		await this.#addPage(page);
+		if (page.messages.length === 0) this.startAt(first);
+		return page.messages.length;
+	}
+
+	/** @param {StoredEvent[]} cached @returns {Promise<number>} how many of them have not expired */
+	async #addCached(cached) {
+		const { messageTtlS } = this.#record;
+		const oldest = messageTtlS === null ? 0 : Date.now() - messageTtlS * 1000;
+		const expired = cached.findLast(({ event }) => event.sent_at_ms <= oldest)?.seq ?? 0;
+		this.startAt(expired + 1);
+		const kept = cached.filter(({ seq }) => seq >= this.firstSeq);
+		this.#changed(this.log.add(await this.#readStored(kept)));
+		return kept.length;
+	}
+
+	/** @param {Page} page */
+	async #addPage(page) {
+		const items = await readEvents(this.#keys, page.messages);
+		await this.#keep(items);
+		this.#changed(this.log.add(items));
+		this.startAt(page.first_seq);
+	}
+
+	/** Caches events, and erases what they delete. @param {Item[]} items */
+	async #keep(items) {
+		const { room, joined } = this.#record;
+		if (!joined) return;
+		try {
+			await this.#store.putEvents(this.#toStored(items));
+			for (const { event } of items) {
+				if (event.kind !== 'delete' || event.target === null) continue;
+				for (const seq of [event.target, ...this.log.editsOf(event.target)]) await this.#store.blankEvent(room, seq);
+			}
+		} catch {
+			// A full or failing cache loses nothing: the server has it.
+		}
+	}
+
+	/** The server no longer has what came after a sequence: own copies are kept and marked. @param {number} seq */
+	async #lose(seq) {
+		const { room, lost } = this.#record;
+		const events = this.#toStored(this.log.itemsAfter(seq)).slice(-MOST_LOST);
+		this.#changed(this.log.loseAfter(seq));
+		await this.#store.dropEvents(room, seq + 1).catch(() => {});
+		await this.#remember({ lost: [...lost, { after: seq, events }] });
+	}
+
+	/** Whether the server has at a sequence what is known here; what was deleted meanwhile agrees. @param {LogEvent} event */
+	#agrees(event) {
+		const known = this.log.item(event.seq)?.event;
+		if (!known || known.client_id !== event.client_id) return false;
+		return known.body === event.body || event.body === '' || known.body === '';
+	}
+
+	/** @param {Item[]} items @returns {StoredEvent[]} */
+	#toStored(items) {
+		const { room } = this.#record;
+		return items.map(({ event, opened, signer = null }) => ({
+			room,
+			seq: event.seq,
+			event,
+			signer: opened?.ok ? opened.signer : signer,
+		}));
+	}
+
+	/** @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
+	#readStored(stored) {
+		const events = stored.map(({ event }) => event);
+		return readEvents(this.#keys, events, new Map(stored.map(({ seq, signer }) => [seq, signer])));
+	}
+}
