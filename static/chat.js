@@ -1,12 +1,11 @@
 // An open room: brings the parts of the screen together and keeps them true to the room.
 
 import { Composer } from './composer.js';
+import { openLater } from './dialogs.js';
 import { fromTemplate, make } from './dom.js';
 import { showInvite, welcome } from './invite.js';
-import { showManage, showRecovery } from './manage.js';
 import { shownName } from './message.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
-import { showPeople } from './people.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
 
@@ -54,7 +53,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const context = {
 			persistent,
 			remindOwner,
-			showRecovery: () => showRecovery(room),
+			showRecovery: () => openLater(import('./manage.js'), ({ showRecovery }) => showRecovery(room)),
 			keptOwnerLink: () => room.setOwnerLinkKept().then(drawBanners),
 		};
 		drawNotices(parts.banners, noticesOf(room, context));
@@ -106,8 +105,14 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const countdown = setInterval(drawBanners, COUNTDOWN_MS);
 
 	parts.invite.addEventListener('click', () => showInvite(room));
-	parts.people.addEventListener('click', () => showPeople(room));
-	parts.manage.addEventListener('click', () => showManage(room, { forget, named: () => composer.showName() }));
+	parts.people.addEventListener('click', () =>
+		openLater(import('./people.js'), ({ showPeople }) => showPeople(room)),
+	);
+	parts.manage.addEventListener('click', () =>
+		openLater(import('./manage.js'), ({ showManage }) =>
+			showManage(room, { forget, named: () => composer.showName() }),
+		),
+	);
 
 	drawHead();
 	drawConnection();

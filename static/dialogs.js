@@ -1,5 +1,6 @@
 // Native dialogs: opening, closing, asking. What stands in them is for others to say.
 
+import { toast } from './announce.js';
 import { button, fromTemplate, make } from './dom.js';
 
 /**
@@ -65,4 +66,17 @@ export function asked(title, { label, value, maxLength, yes }) {
 		dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes' ? input.value.trim() : null));
 		input.select();
 	});
+}
+
+/**
+ * Opens a dialog whose module is only loaded when somebody wants it.
+ *
+ * @template Module
+ * @param {Promise<Module>} loading
+ * @param {(module: Module) => unknown} open
+ */
+export async function openLater(loading, open) {
+	const loaded = await loading.catch(() => null);
+	if (loaded) open(loaded);
+	else toast('This part of the page could not be loaded. Are you connected?');
 }

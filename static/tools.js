@@ -2,10 +2,9 @@
 // tapped, and the dialogs behind it. One toolbar serves the whole list.
 
 import { toast } from './announce.js';
-import { confirmed, openDialog } from './dialogs.js';
+import { confirmed, openDialog, openLater } from './dialogs.js';
 import { button, fromTemplate, make } from './dom.js';
 import { shownName } from './message.js';
-import { showPerson } from './people.js';
 import { exactTime } from './when.js';
 
 /**
@@ -192,7 +191,11 @@ export class Tools {
 		if (message.own && this.#room.canWrite) items.push(item('Edit', () => this.#composer.edit(message)));
 		if (!message.own && signer)
 			items.push(
-				item(`Who is ${shownName(message.name)}?`, () => showPerson(this.#room, { key: signer, name: message.name })),
+				item(`Who is ${shownName(message.name)}?`, () =>
+					openLater(import('./people.js'), ({ showPerson }) =>
+						showPerson(this.#room, { key: signer, name: message.name }),
+					),
+				),
 			);
 		if ((message.own && this.#room.canWrite) || this.#room.isOwner)
 			items.push(item('Delete', () => this.#remove(seq, message.own), 'danger'));
