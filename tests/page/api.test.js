@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, mock, test } from 'node:test';
+
+import { Api, ApiError } from '../../static/api.js';
+import { answer, refuse } from './server.js';
+
+const ROOM = '0f'.repeat(32);
+const ACCESS = { token: 'the-token', author: 'the-author' };
+
+let http;
+let api;
+let respond;
+let seen;
+
+before(async () => {
+	http = createServer((request, response) => {
+		const chunks = [];
+		request.on('data', (chunk) => chunks.push(chunk));
+		request.on('end', () => {
+			seen = {
+				method: request.method,
+				url: request.url,
+				headers: request.headers,
+				body: Buffer.concat(chunks).toString(),
+			};
+			respond(response);
+		});
+	});
+	await new Promise((resolve) => http.listen(0, '127.0.0.1', resolve));
+	api = new Api(`http://127.0.0.1:${http.address().port}`);
+});
+
+after(async () => {
+	http.closeAllConnections();
+	await new Promise((resolve) => http.close(resolve));
+});
+
+async function failure(responder, call = () => api.room(ROOM, ACCESS)) {
+	respond = responder;
+	try {
+		await call();
+	} catch (error) {
+		assert.ok(error instanceof ApiError, String(error));
+		return error;
+	}
+	return assert.fail('the call should have failed');
+}
+
+test('each call is the request that the contract describes', async () => {
+	respond = (response) => answer(response, 200, {});
+	const calls = [
+		[() => api.createRoom({ expires_in_s: 60 }), 'POST', '/api/rooms', { expires_in_s: 60 }],
+		[() => api.room(ROOM, ACCESS), 'GET', `/api/rooms/${ROOM}`],
+		[() => api.changeRoom(ROOM, ACCESS, { locked: true }), 'PATCH', `/api/rooms/${ROOM}`, { locked: true }],
+		[() => api.deleteRoom(ROOM, ACCESS), 'DELETE', `/api/rooms/${ROOM}`],
+		[
+			() => api.post(ROOM, ACCESS, { client_id: 'c', kind: 'message', target: null, body: 'b', extra: 1 }),
+			'POST',
+			`/api/rooms/${ROOM}/messages`,
+			{ client_id: 'c', kind: 'message', body: 'b' },
+		],
+		[
+			() => api.post(ROOM, ACCESS, { client_id: 'c', kind: 'edit', target: 7, body: 'b' }),
+			'POST',
+			`/api/rooms/${ROOM}/messages`,
+			{ client_id: 'c', kind: 'edit', target: 7, body: 'b' },
+		],
+		[() => api.history(ROOM, ACCESS, { after: 0, limit: 200 }), 'GET', `/api/rooms/${ROOM}/messages?after=0&limit=200`],
+		[
+			() => api.signal(ROOM, ACCESS, { kind: 'here', body: 'b' }),
+			'POST',
+			`/api/rooms/${ROOM}/signals`,
+			{ kind: 'here', body: 'b' },
+		],
+	];
+	for (const [call, method, url, json] of calls) {
+		await call();
+		assert.deepEqual([seen.method, seen.url], [method, url]);
+		assert.deepEqual(seen.body === '' ? undefined : JSON.parse(seen.body), json);
+		assert.equal(seen.headers['content-type'], json && 'application/json');
+		if (url === '/api/rooms') continue;
+		assert.equal(seen.headers.authorization, 'Bearer the-token');
+		assert.equal(seen.headers['buddy-author'], 'the-author');
+	}
+});
+
+test("a refusal carries the server's code, text and waiting time", async () => {
+	const error = await failure((response) => refuse(response, 429, 'rate_limited', { 'retry-after': '7' }));
+	assert.deepEqual(
+		[error.code, error.status, error.retryAfterMs, error.message],
+		['rate_limited', 429, 7000, 'refused: rate_limited'],
+	);
+	const date = new Date(Date.now() + 60_000).toUTCString();
+	const later = await failure((response) => refuse(response, 503, 'unavailable', { 'retry-after': date }));
+	assert.ok(later.retryAfterMs > 50_000 && later.retryAfterMs <= 60_000);
+	const nonsense = await failure((response) => refuse(response, 503, 'unavailable', { 'retry-after': 'soon' }));
+	assert.equal(nonsense.retryAfterMs, null);
+});
+
+test('what is no answer of this API is told by its status', async () => {
+	const page = (status) => (response) =>
+		response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>proxy</h1>');
+	for (const [status, code] of [
+		[502, 'unavailable'],
+		[504, 'unavailable'],
+		[429, 'rate_limited'],
+		[404, 'bad_answer'],
+		[200, 'bad_answer'],
+	]) {
+		const error = await failure(page(status));
+		assert.deepEqual([error.code, error.status], [code, status]);
+	}
+	assert.equal((await failure((response) => response.destroy())).code, 'network');
+	const cut = (response) => {
+		response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 }).write('{"room"');
+		setTimeout(() => response.destroy(), 5);
+	};
+	assert.equal((await failure(cut)).code, 'network');
+	assert.equal(
+		(await failure((response) => response.writeHead(307, { location: '/elsewhere' }).end())).code,
+		'network',
+	);
+});
+
+test('a call can be ended, and ends by itself when the server takes too long', async () => {
+	const abort = new AbortController();
+	const aborted = await failure(
+		() => abort.abort(),
+		() => api.room(ROOM, ACCESS, abort.signal),
+	);
+	assert.equal(aborted.code, 'aborted');
+	assert.equal(
+		(
+			await failure(
+				() => {},
+				() => api.room(ROOM, ACCESS, AbortSignal.abort()),
+			)
+		).code,
+		'aborted',
+	);
+	for (const stall of [
+		() => {},
+		(response) => response.writeHead(200, { 'content-type': 'application/json' }).write('{'),
+	]) {
+		mock.timers.enable({ apis: ['setTimeout'] });
+		const late = await failure((response) => {
+			stall(response);
+			setImmediate(() => mock.timers.tick(20_000));
+		});
+		mock.timers.reset();
+		assert.equal(late.code, 'timeout');
+	}
+});
+
+test('a stream outlives the time limit of its request', async () => {
+	let stream;
+	respond = (response) => {
+		stream = response;
+		response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).write('a');
+	};
+	mock.timers.enable({ apis: ['setTimeout'] });
+	const body = await api.stream(ROOM, ACCESS, 41, new AbortController().signal);
+	mock.timers.tick(60_000);
+	mock.timers.reset();
+	assert.equal(seen.headers['last-event-id'], '41');
+	const reader = body.getReader();
+	stream.write('b');
+	await reader.read();
+	await reader.cancel();
+	const other = await failure(
+		(response) => answer(response, 200, {}),
+		() => api.stream(ROOM, ACCESS, null, new AbortController().signal),
+	);
+	assert.equal(other.code, 'bad_answer');
+	assert.equal(seen.headers['last-event-id'], undefined);
+});
+
+test('no error tells a secret', async () => {
+	for (const responder of [(response) => response.destroy(), (response) => response.writeHead(500).end()]) {
+		const error = await failure(responder);
+		assert.ok(!JSON.stringify([error.message, error.stack, error]).includes('the-token'));
+		assert.equal(error.cause, undefined);
+	}
+});
