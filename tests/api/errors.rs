@@ -189,12 +189,15 @@ async fn a_body_of_unannounced_length_is_refused_once_it_is_too_long() {
 }
 
 #[tokio::test]
-async fn white_space_counts_as_raw_bytes_only() {
+async fn a_raw_body_of_exactly_the_limit_is_read() {
     let server = Server::start().await;
     let room = server.open_room().await;
-    let body = format!("{}{}", message("x"), " ".repeat(90_000));
     let path = format!("{}/messages", room.path());
-    json_body(server.api().post(&path), body).send().await.must_be(201);
+    let post = message("x").to_string();
+    let padded = |length: usize| format!("{post}{}", " ".repeat(length - post.len()));
+    let limit = 6 * 16_384 + 4096;
+    json_body(server.api().post(&path), padded(limit + 1)).send().await.must_fail(413, "too_large");
+    json_body(server.api().post(&path), padded(limit)).send().await.must_be(201);
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ mod limits;
 mod logs;
 mod manifest;
 mod messages;
+mod nginx;
 mod restart;
 mod retention;
 mod rooms;
 mod router;
 mod signals;
 mod stream;
-mod stream_proxy;
+
 mod web;
