@@ -8,6 +8,7 @@ import { shownName } from './message.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
+import { updates } from './worker.js';
 
 /** @typedef {import('./room.js').Room} Room */
 
@@ -53,6 +54,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const context = {
 			persistent,
 			remindOwner,
+			updates,
 			showRecovery: () => openLater(import('./manage.js'), ({ showRecovery }) => showRecovery(room)),
 			keptOwnerLink: () => room.setOwnerLinkKept().then(drawBanners),
 		};
@@ -97,6 +99,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		[room, 'people', () => (drawHead(), drawTyping())],
 		[room, 'connection', drawConnection],
 		[room, 'sending', drawBanners],
+		[updates, 'change', drawBanners],
 		[window, 'online', drawConnection],
 		[window, 'offline', drawConnection],
 		[document, 'visibilitychange', () => (timeline.seen(), drawHead())],

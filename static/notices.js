@@ -50,10 +50,11 @@ export function connectionText(room) {
  * @param {boolean} context.remindOwner
  * @param {() => void} context.showRecovery
  * @param {() => void} context.keptOwnerLink
+ * @param {{ waiting: boolean, use: () => void }} context.updates
  * @param {number} [now]
  * @returns {Notice[]} most urgent first
  */
-export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwnerLink }, now = Date.now()) {
+export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwnerLink, updates }, now = Date.now()) {
 	/** @type {Notice[]} */
 	const notices = [];
 	const { state, code, retryAtMs } = room.connection;
@@ -101,6 +102,13 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 				['Show it', showRecovery],
 				['Done', keptOwnerLink],
 			],
+		});
+	}
+	if (updates.waiting) {
+		notices.push({
+			text: 'A newer Buddy is ready.',
+			tone: 'plain',
+			actions: [['Use it now', () => updates.use()]],
 		});
 	}
 	return notices;

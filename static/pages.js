@@ -4,7 +4,6 @@ import { takeLink } from './address.js';
 import { admit, forgetRoom, listRooms, roomAddress } from './rooms.js';
 import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
 import { showStart } from './start.js';
-import { offerUpdates } from './worker.js';
 
 /**
  * @typedef {import('./rooms.js').Admitted} Admitted
@@ -53,11 +52,10 @@ export class Pages {
 			case 'unknown_room':
 				return showNotHere(this.#screen);
 			default:
-				showStart(this.#screen, this.#store, {
+				this.#leave = showStart(this.#screen, this.#store, {
 					enter: (admitted) => this.#enter(admitted),
 					follow: (address) => this.follow(address),
 				});
-				return offerUpdates(this.#screen);
 		}
 	}
 

@@ -6,6 +6,7 @@ import { button, drawAvatar, fromTemplate, make } from './dom.js';
 import { checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress } from './rooms.js';
 import { parseLink } from './secrets.js';
 import { timeOrDay } from './when.js';
+import { updates } from './worker.js';
 
 /**
  * @typedef {import('./rooms.js').Admitted} Admitted
@@ -26,6 +27,7 @@ const CANNOT_OPEN = {
  * @param {object} go
  * @param {(admitted: Admitted) => void} go.enter shows a room that was just made
  * @param {(address: string) => void} go.follow goes to a room's address
+ * @returns {() => void} leaves the page
  */
 export function showStart(screen, store, { enter, follow }) {
 	const { root, parts } = fromTemplate('t-start');
@@ -35,6 +37,11 @@ export function showStart(screen, store, { enter, follow }) {
 	prepareOpen(parts, follow);
 	screen.replaceChildren(root);
 	drawRooms(parts, store, follow);
+	const offerUpdate = () => (parts.update.hidden = !updates.waiting);
+	parts.reload.addEventListener('click', () => updates.use());
+	updates.addEventListener('change', offerUpdate);
+	offerUpdate();
+	return () => updates.removeEventListener('change', offerUpdate);
 }
 
 /**

@@ -1,6 +1,44 @@
-// Registers the service worker and offers a newer page when there is one.
+// Registers the service worker, and tells when a newer page waits to be used.
 
 const ADDRESS = '/sw.js';
+
+class Updates extends EventTarget {
+	/** @type {ServiceWorkerRegistration | null} */
+	#registration = null;
+
+	/** Whether a newer deployment is loaded and waits. */
+	get waiting() {
+		return Boolean(this.#registration?.waiting && navigator.serviceWorker.controller);
+	}
+
+	/** @param {ServiceWorkerRegistration} registration */
+	watch(registration) {
+		this.#registration = registration;
+		const tell = () => this.dispatchEvent(new Event('change'));
+		const follow = () => registration.installing?.addEventListener('statechange', tell);
+		registration.addEventListener('updatefound', follow);
+		follow();
+		tell();
+	}
+
+	/** Lets the newer page take over, here and in every other tab. */
+	use() {
+		navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+		this.#registration?.waiting?.postMessage('use');
+	}
+}
+
+/** Its event `change` says that `waiting` may have changed. */
+export const updates = new Updates();
+
+/** Without a worker the page works all the same, only not offline. */
+export async function registerWorker() {
+	try {
+		if (navigator.serviceWorker) updates.watch(await navigator.serviceWorker.register(trustedAddress()));
+	} catch (error) {
+		console.warn('No service worker:', /** @type {Error} */ (error).message);
+	}
+}
 
 /**
  * The one string that this page may turn into code: the service worker's address.
@@ -18,34 +56,4 @@ function trustedAddress() {
 		},
 	});
 	return policy.createScriptURL(ADDRESS);
-}
-
-export function registerWorker() {
-	// Without a worker the page works all the same, only not offline.
-	navigator.serviceWorker
-		?.register(trustedAddress())
-		.catch((error) => console.warn('No service worker:', error.message));
-}
-
-/**
- * Shows the start page's notice when a newer deployment waits.
- *
- * @param {HTMLElement} screen
- */
-export async function offerUpdates(screen) {
-	const registration = await navigator.serviceWorker?.getRegistration();
-	if (!registration) return;
-	const offer = () => {
-		const notice = /** @type {HTMLElement | null} */ (screen.querySelector('[data-part="update"]'));
-		if (!notice || !registration.waiting || !navigator.serviceWorker.controller) return;
-		notice.hidden = false;
-		notice.querySelector('button')?.addEventListener('click', () => {
-			navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-			registration.waiting?.postMessage('use');
-		});
-	};
-	offer();
-	registration.addEventListener('updatefound', () => {
-		registration.installing?.addEventListener('statechange', offer);
-	});
 }
