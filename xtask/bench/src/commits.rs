@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rusqlite::Connection;
 
-/// Commits per second of one connection: WAL, `synchronous = FULL`, one row of a message's size each.
+/// Commits per second of one connection to a new database in `folder`: WAL, `synchronous = FULL`, one row of a message's size each.
 pub(crate) fn per_second(folder: &Path, duration: Duration) -> Result<f64> {
-    let path = folder.join("commits.db");
-    let connection = Connection::open(&path)?;
+    let folder = tempfile::tempdir_in(folder)?;
+    let connection = Connection::open(folder.path().join("commits.db"))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute("CREATE TABLE event(pos INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT", [])?;

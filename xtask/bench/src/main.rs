@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures a Buddy server with a load generator of its own.
 //!
+//! - [`plan`] says what is measured, one figure after the other;
 //! - [`server`] starts what is measured, and [`usage`] reads what it uses;
 //! - [`http`], [`room`] and [`stream_bytes`] speak to it, [`crowd`] is its many readers;
 //! - [`commits`], [`publish`], [`delivery`] and [`replay`] each measure one thing;
@@ -13,6 +14,7 @@ mod crowd;
 mod delivery;
 mod http;
 mod latency;
+mod plan;
 mod publish;
 mod replay;
 mod report;
@@ -21,17 +23,13 @@ mod server;
 mod stream_bytes;
 mod usage;
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::report::Report;
-use crate::server::Server;
+use crate::plan::Bench;
 
 /// Measures how fast Buddy stores, delivers and replays, and what readers cost.
 #[derive(Parser)]
@@ -99,100 +97,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     raise_file_limit()?;
-    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let mut report = Report::default();
-
-    if wanted(Part::Publish) {
-        for writers in [1, 8, 32] {
-            publish(arguments, &mut report, writers, 1)?;
-        }
-    }
-    if wanted(Part::Delivery) {
-        for readers in &arguments.readers {
-            // So many readers are asked for at a lower rate, too.
-            let mut rates = if *readers >= 5000 { vec![10] } else { Vec::new() };
-            rates.extend(arguments.rates.iter().filter(|rate| **rate != 10 || *readers < 5000));
-            deliver(arguments, &mut report, *readers, 1, &rates)?;
-        }
-    }
-    if wanted(Part::Rooms) {
-        let readers = if arguments.quick { 100 } else { 1000 };
-        for rooms in [1, 10, 100] {
-            // What was measured above need not be measured again.
-            if !report.publish.iter().any(|p| p.writers == 8 && p.rooms == rooms) {
-                publish(arguments, &mut report, 8, rooms)?;
-            }
-            if !report.delivery.iter().any(|d| d.readers == readers && d.rooms == rooms && d.rate == 50) {
-                deliver(arguments, &mut report, readers, rooms, &[50])?;
-            }
-        }
-    }
-    if wanted(Part::Replay) {
-        let server = server(arguments)?;
-        eprintln!("filling a room with {} events", arguments.replay_events);
-        let room = replay::fill(&server.address, arguments.replay_events)?;
-        for readers in [1, 10] {
-            eprintln!("replay: readers {readers}");
-            report.replay.push(replay::measure(&server, &room, arguments.replay_events, readers)?);
-        }
-    }
-
-    report.compare_with_goals();
+    let report = Bench::new(arguments)?.measure()?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print!("{}", report.tables());
     }
     Ok(())
-}
-
-fn publish(arguments: &Arguments, report: &mut Report, writers: usize, rooms: usize) -> Result<()> {
-    eprintln!("publishing: writers {writers}, rooms {rooms}");
-    let duration = Duration::from_secs(arguments.seconds) / 2;
-    let server = server(arguments)?;
-    // Other programs slow a disk down, so the limit is measured anew each time. Which disk is behind a
-    // server elsewhere is not known.
-    let bare = match arguments.address {
-        Some(_) => None,
-        None => {
-            let folder = tempfile::tempdir_in(data_folder()?)?;
-            Some(commits::per_second(folder.path(), duration / 2)?)
-        }
-    };
-    report.publish.push(publish::measure(&server.address, writers, rooms, duration, bare)?);
-    Ok(())
-}
-
-fn deliver(arguments: &Arguments, report: &mut Report, readers: usize, rooms: usize, rates: &[u32]) -> Result<()> {
-    eprintln!("delivery: readers {readers}, rooms {rooms}, messages a second {rates:?}");
-    let server = server(arguments)?;
-    let (idle, deliveries) = delivery::measure(&server, readers, rooms, rates, Duration::from_secs(arguments.seconds))
-        .with_context(|| format!("delivery to {readers} readers in {rooms} rooms"))?;
-    report.idle.extend(idle);
-    report.delivery.extend(deliveries);
-    Ok(())
-}
-
-/// A new server for each measurement, so that none inherits another's memory, rooms and instances.
-fn server(arguments: &Arguments) -> Result<Server> {
-    if let Some(url) = &arguments.address {
-        return Server::at(url);
-    }
-    let target = root().join("target");
-    let embedded = || format!("{} up", target.join("native/buddy-local").display());
-    let command = arguments.server.clone().unwrap_or_else(embedded);
-    Server::start(&command, &root().join("spin.toml"), &arguments.variable, &data_folder()?)
-}
-
-/// Where measured databases lie: on the checkout's disk, which is a real one where `/tmp` may not be.
-fn data_folder() -> Result<PathBuf> {
-    let folder = root().join("target/bench");
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the benchmark lies two folders deep")
 }
 
 /// A connection is a file to both sides; the server inherits the limit.

@@ -1,16 +1,19 @@
 //! The server that is measured: one started for it, in a folder of its own, or one that runs already.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 
 use crate::http::Address;
@@ -58,6 +61,7 @@ impl Server {
         }
         program.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = program.spawn().with_context(|| format!("cannot start `{command}`"))?;
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pid::from_child(&child));
         let output = child.stdout.take().expect("stdout is piped");
         let process = Process { child, _state: state };
         let url = served_address(output).with_context(|| format!("`{command}` did not say that it serves"))?;
@@ -89,10 +93,34 @@ fn served_address(output: impl Read + Send + 'static) -> Result<String> {
     }
 }
 
+/// The process group of the server that runs, for there is never more than one.
+static RUNNING: Mutex<Option<Pid>> = Mutex::new(None);
+
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group, for Spin serves from a process that it starts.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        end_running();
         let _ = self.child.wait();
     }
+}
+
+/// Ends the group, for Spin serves from a process that it starts.
+fn end_running() {
+    if let Some(group) = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// From now on a signal that ends this program also ends the server that it started and removes
+/// `folder`, where the data is.
+pub(crate) fn clean_up_on_signals(folder: PathBuf) -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            end_running();
+            let _ = fs::remove_dir_all(&folder);
+            // What shells say of a program that a signal ended.
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
 }

@@ -1,0 +1,124 @@
+//! What is measured: one figure after the other, each of a server of its own.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::report::Report;
+use crate::server::{self, Server};
+use crate::{Arguments, Part, commits, delivery, publish, replay};
+
+/// A measurement that is under way.
+pub(crate) struct Bench<'a> {
+    arguments: &'a Arguments,
+    /// How long each figure is measured.
+    duration: Duration,
+    /// Where the servers' databases are, on the checkout's disk, which is a real one where `/tmp` may
+    /// not be.
+    data: TempDir,
+    report: Report,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(arguments: &'a Arguments) -> Result<Self> {
+        let folder = root().join("target/bench");
+        fs::create_dir_all(&folder)?;
+        let data = tempfile::tempdir_in(folder)?;
+        server::clean_up_on_signals(data.path().to_owned())?;
+        Ok(Self { arguments, duration: Duration::from_secs(arguments.seconds), data, report: Report::default() })
+    }
+
+    /// Measures what the arguments ask for.
+    pub(crate) fn measure(mut self) -> Result<Report> {
+        let arguments = self.arguments;
+        let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+        if wanted(Part::Publish) {
+            for writers in [1, 8, 32] {
+                self.publish(writers, 1)?;
+            }
+        }
+        if wanted(Part::Delivery) {
+            for readers in &arguments.readers {
+                // So many readers are asked for at a lower rate, too.
+                let mut rates = if *readers >= 5000 { vec![10] } else { Vec::new() };
+                rates.extend(arguments.rates.iter().filter(|rate| **rate != 10 || *readers < 5000));
+                self.deliver(*readers, 1, &rates)?;
+            }
+        }
+        if wanted(Part::Rooms) {
+            self.rooms()?;
+        }
+        if wanted(Part::Replay) {
+            self.replay()?;
+        }
+        self.report.compare_with_goals();
+        Ok(self.report)
+    }
+
+    fn rooms(&mut self) -> Result<()> {
+        let readers = if self.arguments.quick { 100 } else { 1000 };
+        for rooms in [1, 10, 100] {
+            // What was measured already need not be measured again.
+            if !self.report.publish.iter().any(|p| p.writers == 8 && p.rooms == rooms) {
+                self.publish(8, rooms)?;
+            }
+            if !self.report.delivery.iter().any(|d| d.readers == readers && d.rooms == rooms && d.rate == 50) {
+                self.deliver(readers, rooms, &[50])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, writers: usize, rooms: usize) -> Result<()> {
+        eprintln!("publishing: writers {writers}, rooms {rooms}");
+        let server = self.server()?;
+        // Other programs slow a disk down, so the limit is measured anew each time. Which disk is
+        // behind a server elsewhere is not known.
+        let bare = match self.arguments.address {
+            Some(_) => None,
+            None => Some(commits::per_second(self.data.path(), self.duration / 4)?),
+        };
+        let published = publish::measure(&server.address, writers, rooms, self.duration / 2, bare)?;
+        self.report.publish.push(published);
+        Ok(())
+    }
+
+    fn deliver(&mut self, readers: usize, rooms: usize, rates: &[u32]) -> Result<()> {
+        eprintln!("delivery: readers {readers}, rooms {rooms}, messages a second {rates:?}");
+        let server = self.server()?;
+        let (idle, deliveries) = delivery::measure(&server, readers, rooms, rates, self.duration)
+            .with_context(|| format!("delivery to {readers} readers in {rooms} rooms"))?;
+        self.report.idle.extend(idle);
+        self.report.delivery.extend(deliveries);
+        Ok(())
+    }
+
+    fn replay(&mut self) -> Result<()> {
+        let events = self.arguments.replay_events;
+        eprintln!("filling a room with {events} events");
+        let server = self.server()?;
+        let room = replay::fill(&server.address, events)?;
+        for readers in [1, 10] {
+            eprintln!("replay: readers {readers}");
+            self.report.replay.push(replay::measure(&server, &room, events, readers)?);
+        }
+        Ok(())
+    }
+
+    /// A new server for each figure, so that none inherits another's memory, rooms and instances.
+    fn server(&self) -> Result<Server> {
+        if let Some(url) = &self.arguments.address {
+            return Server::at(url);
+        }
+        let embedded = || format!("{} up", root().join("target/native/buddy-local").display());
+        let command = self.arguments.server.clone().unwrap_or_else(embedded);
+        Server::start(&command, &root().join("spin.toml"), &self.arguments.variable, self.data.path())
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the benchmark lies two folders deep")
+}
