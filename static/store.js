@@ -52,10 +52,16 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @typedef {{ text: string, replyTo: number | null }} Draft
  */
 
-/** Opens the browser's storage, or a substitute that forgets. Never rejects. @returns {Promise<Store>} */
-export async function openStore(factory = globalThis.indexedDB) {
+/**
+ * Opens the browser's storage, or a substitute that forgets. Never rejects.
+ *
+ * @param {IDBFactory | null} [factory] The browser's own if left out; null for none.
+ * @returns {Promise<Store>}
+ */
+export async function openStore(factory) {
 	try {
-		return new Store(await openIndexedTables(factory), true);
+		// Where storage is blocked, even naming it may throw.
+		return new Store(await openIndexedTables(factory === undefined ? globalThis.indexedDB : factory), true);
 	} catch {
 		return new Store(new MemoryTables(), false);
 	}

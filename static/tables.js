@@ -24,7 +24,7 @@ const VERSION = 1;
 const OPEN_TIMEOUT_MS = 3_000;
 
 /**
- * @param {IDBFactory | undefined} factory
+ * @param {IDBFactory | null | undefined} factory
  * @returns {Promise<IndexedTables>} rejects where there is no storage to be had
  */
 export function openIndexedTables(factory) {

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import fc from 'fast-check';
 
 import { Api } from '../../static/api.js';
 import { Room } from '../../static/room.js';
@@ -319,4 +320,74 @@ test('a message lifetime hides what it has ended', async () => {
 	await ada.change({ messageTtlS: 30 });
 	assert.equal(ada.entry(1), undefined);
 	assert.deepEqual(texts(ada), ['fresh']);
+});
+
+test('whatever a hostile server or member puts into the log, the rest goes on', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('before');
+	await until(() => ada.entry(1), 'heard');
+	const sealed = server.rooms.get(ada.room).events[0];
+	const nasty = [
+		'',
+		' ',
+		'<img src=x onerror=alert(1)>',
+		'v1..',
+		'v2.x',
+		'\u202e',
+		sealed.body,
+		sealed.body.slice(0, -1),
+		'{"locked":1}',
+		'[]',
+		'null',
+		'{"about":"v1.x"}',
+	];
+	const kinds = ['message', 'edit', 'delete', 'react', 'room', 'poll', '__proto__', 'constructor', ''];
+	const one = fc.record({
+		kind: fc.constantFrom(...kinds),
+		body: fc.constantFrom(...nasty),
+		target: fc.constantFrom(null, 0, -1, 2, 5, 1e9),
+		client_id: fc.oneof(fc.constantFrom(sealed.client_id, '', '__proto__', 'x'), fc.uuid()),
+		author: fc.constantFrom(null, sealed.author, '', 'x'.repeat(1000)),
+		sent_at_ms: fc.constantFrom(0, -1, Date.now(), Number.MAX_SAFE_INTEGER),
+	});
+	for (const event of fc.sample(one, 300)) server.append(ada.room, event);
+	server.signal(ada.room, { kind: '<b>', author: 7, body: {}, sent_at_ms: 1, expires_at_ms: 2 });
+	server.signal(ada.room, { kind: 'here', author: null, body: sealed.body, sent_at_ms: 1, expires_at_ms: 2 });
+	await ben.send('after');
+	for (const room of [ada, ben]) await until(() => texts(room).at(-1) === 'after', 'both hear what comes after');
+	assert.ok(texts(ada).every((text) => text === 'before' || text === 'after'));
+	const { room: cleo } = await guestOf(ada, 'Cleo');
+	await cleo.loadUntil(1);
+	assert.deepEqual(texts(cleo), ['before', 'after']);
+});
+
+test('through cuts and lost answers, everybody ends up with the same conversation', async () => {
+	const { room: ada } = await ownersRoom();
+	const people = [ada, (await guestOf(ada, 'Ben')).room, (await guestOf(ada, 'Cleo')).room];
+	let turns = 0;
+	server.intercept = ({ method, path }, response) => {
+		turns += 1;
+		if (method !== 'POST' || !path.endsWith('/messages') || turns % 3 !== 0) return false;
+		response.destroy();
+		return true;
+	};
+	const cutting = setInterval(() => server.cut(), 60);
+	for (let count = 0; count < 10; count += 1)
+		await Promise.all(people.map((room) => room.send(`${room.yourName} ${count}`)));
+	await until(
+		() => people.every((room) => room.entries.length === 30 && room.entries.every(({ seq }) => seq !== null)),
+		'all arrived',
+		30_000,
+	);
+	clearInterval(cutting);
+	for (const room of people) assert.deepEqual(texts(room), texts(ada));
+	for (const { yourName } of people) {
+		const said = texts(ada).filter((text) => text.startsWith(yourName));
+		assert.deepEqual(
+			said,
+			Array.from({ length: 10 }, (_, count) => `${yourName} ${count}`),
+		);
+	}
+	assert.ok(people.every((room) => room.entries.every((entry) => entry.withheld === false)));
 });

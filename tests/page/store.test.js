@@ -127,6 +127,18 @@ test('two tabs share one storage', async () => {
 	assert.equal((await other.outbox(ROOM)).length, 1);
 });
 
+test('a browser that forbids naming its storage gets the substitute, too', async () => {
+	const own = Object.getOwnPropertyDescriptor(globalThis, 'indexedDB');
+	Object.defineProperty(globalThis, 'indexedDB', {
+		configurable: true,
+		get: () => {
+			throw new DOMException('no', 'SecurityError');
+		},
+	});
+	assert.equal((await openStore()).persistent, false);
+	Object.defineProperty(globalThis, 'indexedDB', own);
+});
+
 test('without storage there is a substitute that says so', async () => {
 	const refusing = {
 		open: () => {
