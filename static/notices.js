@@ -1,5 +1,6 @@
 // Which notices stand above the conversation, and what the connection's state is called.
 
+import { announce } from './announce.js';
 import { button, make } from './dom.js';
 
 /** @typedef {import('./room.js').Room} Room */
@@ -9,6 +10,7 @@ import { button, make } from './dom.js';
  *
  * @typedef {object} Notice
  * @property {string} text
+ * @property {string} [wait] how long something takes still; changes without being announced again
  * @property {'plain' | 'warm' | 'danger'} tone
  * @property {[label: string, act: () => unknown][]} [actions]
  */
@@ -63,15 +65,16 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
 	} else if (state === 'offline') {
 		const wait =
-			retryAtMs && retryAtMs > now ? ` Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : ' Trying again.';
-		notices.push({ text: `The server can’t be reached.${wait} What you write is kept here.`, tone: 'warm' });
+			retryAtMs && retryAtMs > now ? `Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : 'Trying again…';
+		notices.push({ text: 'The server can’t be reached. What you write is kept here.', wait, tone: 'warm' });
 	} else if (state === 'refused') {
 		notices.push({ text: `The server refuses the connection (${code ?? 'no reason given'}).`, tone: 'danger' });
 	}
 	if (sending.code === 'rate_limited' && sending.waitingUntilMs !== null) {
 		const seconds = Math.max(1, Math.ceil((sending.waitingUntilMs - now) / 1000));
 		notices.push({
-			text: `A little too fast for the server. Your ${sending.count === 1 ? 'message goes' : 'messages go'} out by itself in ${seconds} s.`,
+			text: 'A little too fast for the server: the rest goes out by itself',
+			wait: `in ${seconds} s.`,
 			tone: 'warm',
 		});
 	}
@@ -127,22 +130,31 @@ export function whyNotWriting(room) {
 }
 
 /**
- * Draws notices. What has not changed is left alone, so that screen readers do not repeat it and
- * a button does not lose the focus.
+ * Draws notices and announces what is new. What has not changed is left alone, so that a button
+ * does not lose the focus.
  *
  * @param {HTMLElement} container
  * @param {Notice[]} notices
  */
 export function drawNotices(container, notices) {
 	while (container.children.length > notices.length) container.lastElementChild?.remove();
-	notices.forEach((notice, index) => {
+	notices.forEach(({ text, wait = '', tone, actions = [] }, index) => {
 		const old = container.children[index];
-		const labels = (notice.actions ?? []).map(([label]) => label).join(' ');
-		const identity = `${notice.text}|${labels}`;
-		if (old instanceof HTMLElement && old.dataset.identity === identity) return;
-		const line = make('p', { class: 'banner', 'data-tone': notice.tone, 'data-identity': identity }, notice.text);
-		for (const [label, act] of notice.actions ?? []) line.append(button(label, act, 'plain'));
+		const identity = [text, ...actions.map(([label]) => label)].join('|');
+		if (old instanceof HTMLElement && old.dataset.identity === identity) {
+			const shown = old.querySelector('.wait');
+			if (shown && shown.textContent !== wait) shown.textContent = wait;
+			return;
+		}
+		const waiting = make('span', { class: 'wait', 'aria-hidden': 'true' }, wait);
+		const line = make(
+			'p',
+			{ class: 'banner', 'data-tone': tone, 'data-identity': identity },
+			make('span', {}, text, ' ', waiting),
+		);
+		for (const [label, act] of actions) line.append(button(label, act, 'plain'));
 		if (old) old.replaceWith(line);
 		else container.append(line);
+		announce(text);
 	});
 }
