@@ -18,6 +18,8 @@ pub(crate) const TARGET: &str = "wasm32-wasip2";
 const C_LIBRARY: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
 const SELF_CONTAINED: &str = "/usr/lib/rustlib/wasm32-wasip2/lib/self-contained";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+/// The workspace's `rust-version` is 1 and this.
+const OLDEST_MINOR: u32 = 94;
 const DEBIAN_RUST_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 
 /// The compiler with which components are built.
@@ -111,7 +113,14 @@ fn has_c_library(folder: &Path) -> bool {
 }
 
 fn has_debian_compiler() -> bool {
-    Path::new(DEBIAN_RUSTC).is_file() && Path::new(DEBIAN_RUST_SOURCE).is_file()
+    let version = || step::output(Command::new(DEBIAN_RUSTC).arg("--version")).ok().and_then(|v| minor_version(&v));
+    // Debian's own package `rustc` may lie in the same place, and be years older.
+    Path::new(DEBIAN_RUST_SOURCE).is_file() && version().is_some_and(|minor| minor >= OLDEST_MINOR)
+}
+
+/// The 96 in what a compiler says of itself, `rustc 1.96.0 (ac68faa20 2026-05-25)`.
+fn minor_version(printed: &str) -> Option<u32> {
+    printed.strip_prefix("rustc 1.")?.split('.').next()?.parse().ok()
 }
 
 fn debian_is_complete() -> bool {
@@ -140,4 +149,22 @@ fn install_debian() -> Result<()> {
                  sudo install -D --mode=644 -t {SELF_CONTAINED} {files}\n"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_says_how_new_it_is() {
+        assert_eq!(minor_version("rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"), Some(96));
+        assert_eq!(minor_version("rustc 1.63.0"), Some(63));
+        assert_eq!(minor_version("clang version 22"), None);
+    }
+
+    #[test]
+    fn the_oldest_compiler_is_the_one_that_the_workspace_names() {
+        let manifest = std::fs::read_to_string(crate::root().join("Cargo.toml")).expect("the workspace has a manifest");
+        assert!(manifest.contains(&format!("rust-version = \"1.{OLDEST_MINOR}\"")));
+    }
 }
