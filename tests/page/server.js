@@ -25,8 +25,9 @@ export class TestServer {
 
 	/** Cuts all connections and answers no more. */
 	async stop() {
+		const closed = new Promise((resolve) => this.http.close(resolve));
 		this.http.closeAllConnections();
-		await new Promise((resolve) => this.http.close(resolve));
+		await closed;
 	}
 
 	/** Cuts every open stream. */
