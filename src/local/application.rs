@@ -82,7 +82,8 @@ pub(crate) fn load(
 
 /// Compiles a component (or takes it from the cache) and links it.
 fn prepare(linker: &Linker<State>, path: &Path) -> Result<ServicePre<State>> {
-    let wasm = Wasm::from_file(linker.engine(), path)?;
+    let wasm = Wasm::from_file(linker.engine(), path).map_err(anyhow::Error::from);
+    let wasm = wasm.with_context(|| format!("{} is no component", path.display()))?;
     let pre = ServicePre::new(linker.instantiate_pre(&wasm)?).map_err(anyhow::Error::from);
     pre.with_context(|| format!("{} does not answer HTTP requests in the way of WASI 0.3", path.display()))
 }

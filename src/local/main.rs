@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
 
+    allow_many_connections();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -93,8 +95,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Raises the limit on open files, 1,024 by default, as far as the system lets a process do it:
+/// every stream keeps a connection open. Where that fails, the default has to do.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!("cannot raise the limit on open files: {error}");
+    }
+}
+
+/// Says what went wrong in one line, whatever the causes look like.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("Error: {error:#}");
+    let text = format!("{error:#}");
+    eprintln!("Error: {}", text.lines().map(str::trim).collect::<Vec<_>>().join(" "));
     ExitCode::FAILURE
 }
 
