@@ -327,6 +327,7 @@ export class Room extends EventTarget {
 	/** @param {number} seq @returns {Promise<void>} */
 	async markRead(seq) {
 		if (seq > this.readSeq) await this.#change({ readSeq: seq });
+		await this.#settleRead();
 	}
 
 	/** @returns {Promise<Draft>} */
@@ -532,7 +533,15 @@ export class Room extends EventTarget {
 		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
 		const seen = new Set(events.map(({ client_id }) => client_id));
 		await this.#outbox?.seen(this.#record.lastSeq, seen).catch(() => {});
+		await this.#settleRead();
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
+	}
+
+	/** Events that show in no entry of their own, such as reactions, are read with what is above them. */
+	async #settleRead() {
+		const last = this.entries.findLast(({ seq }) => seq !== null)?.seq ?? 0;
+		const { lastSeq } = this.#record;
+		if (last <= this.readSeq && this.readSeq < lastSeq) await this.#change({ readSeq: lastSeq });
 	}
 
 	/** @param {RoomAnswer} answer */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { Api } from '../../static/api.js';
 import { Room } from '../../static/room.js';
-import { admit, createRoom } from '../../static/rooms.js';
+import { admit, checkNews, createRoom } from '../../static/rooms.js';
 import { parseLink } from '../../static/secrets.js';
 import { openStore, Store } from '../../static/store.js';
 import { MemoryTables } from '../../static/tables.js';
@@ -298,6 +298,21 @@ test('who is here and who types is told, and own names are claimed', async () =>
 	assert.equal(ada.entry(1).nameTaken, false);
 	assert.equal(ada.entry(2).nameTaken, true);
 	assert.equal(ada.people.find(({ own }) => !own).taken, true);
+});
+
+test('who has read everything has nothing new, though reactions follow', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben, store } = await guestOf(ada, 'Ben');
+	await ada.send('read me');
+	await until(() => ben.entry(1), 'heard');
+	assert.deepEqual(await checkNews(store, api), new Set([ada.room]));
+	await ben.markRead(1);
+	await ada.react(1, '👍', true);
+	await until(() => ben.entry(1).reactions.length === 1, 'the reaction is seen');
+	await until(async () => (await checkNews(store, api)).size === 0, 'nothing is new');
+	await ada.send('and me');
+	await until(() => ben.entry(3), 'heard');
+	assert.deepEqual(await checkNews(store, api), new Set([ada.room]));
 });
 
 test('a link with another key does not take over a known room', async () => {
