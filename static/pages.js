@@ -51,12 +51,26 @@ export class Pages {
 				return showNewer(this.#screen);
 			case 'unknown_room':
 				return showNotHere(this.#screen);
-			default:
-				this.#leave = showStart(this.#screen, this.#store, {
+			default: {
+				const rooms = await listRooms(this.#store);
+				if (turn !== this.#turn) return;
+				this.#leave = showStart(this.#screen, this.#store, rooms, {
 					enter: (admitted) => this.#enter(admitted),
 					follow: (address) => this.follow(address),
+					open: (link) => this.#open(link),
 				});
+			}
 		}
+	}
+
+	/**
+	 * Opens a link that was handed over; only what may stay in the address bar ever gets there.
+	 *
+	 * @param {Extract<ParsedLink, { state: 'ok' }>} link
+	 */
+	#open(link) {
+		history.pushState(null, '', `/r/${link.room}`);
+		return this.show(link);
 	}
 
 	/** Leaves what is shown. @returns {number} the turn of what comes next */

@@ -10,6 +10,7 @@ import { updates } from './worker.js';
 
 /**
  * @typedef {import('./rooms.js').Admitted} Admitted
+ * @typedef {import('./secrets.js').RoomLink} RoomLink
  * @typedef {import('./store.js').Store} Store
  * @typedef {import('./store.js').RoomRecord} RoomRecord
  */
@@ -24,19 +25,22 @@ const CANNOT_OPEN = {
 /**
  * @param {HTMLElement} screen
  * @param {Store} store
+ * @param {RoomRecord[]} rooms what this browser knows
  * @param {object} go
  * @param {(admitted: Admitted) => void} go.enter shows a room that was just made
  * @param {(address: string) => void} go.follow goes to a room's address
+ * @param {(link: RoomLink) => void} go.open opens a link
  * @returns {() => void} leaves the page
  */
-export function showStart(screen, store, { enter, follow }) {
+export function showStart(screen, store, rooms, { enter, follow, open }) {
 	const { root, parts } = fromTemplate('t-start');
 	document.title = 'Buddy';
 	parts.storage.hidden = store.persistent;
 	prepareCreate(parts, store, enter);
-	prepareOpen(parts, follow);
+	prepareOpen(parts, open);
+	const redraw = async () => drawRooms(parts, store, await listRooms(store), { follow, redraw });
+	drawRooms(parts, store, rooms, { follow, redraw });
 	screen.replaceChildren(root);
-	drawRooms(parts, store, follow);
 	const offerUpdate = () => (parts.update.hidden = !updates.waiting);
 	parts.reload.addEventListener('click', () => updates.use());
 	updates.addEventListener('change', offerUpdate);
@@ -94,9 +98,9 @@ function whyNotCreated({ code, retryAfterMs, message }) {
 
 /**
  * @param {Record<string, HTMLElement>} parts
- * @param {(address: string) => void} follow
+ * @param {(link: RoomLink) => void} open
  */
-function prepareOpen(parts, follow) {
+function prepareOpen(parts, open) {
 	const form = /** @type {HTMLFormElement} */ (parts.open);
 	const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('link'));
 	const say = (/** @type {string} */ text) => {
@@ -110,50 +114,49 @@ function prepareOpen(parts, follow) {
 		const link = parseLink(field.value);
 		if (link.state !== 'ok') say(CANNOT_OPEN[link.state]);
 		else if (link.origin !== location.origin)
-			say(`This room is on another server. Open the link itself: it leads to ${new URL(link.origin).host}.`);
-		else {
-			const [address] = field.value.match(/\/r\/\S+/) ?? [''];
-			field.value = '';
-			follow(address);
-		}
+			say(`This room is on another server: ${new URL(link.origin).host}. Open the link itself.`);
+		else open(link);
 	});
 }
 
 /**
  * @param {Record<string, HTMLElement>} parts
  * @param {Store} store
- * @param {(address: string) => void} follow
+ * @param {RoomRecord[]} rooms
+ * @param {{ follow: (address: string) => void, redraw: () => unknown }} go
  */
-async function drawRooms(parts, store, follow) {
-	const rooms = await listRooms(store);
+async function drawRooms(parts, store, rooms, { follow, redraw }) {
 	parts.rooms.hidden = rooms.length === 0;
 	/** @type {Map<string, HTMLElement>} */
-	const dots = new Map();
-	const items = await Promise.all(
-		rooms.map(async (record) => {
-			const { root, parts: item } = fromTemplate('t-room-item');
-			const name = nameOf(record);
-			const link = /** @type {HTMLAnchorElement} */ (item.link);
-			link.href = await roomAddress(record);
-			link.addEventListener('click', (event) => {
-				if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-				event.preventDefault();
-				follow(link.href);
-			});
-			item.name.textContent = name;
-			item.when.textContent = whenOf(record);
-			drawAvatar(item.avatar, name, record.room);
-			item.more.setAttribute('aria-label', `More about ${name}`);
-			item.more.addEventListener('click', () => showRoomMenu(record, store, () => drawRooms(parts, store, follow)));
-			dots.set(record.room, item.dot);
-			return root;
-		}),
-	);
-	parts.list.replaceChildren(...items);
-	for (const room of await checkNews(store).catch(() => new Set())) {
-		const dot = dots.get(room);
-		if (dot) dot.hidden = false;
-	}
+	const items = new Map();
+	for (const record of rooms) items.set(record.room, roomItem(record, store, { follow, redraw }));
+	parts.list.replaceChildren(...items.values());
+	// Without an answer there is nothing new to tell.
+	const news = await checkNews(store).catch(() => new Set());
+	for (const [room, item] of items) if (news.has(room)) item.dataset.news = '';
+}
+
+/**
+ * @param {RoomRecord} record
+ * @param {Store} store
+ * @param {{ follow: (address: string) => void, redraw: () => unknown }} go
+ */
+function roomItem(record, store, { follow, redraw }) {
+	const { root, parts } = fromTemplate('t-room-item');
+	const name = nameOf(record);
+	const link = /** @type {HTMLAnchorElement} */ (parts.link);
+	roomAddress(record).then((address) => (link.href = address));
+	link.addEventListener('click', (event) => {
+		if (event.ctrlKey || event.metaKey || event.shiftKey || !link.href) return;
+		event.preventDefault();
+		follow(link.href);
+	});
+	parts.name.textContent = name;
+	parts.when.textContent = whenOf(record);
+	drawAvatar(parts.avatar, name, record.room);
+	parts.more.setAttribute('aria-label', `More about ${name}`);
+	parts.more.addEventListener('click', () => showRoomMenu(record, store, redraw));
+	return root;
 }
 
 /** @param {RoomRecord} record */
