@@ -15,6 +15,9 @@ import { readEvents } from './reading.js';
 
 /** Events in a page of history, and from the cache at first. */
 const PAGE = 100;
+/** A newcomer reads so many older events, in pages of this, to know whose the names are. */
+const MOST_NAMES = 1_000;
+const NAMES_PAGE = 200;
 /** Own copies of events that a server lost, kept beyond a reload. */
 const MOST_LOST = 500;
 
@@ -102,7 +105,7 @@ export class RoomHistory {
 		// What is cached stays, and is shown again when scrolling reaches it.
 		await this.renew();
 		await this.#addPage(page);
-		await this.#remember({ lastSeq: page.last_seq });
+		await this.#remember({ lastSeq: page.last_seq, namesFrom: null });
 		const changed = new Set([...before, ...this.log.entries].map(({ key }) => key));
 		this.#changed({ changed, kind: 'update' });
 		return page.last_seq;
@@ -170,6 +173,25 @@ export class RoomHistory {
 		return lastSeq;
 	}
 
+	/**
+	 * Reads older history for the names in it, for a name belongs to who used it first. It is cached on
+	 * the way, so that scrolling up finds it here.
+	 *
+	 * @returns {Promise<void>}
+	 */
+	async learnNames() {
+		const first = this.log.first ?? 0;
+		let before = Math.min(first, this.#record.namesFrom ?? first);
+		while (before > Math.max(this.firstSeq, first - MOST_NAMES) && !this.#closed.aborted) {
+			const page = await this.page({ before, limit: NAMES_PAGE });
+			const items = await readEvents(this.#keys, page.messages);
+			await this.#keep(items);
+			this.#changed(this.log.learnNames(items));
+			before = page.messages[0]?.seq ?? 0;
+			await this.#remember({ names: this.log.names, namesFrom: before });
+		}
+	}
+
 	/** The server tells the first event that it keeps. @param {number} seq */
 	startAt(seq) {
 		this.firstSeq = Math.max(this.firstSeq, seq);
@@ -210,9 +232,10 @@ export class RoomHistory {
 	/** @param {StoredEvent[]} cached @returns {Promise<number>} how many of them have not expired */
 	async #addCached(cached) {
 		const { messageTtlS } = this.#record;
-		const oldest = messageTtlS === null ? 0 : Date.now() - messageTtlS * 1000;
-		const expired = cached.findLast(({ event }) => event.sent_at_ms <= oldest)?.seq ?? 0;
-		this.startAt(expired + 1);
+		const oldest = messageTtlS === null ? -Infinity : Date.now() - messageTtlS * 1000;
+		// Times never decrease with the sequence, unless a server errs: the first that holds decides.
+		const first = cached.find(({ event }) => event.sent_at_ms > oldest)?.seq ?? (cached.at(-1)?.seq ?? 0) + 1;
+		if (first !== cached[0]?.seq) this.startAt(first);
 		const kept = cached.filter(({ seq }) => seq >= this.firstSeq);
 		this.#changed(this.log.add(await this.#readStored(kept)));
 		return kept.length;

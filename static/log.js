@@ -168,6 +168,17 @@ export class Log {
 		for (const [name, seq, signer] of names) this.#claimName(name, seq, signer, new Set());
 	}
 
+	/** Takes from events that are not to be shown only who used which name. @param {Item[]} items @returns {Changes} */
+	learnNames(items) {
+		/** @type {Set<number>} */
+		const stale = new Set();
+		for (const { event, opened } of items) {
+			const name = opened?.ok ? asCompared(opened.content.name ?? '') : '';
+			if (opened?.ok && name !== '') this.#claimName(name, event.seq, opened.signer, stale);
+		}
+		return this.#refreshAll(stale, 'update');
+	}
+
 	/** @param {string} signer The owner's public key, once known. @returns {Changes} */
 	setOwner(signer) {
 		this.#viewer = { ...this.#viewer, ownerSigner: signer };

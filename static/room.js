@@ -579,6 +579,10 @@ export class Room extends EventTarget {
 			this.#outbox?.kick();
 			const log = this.#stream?.sequencer.log ?? null;
 			if (log !== this.#record.log) void this.#change({ log });
+			// Where it fails, scrolling up tells the same.
+			this.#loaded()
+				.learnNames()
+				.catch(() => {});
 		}
 		if (connection.state !== 'refused') return;
 		const expired = this.#record.expiresAtMs > 0 && this.#record.expiresAtMs <= Date.now();

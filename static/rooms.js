@@ -167,5 +167,6 @@ function newRecord(known) {
 		closed: null,
 		lost: [],
 		names: [],
+		namesFrom: null,
 	};
 }

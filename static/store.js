@@ -34,6 +34,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {'deleted' | 'expired' | null} closed
  * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
  * @property {[string, number, string][]} names Who first used a name: folded name, sequence, key.
+ * @property {number | null} namesFrom The first sequence whose name is among them.
  *
  * @typedef {{ room: string, seq: number, event: LogEvent, signer: string | null }} StoredEvent `signer`
  *   outlives the body, so that a deletion can still be judged.

@@ -300,6 +300,26 @@ test('who is here and who types is told, and own names are claimed', async () =>
 	assert.equal(ada.people.find(({ own }) => !own).taken, true);
 });
 
+test('a newcomer learns whose a name is though its first use is far above', async () => {
+	const { room: ada } = await ownersRoom();
+	await ada.send('I am the first Ada');
+	await until(() => ada.entry(1), 'sent');
+	for (let count = 0; count < 450; count += 1) {
+		server.append(ada.room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v2.x' });
+	}
+	const { room: thief } = await guestOf(ada, 'ADA');
+	await thief.send('and I am another');
+	const { room: cleo } = await guestOf(ada, 'Cleo');
+	await until(() => cleo.entries.at(-1).nameTaken, 'the name is known to be taken');
+	assert.ok(cleo.entries.length < 200);
+	const asked = server.requests.length;
+	const states = [];
+	cleo.addEventListener('connection', () => states.push(cleo.connection.state));
+	server.cut();
+	await until(() => states.length > 1 && states.at(-1) === 'live', 'cut and live again');
+	assert.ok(server.requests.slice(asked).every(({ path }) => !path.includes('before=')));
+});
+
 test('who has read everything has nothing new, though reactions follow', async () => {
 	const { room: ada } = await ownersRoom();
 	const { room: ben, store } = await guestOf(ada, 'Ben');
