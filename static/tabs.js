@@ -167,8 +167,10 @@ export class SharedStream {
 					this.#stream.stop();
 				});
 			} catch {
-				// Stopped while waiting for the lock, or another tab took it.
 				this.#leading = false;
+				// Stopped while waiting; or there are no locks to be had here, and each tab is on its own.
+				this.#startStream();
+				return;
 			}
 		}
 	}
@@ -195,6 +197,7 @@ export class SharedStream {
 
 	/** A room that is gone or refused stays so. */
 	#startStream() {
+		if (this.#running.signal.aborted) return;
 		if (this.connection.state !== 'refused' && this.connection.state !== 'closed') this.#stream.start();
 	}
 

@@ -177,10 +177,13 @@ test('a closed room is closed in every tab, and stays so', async () => {
 	assert.equal(server.requests.length, asked);
 });
 
-test('without locks each tab streams', async () => {
-	const room = await newRoom();
-	locks = undefined;
-	const open = [openTab(room), openTab(room)];
-	for (const tab of open) await until(() => tab.state() === 'live', 'live');
-	assert.equal(server.streams(room.room), 2);
+test('without locks, or where they are refused, each tab streams', async () => {
+	const refusing = { request: () => Promise.reject(new DOMException('no', 'SecurityError')), query: async () => ({}) };
+	for (const none of [undefined, refusing]) {
+		const room = await newRoom();
+		locks = none;
+		const open = [openTab(room), openTab(room)];
+		for (const tab of open) await until(() => tab.state() === 'live', 'live');
+		assert.equal(server.streams(room.room), 2);
+	}
 });
