@@ -63,7 +63,7 @@ export function additionalData({ room, kind, client_id, author, target }) {
 }
 
 /** A content too long for an envelope; `code` is `too_long`. */
-export class TooLong extends Error {
+class TooLong extends Error {
 	/** @param {number} bytes @param {number} most */
 	constructor(bytes, most) {
 		super(`the content has ${bytes} bytes; at most ${most} fit`);

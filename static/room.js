@@ -18,7 +18,7 @@ import { ABOUT, additionalData, open, seal } from './envelope.js';
 import { RoomHistory } from './history.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
-import { roomAddress, suggestName } from './rooms.js';
+import { suggestName } from './rooms.js';
 import { formatLink, openIdentity, openKeys } from './secrets.js';
 import { SharedStream } from './tabs.js';
 import { cleanName } from './text.js';
@@ -63,7 +63,7 @@ const EXPIRY_CHECK_MS = 10_000;
 const DRAFT_DELAY_MS = 400;
 
 /** Something that the user wanted and that cannot be; `code` says what. */
-export class RoomError extends Error {
+class RoomError extends Error {
 	/** @param {'empty' | 'read_only' | 'not_loaded' | 'storage'} code @param {string} message */
 	constructor(code, message) {
 		super(message);
@@ -352,11 +352,6 @@ export class Room extends EventTarget {
 			owner: owner && link(formatLink(this.room, 'owner', owner)),
 			device: member && link(formatLink(this.room, 'member', member, this.#record.identity)),
 		};
-	}
-
-	/** @returns {Promise<string>} what the address bar may show */
-	address() {
-		return roomAddress(this.#record);
 	}
 
 	/** @returns {Promise<void>} */

@@ -82,7 +82,7 @@ export async function admit(store, { room, role, secret, identity }) {
 }
 
 /** A known room came with another key. It is not taken over, or any link could lock out its reader. */
-export class WrongKey extends Error {
+class WrongKey extends Error {
 	code = 'wrong_key';
 }
 

@@ -37,7 +37,7 @@ import { concat, decodeBase64url, encodeBase64url, equalBytes, hex, randomBytes,
  */
 
 /** Every secret, derived or drawn, is this long. */
-export const SECRET_BYTES = 32;
+const SECRET_BYTES = 32;
 
 /** @type {Record<string, Role>} */
 const ROLES = { o: 'owner', m: 'member', r: 'reader' };

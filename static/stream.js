@@ -43,7 +43,7 @@ import { SseParser } from './sse.js';
  */
 
 /** @type {Timing} */
-export const TIMING = { silence: 40_000, stale: 20_000, retry: 2_000, retryMost: 30_000, resume: 500, settled: 5_000 };
+const TIMING = { silence: 40_000, stale: 20_000, retry: 2_000, retryMost: 30_000, resume: 500, settled: 5_000 };
 
 /** These wake a page; the last two by way of the document or the network. */
 const WAKING = ['online', 'pageshow', 'visibilitychange'];
@@ -270,7 +270,7 @@ function toLogEvent(frame) {
 }
 
 /** @param {any} value @returns {value is LogEvent} */
-export function isLogEvent(value) {
+function isLogEvent(value) {
 	return (
 		Number.isSafeInteger(value?.seq) &&
 		typeof value.kind === 'string' &&
