@@ -77,7 +77,9 @@ fn install_programs() -> Result<()> {
 fn rust_tests(server: &str) -> Result<Counts> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--workspace", "--no-fail-fast", "--target-dir"]).arg(target());
-    let (status, printed) = step::tee(cargo.env("BUDDY_SERVER", server).current_dir(root()))?;
+    // nginx lies where only root looks for programs.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
+    let (status, printed) = step::tee(cargo.env("BUDDY_SERVER", server).env("PATH", path).current_dir(root()))?;
     let counts = Counts::of_cargo(&printed);
     if !status.success() && counts.failed == 0 {
         bail!("`cargo test` ended with {status}");

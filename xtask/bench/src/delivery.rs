@@ -41,6 +41,8 @@ pub(crate) struct Delivery {
     /// Processor time per time while messages were sent. Known only of a server started here.
     pub(crate) cores: Option<f64>,
     pub(crate) kib_per_reader: Option<f64>,
+    /// What this program used meanwhile, of the same machine.
+    pub(crate) generator_cores: f64,
 }
 
 /// Joins `readers`, spread over `rooms`, leaves them idle for a while, and then sends at each of the
@@ -80,8 +82,10 @@ pub(crate) fn measure(
         let messages = usize::try_from(*rate)? * usize::try_from(duration.as_secs())?;
         let starts = Starts::new(&last, messages);
         let began = server.usage()?;
+        let began_here = Usage::of_this_program()?;
         let (missing, sent) = send(&mut crowd, &mut writer, &rooms, last, &starts, *rate, messages)?;
         let ended = server.usage()?;
+        let generator_cores = Usage::of_this_program()?.cores_since(&began_here);
         let received = crowd.take_received();
         deliveries.push(Delivery {
             readers,
@@ -96,6 +100,7 @@ pub(crate) fn measure(
             still_open: crowd.still_open(),
             cores: began.zip(ended).map(|(earlier, later)| later.cores_since(&earlier)),
             kib_per_reader: ended.as_ref().and_then(per_reader),
+            generator_cores,
         });
     }
     Ok((idle, deliveries))

@@ -6,8 +6,8 @@
 //! - [`commits`], [`publish`], [`delivery`] and [`replay`] each measure one thing;
 //! - [`latency`] gathers, [`report`] shows.
 //!
-//! The generator shares the machine with the server, so it is made to use as little as it can; its
-//! share is in every figure all the same.
+//! The generator shares the machine with the server, so it is made to use as little as it can; what
+//! it uses all the same stands beside the figures.
 
 mod commits;
 mod crowd;

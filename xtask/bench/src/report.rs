@@ -158,6 +158,7 @@ impl Report {
                 "held",
                 "cores",
                 "KiB/reader",
+                "generator cores",
             ],
             self.delivery
                 .iter()
@@ -177,6 +178,7 @@ impl Report {
                         d.still_open.to_string(),
                         optional(d.cores, 2),
                         optional(d.kib_per_reader, 1),
+                        format!("{:.2}", d.generator_cores),
                     ]
                 })
                 .collect(),

@@ -29,6 +29,12 @@ impl Usage {
         Ok(usage)
     }
 
+    /// This program alone, without the server that it started.
+    pub(crate) fn of_this_program() -> Result<Self> {
+        let process = processes()?.remove(&std::process::id()).context("/proc does not show this program")?;
+        Ok(Self { at: Instant::now(), processor: process.processor, resident_bytes: process.resident_bytes })
+    }
+
     /// Processor time per time since `earlier`, in cores.
     pub(crate) fn cores_since(&self, earlier: &Self) -> f64 {
         self.processor.saturating_sub(earlier.processor).as_secs_f64() / (self.at - earlier.at).as_secs_f64()
@@ -82,7 +88,8 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        let usage = Usage::of_tree(std::process::id()).expect("this process runs");
-        assert!(usage.resident_bytes > 0);
+        let alone = Usage::of_this_program().expect("this process runs");
+        let tree = Usage::of_tree(std::process::id()).expect("this process runs");
+        assert!(alone.resident_bytes > 0 && tree.resident_bytes > 0);
     }
 }
