@@ -98,6 +98,8 @@ export class Room extends EventTarget {
 		(kind) => void this.#signal(kind),
 		() => this.#emit('people'),
 	);
+	/** Sealed beforehand. @type {string | null} */
+	#farewell = null;
 	/** What own unsent bodies hold, by id. @type {Map<string, Content>} */
 	#contents = new Map();
 	/** Own posts are sealed and stored in the order of the calls. @type {Promise<unknown>} */
@@ -666,17 +668,30 @@ export class Room extends EventTarget {
 
 	/** @param {SignalKind} kind */
 	async #signal(kind) {
-		const keys = this.#opened();
-		if (!this.#identity || !keys.postToken) return;
-		const { author, authorSecret } = this.#identity;
-		const place = { room: this.room, kind: `signal/${kind}`, client_id: null, author, target: null };
-		const content = { name: this.yourName, at_ms: Date.now() };
+		const access = { token: this.#opened().postToken, author: this.#identity?.authorSecret };
 		try {
-			const body = await seal(keys.content, this.#identity, additionalData(place), content);
-			await this.#api.signal(this.room, { token: keys.postToken, author: authorSecret }, { kind, body });
+			// A page that is being left has no time to seal anything: its farewell lies ready.
+			const body = kind === 'gone' ? this.#farewell : await this.#sealSignal(kind);
+			if (body === null) return;
+			if (kind !== 'gone') this.#farewell = await this.#sealSignal('gone');
+			await this.#api.signal(this.room, access, { kind, body });
 		} catch {
 			// Presence is a courtesy; the next signal comes soon.
 		}
+	}
+
+	/** @param {SignalKind} kind @returns {Promise<string | null>} */
+	async #sealSignal(kind) {
+		if (!this.#identity) return null;
+		const place = {
+			room: this.room,
+			kind: `signal/${kind}`,
+			client_id: null,
+			author: this.#identity.author,
+			target: null,
+		};
+		const content = { name: this.yourName, at_ms: Date.now() };
+		return seal(this.#opened().content, this.#identity, additionalData(place), content);
 	}
 
 	/** @param {SignalEvent[]} signals */

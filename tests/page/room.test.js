@@ -300,6 +300,22 @@ test('who is here and who types is told, and own names are claimed', async () =>
 	assert.equal(ada.people.find(({ own }) => !own).taken, true);
 });
 
+test('who leaves says so at once', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await until(() => ada.people.some(({ name, here }) => name === 'Ben' && here), 'Ben is here');
+	await until(
+		() => server.requests.filter(({ path }) => path === `/api/rooms/${ben.room}/signals`).length >= 2,
+		'told',
+	);
+	const before = server.requests.length;
+	await until(async () => {
+		ben.close();
+		return server.requests.slice(before).some(({ body }) => body.includes('"gone"'));
+	}, 'the farewell is sent');
+	await until(() => ada.people.every(({ name }) => name !== 'Ben'), 'Ben is gone');
+});
+
 test('a newcomer learns whose a name is though its first use is far above', async () => {
 	const { room: ada } = await ownersRoom();
 	await ada.send('I am the first Ada');
