@@ -19,16 +19,6 @@ use tempfile::TempDir;
 use crate::http::Address;
 use crate::usage::Usage;
 
-/// Limits that protect a public server would end a measurement after a second.
-const VARIABLES: [(&str, &str); 6] = [
-    ("posts_per_author_per_10s", "1000000"),
-    ("posts_per_room_per_10s", "1000000"),
-    ("posts_per_address_per_10s", "1000000"),
-    ("rooms_per_address_per_hour", "1000000"),
-    ("streams_per_instance", "100000"),
-    ("stream_max_s", "0"),
-];
-
 pub(crate) struct Server {
     pub(crate) address: Address,
     process: Option<Process>,
@@ -54,8 +44,9 @@ impl Server {
         let mut program = Command::new(words.next().context("the server's command is empty")?);
         program.args(words).arg("--from").arg(manifest).args(["--listen", "127.0.0.1:0"]);
         program.arg("--state-dir").arg(state.path());
-        let mut settings = BTreeMap::from(VARIABLES);
-        settings.extend(variables.iter().filter_map(|variable| variable.split_once('=')));
+        let mut settings = unlimited(&fs::read_to_string(manifest)?)?;
+        let own = variables.iter().filter_map(|variable| variable.split_once('='));
+        settings.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for (name, value) in settings {
             program.arg("--variable").arg(format!("{name}={value}"));
         }
@@ -72,6 +63,18 @@ impl Server {
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         self.process.as_ref().map(|process| Usage::of_tree(process.child.id())).transpose()
     }
+}
+
+/// The manifest's limits, set so high that they limit nothing: those that protect a public server
+/// would end a measurement after a second.
+fn unlimited(manifest: &str) -> Result<BTreeMap<String, String>> {
+    let manifest: toml::Table = manifest.parse()?;
+    let variables =
+        manifest.get("variables").and_then(toml::Value::as_table).context("a manifest without variables")?;
+    let limits = variables.keys().filter(|name| name.contains("_per_"));
+    let mut unlimited: BTreeMap<_, _> = limits.map(|name| (name.clone(), "1000000".to_owned())).collect();
+    unlimited.insert("stream_max_s".to_owned(), "0".to_owned());
+    Ok(unlimited)
 }
 
 /// Waits for the line `Serving http://…` and from then on drops what the server prints.
@@ -123,4 +126,16 @@ pub(crate) fn clean_up_on_signals(folder: PathBuf) -> Result<()> {
         }
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_is_lifted_and_nothing_else_is_set() {
+        let manifest = "[variables]\nposts_per_room = { default = \"200\" }\nadmin_token = { default = \"\" }\n";
+        let set = unlimited(manifest).expect("a manifest");
+        assert_eq!(set.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["posts_per_room", "stream_max_s"]);
+    }
 }
