@@ -89,6 +89,7 @@ test('a newcomer signals and stores nothing before joining', async () => {
 	const store = browser();
 	const links = await ada.links();
 	const admitted = await admit(store, parseLink(links.member));
+	await until(() => ada.people.length === 1, 'Ada has signalled');
 	server.requests = [];
 	const room = new Room(admitted.record, { store, api });
 	open.push(room);
