@@ -136,6 +136,6 @@ mod tests {
     fn every_limit_is_lifted_and_nothing_else_is_set() {
         let manifest = "[variables]\nposts_per_room = { default = \"200\" }\nadmin_token = { default = \"\" }\n";
         let set = unlimited(manifest).expect("a manifest");
-        assert_eq!(set.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["posts_per_room", "stream_max_s"]);
+        assert_eq!(set.into_keys().collect::<Vec<_>>(), ["posts_per_room", "stream_max_s"]);
     }
 }
