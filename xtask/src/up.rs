@@ -130,14 +130,15 @@ fn wait(server: &mut Child, group: Pid, stopping: &AtomicBool) -> Result<ExitSta
 fn announce(output: impl Read) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         println!("{line}");
-        if let Some(address) = served_address(&line) {
-            match health(address) {
+        if let Some(address) = served_address(&line).map(str::to_owned) {
+            // Meanwhile the server goes on printing, and must not have to wait for itself.
+            thread::spawn(move || match health(&address) {
                 Ok(200) => println!("\nBuddy is ready: open {address} (Ctrl-C ends it)"),
                 Ok(status) => {
                     eprintln!("Buddy answers on {address}, but is not healthy: {address}/api/health says {status}")
                 }
                 Err(error) => eprintln!("Buddy does not answer on {address}: {error:#}"),
-            }
+            });
         }
     }
 }
