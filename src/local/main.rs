@@ -87,8 +87,9 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let result = runtime.block_on(up.run());
-    // Streams never end by themselves; like Spin, do not wait for them.
-    runtime.shutdown_background();
+    // Streams never end by themselves, and what was acknowledged is on the disk. So, like Spin,
+    // leave at once, without taking the runtime apart.
+    std::mem::forget(runtime);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
