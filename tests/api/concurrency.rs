@@ -112,6 +112,6 @@ async fn making_many_rooms_at_once_works_from_the_first_request_on() {
     let ids: HashSet<_> = rooms.iter().map(|room| room.id.clone()).collect();
     assert_eq!(ids.len(), 30);
     for room in rooms {
-        assert!(messages(&room.history("").send().await.must_be(200).json()).is_empty());
+        assert!(messages(&room.page("").await).is_empty());
     }
 }

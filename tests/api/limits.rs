@@ -1,7 +1,12 @@
 //! Limits: each is a variable, and each says when to come back. Section 4, "Limits".
 
-use buddy_tests::{Api, Room, Server, act, client_id, message, now_ms};
+use buddy_tests::{Api, Room, Server, Setup, act, client_id, message, now_ms};
 use serde_json::{Value, json};
+
+/// A server that takes a header's word for where its clients are.
+fn behind_a_proxy() -> Setup {
+    Server::setup().variable("client_address_header", "x-real-address")
+}
 
 /// One post that names its client's address, as a proxy would.
 async fn post_from(room: &Room, addresses: &str) -> u16 {
@@ -85,11 +90,7 @@ async fn an_address_may_post_so_often_whatever_the_room_or_author() {
 
 #[tokio::test]
 async fn an_address_is_the_last_entry_of_the_trusted_header() {
-    let server = Server::setup()
-        .variable("client_address_header", "x-real-address")
-        .variable("posts_per_address_per_10s", 2)
-        .start()
-        .await;
+    let server = behind_a_proxy().variable("posts_per_address_per_10s", 2).start().await;
     let room = server.open_room().await;
     // Whatever stands before the last entry was written by the client itself.
     let statuses = [
@@ -104,11 +105,7 @@ async fn an_address_is_the_last_entry_of_the_trusted_header() {
 
 #[tokio::test]
 async fn of_an_ipv6_address_the_first_64_bits_count() {
-    let server = Server::setup()
-        .variable("client_address_header", "x-real-address")
-        .variable("posts_per_address_per_10s", 2)
-        .start()
-        .await;
+    let server = behind_a_proxy().variable("posts_per_address_per_10s", 2).start().await;
     let room = server.open_room().await;
     let statuses = [
         post_from(&room, "2001:db8:1:2::1").await,
@@ -133,11 +130,7 @@ async fn the_header_of_an_address_is_believed_only_where_it_was_named() {
 
 #[tokio::test]
 async fn an_address_may_make_so_many_rooms_an_hour() {
-    let server = Server::setup()
-        .variable("client_address_header", "x-real-address")
-        .variable("rooms_per_address_per_hour", 3)
-        .start()
-        .await;
+    let server = behind_a_proxy().variable("rooms_per_address_per_hour", 3).start().await;
     let api = server.api();
     for _ in 0..3 {
         assert_eq!(make_room_from(&api, "203.0.113.7").await, 201);
@@ -160,7 +153,7 @@ async fn sixty_rooms_an_hour_are_the_default() {
 
 #[tokio::test]
 async fn an_address_is_not_kept_as_it_is() {
-    let server = Server::setup().variable("client_address_header", "x-real-address").start().await;
+    let server = behind_a_proxy().start().await;
     let room = server.open_room().await;
     assert_eq!(post_from(&room, "203.0.113.77").await, 201);
     assert_eq!(make_room_from(&server.api(), "203.0.113.77").await, 201);

@@ -4,16 +4,20 @@
 mod access;
 mod concurrency;
 mod errors;
+mod history;
 mod limits;
 mod logs;
 mod manifest;
 mod messages;
 mod nginx;
+mod repeats;
+mod replay;
 mod restart;
 mod retention;
 mod rooms;
 mod router;
 mod signals;
 mod stream;
-
+mod stream_ends;
+mod targets;
 mod web;

@@ -1,11 +1,7 @@
 //! What expires is never shown, and in the end not stored either: section 3, "Retention".
 
-use buddy_tests::{Room, Server, act, eventually, message, messages, now_ms, sequences};
-use serde_json::{Value, json};
-
-async fn history(room: &Room) -> Value {
-    room.history("").send().await.must_be(200).json()
-}
+use buddy_tests::{Server, act, eventually, message, messages, now_ms, sequences};
+use serde_json::json;
 
 #[tokio::test]
 async fn an_expired_message_is_not_shown_and_the_sequence_goes_on() {
@@ -15,7 +11,7 @@ async fn an_expired_message_is_not_shown_and_the_sequence_goes_on() {
     let expiry = stored["sent_at_ms"].as_u64().expect("a time") + 1000;
     let page = eventually("the message expires", async || {
         let asked_at = now_ms();
-        let page = history(&room).await;
+        let page = room.page("").await;
         let gone = messages(&page).is_empty();
         assert!(gone || asked_at <= expiry + 5, "shown {} ms after it expired", asked_at - expiry);
         gone.then_some(page)
@@ -26,11 +22,11 @@ async fn an_expired_message_is_not_shown_and_the_sequence_goes_on() {
     let state = room.state().await;
     assert_eq!((&state["first_seq"], &state["last_seq"]), (&json!(2), &json!(1)));
     for query in ["?after=0", "?before=2", "?after=1"] {
-        assert!(messages(&room.history(query).send().await.must_be(200).json()).is_empty(), "{query}");
+        assert!(messages(&room.page(query).await).is_empty(), "{query}");
     }
     room.post(&act("react", 1, "+1")).send().await.must_fail(400, "invalid_request");
     assert_eq!(room.say("next").await, 2, "the sequence is never used again");
-    assert_eq!(sequences(&history(&room).await), [2]);
+    assert_eq!(sequences(&room.page("").await), [2]);
 }
 
 #[tokio::test]
@@ -41,8 +37,8 @@ async fn a_message_lives_as_long_as_it_should() {
     // An earlier, shorter lifetime of another room must not leak into this one.
     let short = server.room(json!({ "message_ttl_s": 1 })).await;
     short.say("for a second").await;
-    eventually("the short one expires", async || messages(&history(&short).await).is_empty().then_some(())).await;
-    assert_eq!(sequences(&history(&room).await), [1]);
+    eventually("the short one expires", async || messages(&short.page("").await).is_empty().then_some(())).await;
+    assert_eq!(sequences(&room.page("").await), [1]);
 }
 
 #[tokio::test]
@@ -51,12 +47,12 @@ async fn a_longer_lifetime_brings_nothing_back() {
     let room = server.room(json!({ "message_ttl_s": 1 })).await;
     room.say("gone for good").await;
     room.say("this too").await;
-    eventually("both expire", async || messages(&history(&room).await).is_empty().then_some(())).await;
+    eventually("both expire", async || messages(&room.page("").await).is_empty().then_some(())).await;
     let state = room.patch(json!({ "message_ttl_s": null })).send().await.must_be(200).json();
     assert_eq!((&state["first_seq"], &state["last_seq"]), (&json!(3), &json!(3)), "{state}");
-    assert_eq!(sequences(&history(&room).await), [3]);
+    assert_eq!(sequences(&room.page("").await), [3]);
     room.say("kept").await;
-    let page = room.history("?after=0").send().await.must_be(200).json();
+    let page = room.page("?after=0").await;
     assert_eq!(sequences(&page), [3, 4]);
     assert_eq!(page["first_seq"], 3);
 }
@@ -69,7 +65,7 @@ async fn a_shorter_lifetime_applies_to_what_is_there() {
     eventually("a second passes", async || (now_ms() > sent + 1500).then_some(())).await;
     let state = room.patch(json!({ "message_ttl_s": 1 })).send().await.must_be(200).json();
     assert_eq!(state["first_seq"], 2, "what is older than the new lifetime is gone: {state}");
-    assert!(!sequences(&history(&room).await).contains(&1));
+    assert!(!sequences(&room.page("").await).contains(&1));
 }
 
 #[tokio::test]
@@ -83,7 +79,7 @@ async fn first_seq_never_decreases() {
         let start = now_ms();
         while now_ms() < start + 700 {
             let sent = room.post(&message("x")).send().await.must_be(201).json()["seq"].as_u64().expect("a sequence");
-            let page = history(&room).await;
+            let page = room.page("").await;
             let first = page["first_seq"].as_u64().expect("a sequence");
             assert!(first >= highest, "{first} after {highest}");
             highest = first;
@@ -105,7 +101,7 @@ async fn expired_rows_are_really_deleted_but_not_within_ten_seconds() {
     let database = server.database();
     let deleted_by = eventually("the row is deleted by passing requests", async || {
         // Reads of any room are enough.
-        history(&room).await;
+        room.page("").await;
         (!database.contains("to be swept away")).then(now_ms)
     })
     .await;
@@ -123,7 +119,7 @@ async fn when_a_message_expires_its_edits_are_blanked() {
     eventually("a while passes", async || (now_ms() > sent + 4000).then_some(())).await;
     room.act_as("me", "edit", 1, "an edit with the same secret").await;
     let page = eventually("the message expires, the edit does not yet", async || {
-        let page = history(&room).await;
+        let page = room.page("").await;
         (sequences(&page) != [1, 2]).then_some(page)
     })
     .await;
@@ -154,7 +150,7 @@ async fn a_room_expires_some_time_after_its_last_event() {
     let other = server.open_room().await;
     let database = server.database();
     eventually("the expired room's rows are deleted", async || {
-        history(&other).await;
+        other.page("").await;
         (!database.contains("the last words")).then_some(())
     })
     .await;

@@ -161,7 +161,7 @@ async fn an_owner_changes_a_room_and_the_log_says_so() {
     assert_eq!(changed["last_seq"], 2, "the change is an event: {changed}");
     assert_eq!(changed, room.state().await, "PATCH answers as GET does");
 
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     let event = &messages(&page)[1];
     assert_eq!((&event["kind"], &event["seq"]), (&json!("room"), &json!(2)));
     assert!(event["target"].is_null(), "{event}");
@@ -191,7 +191,7 @@ async fn every_kind_of_change_is_announced_once() {
     let state = room.state().await;
     assert_eq!((&state["locked"], &state["about"]), (&json!(false), &json!("v1.other")));
     assert!(state["message_ttl_s"].is_null(), "{state}");
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     for (event, change) in messages(&page).iter().zip(&changes) {
         let said: Value = serde_json::from_str(event["body"].as_str().expect("text")).expect("JSON");
         for name in change.as_object().expect("an object").keys() {
@@ -228,7 +228,7 @@ async fn absent_members_of_a_change_leave_things_alone() {
     let room = server.room(json!({ "about": "v1.a", "message_ttl_s": 3600, "expires_in_s": 7200 })).await;
     let state = room.patch(json!({ "locked": true })).send().await.must_be(200).json();
     assert_eq!((&state["about"], &state["message_ttl_s"]), (&json!("v1.a"), &json!(3600)));
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     let at = messages(&page)[0]["sent_at_ms"].as_u64().expect("a time");
     assert_eq!(state["expires_at_ms"], at + 7_200_000, "expiry counts from the last event");
 }
@@ -239,16 +239,16 @@ async fn a_changed_expiry_counts_from_the_last_event() {
     let room = server.open_room().await;
     room.say("hello").await;
     let state = room.patch(json!({ "expires_in_s": 100 })).send().await.must_be(200).json();
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     let last = messages(&page)[1]["sent_at_ms"].as_u64().expect("a time");
     assert_eq!(state["expires_at_ms"], last + 100_000);
     room.say("again").await;
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     let last = messages(&page)[2]["sent_at_ms"].as_u64().expect("a time");
     assert_eq!(room.state().await["expires_at_ms"], last + 100_000, "every event moves it");
 
     let state = room.patch(json!({ "expires_in_s": null })).send().await.must_be(200).json();
-    let page = room.history("").send().await.must_be(200).json();
+    let page = room.page("").await;
     let last = messages(&page)[3]["sent_at_ms"].as_u64().expect("a time");
     assert_eq!(state["expires_at_ms"], last + 30 * DAY_MS, "null is the server's default");
 }
@@ -284,7 +284,7 @@ async fn deleting_one_room_leaves_the_others_alone() {
     first.say("one").await;
     second.say("two").await;
     first.delete().send().await.must_be(204);
-    let page = second.history("").send().await.must_be(200).json();
+    let page = second.page("").await;
     assert_eq!(sequences(&page), [1]);
     assert_eq!(messages(&page)[0]["body"], "two");
 }

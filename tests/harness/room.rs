@@ -64,9 +64,14 @@ impl Room {
         self.api.post(&format!("{}/signals", self.path())).json(body)
     }
 
-    /// A page of history; `query` is empty or begins with `?`.
+    /// A request for a page of history; `query` is empty or begins with `?`.
     pub fn history(&self, query: &str) -> Request {
         self.api.get(&format!("{}/messages{query}", self.path()))
+    }
+
+    /// A page of an open room's history; `query` is empty or begins with `?`.
+    pub async fn page(&self, query: &str) -> Value {
+        self.history(query).send().await.must_be(200).json()
     }
 
     /// Opens the stream without a cursor.
@@ -98,6 +103,13 @@ impl Room {
         self.accepted(self.post(&message(body))).await
     }
 
+    /// Posts anonymous messages "message N" to an open room, one after the other.
+    pub async fn say_many(&self, numbers: std::ops::RangeInclusive<u64>) {
+        for number in numbers {
+            self.say(&format!("message {number}")).await;
+        }
+    }
+
     /// Posts a message under an author's secret and returns its sequence.
     pub async fn say_as(&self, author: &str, body: &str) -> u64 {
         self.accepted(self.post(&message(body)).author(author)).await
@@ -112,7 +124,7 @@ impl Room {
     pub async fn events_after(&self, mut seq: u64) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
-            let page = self.history(&format!("?after={seq}&limit=200")).send().await.must_be(200).json();
+            let page = self.page(&format!("?after={seq}&limit=200")).await;
             let messages = crate::messages(&page);
             let Some(last) = messages.last() else { return events };
             seq = last["seq"].as_u64().expect("an event has a seq");
