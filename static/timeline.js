@@ -25,6 +25,8 @@ const STEP = 20;
 const NEAR = 120;
 /** So near to an edge, in pixels, more is drawn. */
 const AHEAD = 900;
+/** The last of what was missed may be drawn this long after the connection is live. */
+const SETTLE_MS = 300;
 /** Messages of one person within this time stand together. */
 const RUN_MS = 5 * 60 * 1000;
 
@@ -49,6 +51,9 @@ export class Timeline {
 	#loading = false;
 	#scheduled = false;
 	#opened = false;
+	/** While the room still catches up and the reader has not moved, what was unread stays in view. */
+	#settling = true;
+	#closed = new AbortController();
 	/** Entries as they were drawn last, to find the window again. @type {readonly Entry[]} */
 	#drawn = [];
 	#observer;
@@ -66,16 +71,29 @@ export class Timeline {
 		parts.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		parts.olderButton.addEventListener('click', () => this.#loadOlder());
 		parts.jump.addEventListener('click', () => this.toEnd());
+		const { signal } = this.#closed;
+		const settled = () => (this.#settling = false);
+		for (const moving of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
+			parts.scroller.addEventListener(moving, settled, { passive: true, signal });
+		}
+		const whenLive = () => room.connection.state === 'live' && setTimeout(settled, SETTLE_MS);
+		room.addEventListener('connection', whenLive, { signal });
+		whenLive();
 	}
 
 	/** Draws the room as it is now, at the first unread message or at the end. */
 	open() {
-		const { entries } = this.#room;
-		const unread = entries.findIndex((entry) => entry.seq !== null && entry.seq > this.#unreadAfter && !entry.own);
-		this.#end = entries.length;
-		this.#start = Math.max(0, Math.min(this.#end - FIRST, unread < 0 ? Infinity : unread - STEP), this.#end - MOST);
-		this.#draw();
 		this.#opened = true;
+		this.#place();
+	}
+
+	/** Shows the first unread message amid what is around it, or the end if there is none. */
+	#place() {
+		const { entries } = this.#room;
+		const unread = entries.findIndex((entry) => this.#isUnread(entry));
+		this.#end = unread < 0 ? entries.length : Math.min(entries.length, unread + FIRST);
+		this.#start = Math.max(0, unread < 0 ? this.#end - FIRST : Math.min(unread - STEP, this.#end - FIRST));
+		this.#draw();
 		const line = this.#lines.get('unread');
 		if (line) line.scrollIntoView({ block: 'center' });
 		else this.#scrollToEnd();
@@ -92,7 +110,12 @@ export class Timeline {
 		if (this.#scheduled) return;
 		this.#scheduled = true;
 		const draw = () => {
+			if (this.#closed.signal.aborted) return;
 			this.#scheduled = false;
+			if (this.#settling) {
+				this.#place();
+				return;
+			}
 			this.#followWindow();
 			this.#keepPlace(() => this.#draw());
 			this.#scrolled();
@@ -104,6 +127,7 @@ export class Timeline {
 
 	/** Goes to the newest message, as after sending one. */
 	toEnd() {
+		this.#settling = false;
 		const { length } = this.#room.entries;
 		if (this.#end < length || this.#drawn.length !== length) {
 			this.#end = length;
@@ -120,6 +144,7 @@ export class Timeline {
 	 * @param {number} seq
 	 */
 	async jumpTo(seq) {
+		this.#settling = false;
 		if (!this.#room.entry(seq) && !(await this.#room.loadUntil(seq).catch(() => false))) {
 			announce('That message is not kept any more');
 			return;
@@ -166,6 +191,7 @@ export class Timeline {
 	}
 
 	close() {
+		this.#closed.abort();
 		this.#observer.disconnect();
 	}
 
@@ -391,11 +417,14 @@ export class Timeline {
 		if (at !== null && (before === undefined || before === null || dayKey(at) !== dayKey(before))) {
 			separators.push([`day ${dayKey(at)} ${entry.key}`, dayName(at), 'day']);
 		}
-		const { seq } = entry;
-		const isUnread = seq !== null && seq > this.#unreadAfter && !entry.own && entry.type === 'message';
-		const first = isUnread && (this.#firstUnread ??= entry.key) === entry.key;
+		const first = this.#isUnread(entry) && (this.#firstUnread ??= entry.key) === entry.key;
 		if (first && this.#unreadAfter > 0) separators.push(['unread', 'New', 'unread']);
 		return separators;
+	}
+
+	/** @param {Entry} entry */
+	#isUnread({ seq, own, type }) {
+		return seq !== null && seq > this.#unreadAfter && !own && type === 'message';
 	}
 
 	/** Key of the first entry that was unread at opening; it stays so. @type {string | undefined} */
