@@ -418,13 +418,13 @@ export class Timeline {
 			separators.push([`day ${dayKey(at)} ${entry.key}`, dayName(at), 'day']);
 		}
 		const first = this.#isUnread(entry) && (this.#firstUnread ??= entry.key) === entry.key;
-		if (first && this.#unreadAfter > 0) separators.push(['unread', 'New', 'unread']);
+		if (first) separators.push(['unread', 'New', 'unread']);
 		return separators;
 	}
 
-	/** @param {Entry} entry */
+	/** To a newcomer nothing is new. @param {Entry} entry */
 	#isUnread({ seq, own, type }) {
-		return seq !== null && seq > this.#unreadAfter && !own && type === 'message';
+		return this.#unreadAfter > 0 && seq !== null && seq > this.#unreadAfter && !own && type === 'message';
 	}
 
 	/** Key of the first entry that was unread at opening; it stays so. @type {string | undefined} */
