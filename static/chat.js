@@ -85,6 +85,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const wanted = spoken || !room.canWrite ? 'quiet' : 'welcome';
 		if (parts.beginning.dataset.shown === wanted) return;
 		parts.beginning.dataset.shown = wanted;
+		parts.scroller.toggleAttribute('data-empty', wanted === 'welcome');
 		const text = spoken ? 'This is the beginning of the room.' : 'Nobody has written here yet.';
 		parts.beginning.replaceChildren(
 			wanted === 'welcome' ? await welcome(room) : make('p', { class: 'quiet-start' }, text),

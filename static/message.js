@@ -104,6 +104,7 @@ function drawMessage(entry, setting) {
 	parts.warning.hidden = warnings.length === 0;
 	parts.warning.textContent = warnings.join(' ');
 	if (entry.pending) item.dataset.pending = '';
+	removeUnused(parts);
 	return item;
 }
 
@@ -115,7 +116,17 @@ function drawRemoved(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	item.dataset.removed = '';
 	parts.text.textContent = entry.own && entry.by === 'author' ? 'You deleted this' : REMOVED[entry.by];
+	removeUnused(parts);
 	return item;
+}
+
+/**
+ * Takes out what an entry does not show: hidden elements, too, cost time while scrolling.
+ *
+ * @param {Record<string, HTMLElement>} parts
+ */
+function removeUnused(parts) {
+	for (const part of Object.values(parts)) if (part.hidden) part.remove();
 }
 
 /**

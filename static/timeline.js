@@ -15,12 +15,12 @@ import { shortTag } from './words.js';
  * @typedef {import('./room.js').Room} Room
  */
 
-/** The most entries in the document. */
-const MOST = 500;
+/** The most entries in the document; more would only make scrolling slower. */
+const MOST = 300;
 /** How many are drawn at first, and around a message that is jumped to. */
 const FIRST = 60;
 /** How many are added at a time: few enough to be laid out within a frame. */
-const STEP = 20;
+const STEP = 16;
 /** So near to the end, in pixels, new messages are followed. */
 const NEAR = 120;
 /** So near to an edge, in pixels, more is drawn. */

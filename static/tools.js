@@ -66,7 +66,8 @@ export class Tools {
 		parts.react.addEventListener('click', () => this.#chooseReaction());
 		parts.reply.addEventListener('click', () => this.#message && composer.reply(this.#message));
 		parts.more.addEventListener('click', () => this.#showMenu());
-		list.addEventListener('pointerover', (event) => event.pointerType === 'mouse' && this.#moveTo(event.target));
+		// Not `pointerover`: scrolling below a resting mouse should not move the toolbar about.
+		list.addEventListener('pointermove', (event) => event.pointerType === 'mouse' && this.#moveTo(event.target));
 		list.addEventListener(
 			'pointerleave',
 			() => !this.#bar.contains(document.activeElement) && this.#moveTo(document.activeElement),
