@@ -34,6 +34,10 @@ export class Outbox {
 	#locks;
 	#channel;
 	#random;
+	/** What the storage refused. @type {OutboxEntry[]} */
+	#unstored = [];
+	/** What the storage has not noted yet, by id; null: removed. @type {Map<string, Partial<OutboxEntry> | null>} */
+	#unnoted = new Map();
 	#lastOrder = 0;
 	#failures = 0;
 	/** The log shows everything up to here. */
@@ -74,23 +78,24 @@ export class Outbox {
 
 	/**
 	 * @param {{ client_id: string, kind: string, target: number | null, body: string }} post
-	 * @returns {Promise<void>} when it is stored
+	 * @returns {Promise<void>} when it is stored, or could not be: then it is sent from memory
 	 */
 	async add(post) {
 		// Microseconds, of which the last three are drawn: no two tabs give the same.
 		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), this.#lastOrder + 1);
 		/** @type {OutboxEntry} */
 		const entry = { room: this.#room, order: this.#lastOrder, ...post, state: 'waiting', seq: null, error: null };
-		await this.#store.putOutbox(entry);
-		await this.#tell();
+		await this.#store.putOutbox(entry).catch(() => this.#unstored.push(entry));
+		this.entries = [...this.entries, entry];
 		this.kick();
+		await this.#tell();
 	}
 
 	/** @param {string} clientId @returns {Promise<void>} */
 	async retry(clientId) {
 		const entry = this.entries.find(({ client_id }) => client_id === clientId);
 		if (entry?.state !== 'failed') return;
-		await this.#store.changeOutbox(entry, { state: 'waiting', error: null });
+		await this.#settle(entry, { state: 'waiting', error: null });
 		await this.#tell();
 		this.kick();
 	}
@@ -99,7 +104,7 @@ export class Outbox {
 	async discard(clientId) {
 		const entry = this.entries.find(({ client_id }) => client_id === clientId);
 		if (!entry) return;
-		await this.#store.removeOutbox(entry);
+		await this.#remove(entry);
 		await this.#tell();
 	}
 
@@ -116,7 +121,7 @@ export class Outbox {
 			(entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq),
 		);
 		if (done.length === 0) return;
-		for (const entry of done) await this.#store.removeOutbox(entry);
+		for (const entry of done) await this.#remove(entry);
 		await this.#tell();
 	}
 
@@ -153,23 +158,60 @@ export class Outbox {
 			await this.#refresh();
 			const entry = this.entries.find(({ state }) => state === 'waiting');
 			if (!entry) return this.#wait(null, 0);
+			/** @type {Partial<OutboxEntry>} */
+			let outcome;
 			try {
 				const { seq } = await this.#send(entry);
-				this.#failures = 0;
-				// One that had arrived before its answer was lost is shown already.
-				if (seq <= this.#seen) await this.#store.removeOutbox(entry);
-				else await this.#store.changeOutbox(entry, { state: 'sent', seq });
+				outcome = { state: 'sent', seq };
 			} catch (cause) {
-				const { code, retryAfterMs } = /** @type {ApiError} */ (cause);
-				if (PASSING.has(code ?? 'network')) {
+				const { code = 'network', retryAfterMs = null } = /** @type {Partial<ApiError>} */ (cause);
+				if (PASSING.has(code)) {
 					this.#failures += 1;
 					const most = Math.min(RETRY_MS * 2 ** (this.#failures - 1), RETRY_MOST_MS);
-					return this.#wait(code ?? 'network', retryAfterMs ?? most * (0.5 + this.#random() / 2), retryAfterMs);
+					return this.#wait(code, retryAfterMs ?? most * (0.5 + this.#random() / 2), retryAfterMs);
 				}
-				await this.#store.changeOutbox(entry, { state: 'failed', error: code });
+				outcome = { state: 'failed', error: code };
 			}
+			this.#failures = 0;
+			// One that had arrived before its answer was lost is shown already.
+			if ((outcome.seq ?? Infinity) <= this.#seen) await this.#remove(entry);
+			else await this.#settle(entry, outcome);
 			await this.#tell();
 		}
+	}
+
+	/** @param {OutboxEntry} entry @param {Partial<OutboxEntry>} changes */
+	async #settle(entry, changes) {
+		this.#note(entry.client_id, { ...this.#unnoted.get(entry.client_id), ...changes });
+		await this.#store.changeOutbox(entry, changes).then(
+			() => this.#unnoted.delete(entry.client_id),
+			() => {},
+		);
+	}
+
+	/** @param {OutboxEntry} entry */
+	async #remove(entry) {
+		this.#unstored = this.#unstored.filter(({ client_id }) => client_id !== entry.client_id);
+		this.#note(entry.client_id, null);
+		await this.#store.removeOutbox(entry).then(
+			() => this.#unnoted.delete(entry.client_id),
+			() => {},
+		);
+	}
+
+	/** @param {string} clientId @param {Partial<OutboxEntry> | null} changes */
+	#note(clientId, changes) {
+		this.#unnoted.set(clientId, changes);
+		this.#unstored = this.#withNotes(this.#unstored);
+		this.entries = this.#withNotes(this.entries);
+	}
+
+	/** What became of an entry holds here even while the storage fails to note it. @param {OutboxEntry[]} entries */
+	#withNotes(entries) {
+		return entries.flatMap((entry) => {
+			const changes = this.#unnoted.get(entry.client_id);
+			return changes === null ? [] : [{ ...entry, ...changes }];
+		});
 	}
 
 	/** @param {string | null} code @param {number} delay @param {number | null} [asked] By the server. */
@@ -178,7 +220,12 @@ export class Outbox {
 		this.#notBefore = Date.now() + (asked ?? 0);
 		const count = this.entries.filter(({ state }) => state === 'waiting').length;
 		this.sending = { count, code, waitingUntilMs: code === null ? null : Date.now() + delay };
-		if (code !== null) this.#timer = setTimeout(() => this.kick(), delay);
+		if (code === null) return this.#changed();
+		this.#timer = setTimeout(() => {
+			// Timers may fire a moment early, and a kick before its time does nothing.
+			this.#notBefore = 0;
+			this.kick();
+		}, delay);
 		this.#changed();
 	}
 
@@ -207,10 +254,12 @@ export class Outbox {
 		await this.#refresh();
 	}
 
+	/** Takes what is stored; storage that does not answer leaves what is known here. */
 	#refresh = async () => {
-		const entries = await this.#store.outbox(this.#room);
+		const stored = await this.#store.outbox(this.#room).catch(() => null);
 		if (this.#stopped) return;
-		this.entries = entries;
+		if (stored) this.entries = this.#withNotes([...stored, ...this.#unstored]);
+		const { entries } = this;
 		const count = entries.filter(({ state }) => state === 'waiting').length;
 		this.sending = { ...this.sending, count, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
 		this.#changed();

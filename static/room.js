@@ -64,7 +64,7 @@ const DRAFT_DELAY_MS = 400;
 
 /** Something that the user wanted and that cannot be; `code` says what. */
 class RoomError extends Error {
-	/** @param {'empty' | 'read_only' | 'not_loaded' | 'storage'} code @param {string} message */
+	/** @param {'empty' | 'read_only' | 'not_loaded'} code @param {string} message */
 	constructor(code, message) {
 		super(message);
 		this.code = code;
@@ -620,9 +620,7 @@ export class Room extends EventTarget {
 			const place = { room: this.room, kind, client_id, author: this.#identity.author, target };
 			const body = await seal(key, this.#identity, additionalData(place), content);
 			this.#contents.set(client_id, content);
-			await this.#outbox.add({ client_id, kind, target, body }).catch(() => {
-				throw new RoomError('storage', 'this browser could not store the message');
-			});
+			await this.#outbox.add({ client_id, kind, target, body });
 			await this.#showUnsent();
 			return client_id;
 		});

@@ -22,6 +22,8 @@ const KEYS = {
 const VERSION = 1;
 /** Some browsers never answer where storage is blocked. */
 const OPEN_TIMEOUT_MS = 3_000;
+/** A tab that is frozen amid a transaction holds up all others; they must go on without storage. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /**
  * @param {IDBFactory | null | undefined} factory
@@ -122,8 +124,15 @@ class IndexedTables {
 			const durability = table === 'events' ? 'relaxed' : 'strict';
 			const transaction = this.database.transaction(table, mode, { durability });
 			const request = work(transaction.objectStore(table));
-			transaction.oncomplete = () => resolve(request?.result);
-			transaction.onabort = () => reject(transaction.error ?? new Error('the storage was taken away'));
+			const timer = setTimeout(() => transaction.abort(), ANSWER_TIMEOUT_MS);
+			transaction.oncomplete = () => {
+				clearTimeout(timer);
+				resolve(request?.result);
+			};
+			transaction.onabort = () => {
+				clearTimeout(timer);
+				reject(transaction.error ?? new Error('the storage does not answer'));
+			};
 		});
 	}
 }

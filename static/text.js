@@ -86,8 +86,14 @@ export function cleanName(name) {
  * @returns {string}
  */
 export function foldName(name) {
-	// Up and down again is as near to Unicode's full case folding as JavaScript comes (ß, ſ, final sigma).
-	const folded = name.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
+	// Down, up and down again is as near to Unicode's full case folding as JavaScript comes (ẞ, ſ, final sigma).
+	const folded = name
+		.normalize('NFKC')
+		.toLowerCase()
+		.toUpperCase()
+		.toLowerCase()
+		.replaceAll('ς', 'σ')
+		.normalize('NFKC');
 	return folded.replace(SPACES, ' ').replace(INVISIBLE, '').replace(/ +/g, ' ').trim();
 }
 

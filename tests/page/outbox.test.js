@@ -166,3 +166,21 @@ test("of several tabs only one sends, and each shows the others' posts", async (
 	assert.equal(most, 1);
 	assert.equal(seen.length, 9);
 });
+
+test('storage that fails holds up nothing: what could not be stored or noted is sent from memory', async () => {
+	for (const failing of ['putOutbox', 'changeOutbox', 'outbox', 'removeOutbox']) {
+		const store = memory();
+		const working = store[failing].bind(store);
+		let works = false;
+		store[failing] = (...given) => (works ? working(...given) : Promise.reject(new DOMException('no', 'AbortError')));
+		const { send, stored } = server();
+		const box = outbox(store, send);
+		for (const id of ['a', 'b']) await box.add(post(id));
+		await until(() => stored.size === 2, `both are sent while ${failing} fails`);
+		works = true;
+		await until(() => box.entries.every(({ state }) => state === 'sent'), 'both are known to be sent');
+		await box.seen(2, new Set());
+		assert.deepEqual(states(box), [], failing);
+		box.stop();
+	}
+});

@@ -121,6 +121,7 @@ test('a name keeps what can be seen, and not too much of it', () => {
 test('names that read alike compare alike, and others do not', () => {
 	const alike = [
 		['Straße', 'STRASSE'],
+		['STRAẞE', 'strasse'],
 		['ﬁona', 'FIONA'],
 		['Σοφός', 'ΣΟΦΌΣ'],
 		['Zoë', 'Zoe\u0308'],
