@@ -19,18 +19,14 @@ use std::sync::mpsc as queue;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use rusqlite::ffi;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ToSql, ffi};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use crate::page::{Filled, Page, Parameter, column_names};
 
-/// How many rows are collected before a statement answers, and sent at a time after that.
-const PAGE_ROWS: usize = 256;
-/// A page is also full at this many bytes of text and blobs.
-const PAGE_BYTES: usize = 1 << 20;
 /// How long a statement waits for another process's write lock: rusqlite's default, which Spin keeps.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection, enough for every statement of a component.
@@ -258,8 +254,8 @@ fn run(
         match filled {
             Filled::End(outcome) => break outcome.map_err(io_error),
             // Nobody reads on, so nobody is left to be told.
-            Filled::Page if taken.is_err() => return,
-            Filled::Page => {}
+            Filled::Full if taken.is_err() => return,
+            Filled::Full => {}
         }
     };
     drop(rows);
@@ -285,95 +281,7 @@ fn read_one_page(connection: &rusqlite::Connection, sql: &str, parameters: &[Val
         Filled::End(Err(error)) if is_busy(&error) => Route::ThreadPool,
         Filled::End(end) => Route::Done(Answer { columns, rows: page.take(), rest: Rest::End(end.map_err(io_error)) }),
         // Nothing was answered yet, so a pool's thread may start over and stream.
-        Filled::Page => Route::ThreadPool,
-    }
-}
-
-/// Rows on their way to a component.
-struct Page {
-    rows: Vec<RowResult>,
-    max_rows: usize,
-    max_bytes: usize,
-}
-
-enum Filled {
-    /// The page is full, and there may be more.
-    Page,
-    /// The statement is done.
-    End(rusqlite::Result<()>),
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self { rows: Vec::new(), max_rows: PAGE_ROWS, max_bytes: PAGE_BYTES }
-    }
-}
-
-impl Page {
-    fn unlimited() -> Self {
-        Self { rows: Vec::new(), max_rows: usize::MAX, max_bytes: usize::MAX }
-    }
-
-    fn take(&mut self) -> Vec<RowResult> {
-        std::mem::take(&mut self.rows)
-    }
-
-    fn fill(&mut self, rows: &mut rusqlite::Rows<'_>) -> Filled {
-        let mut bytes = 0;
-        while self.rows.len() < self.max_rows && bytes < self.max_bytes {
-            match rows.next().and_then(|row| row.map(read_row).transpose()) {
-                Ok(Some((row, size))) => {
-                    self.rows.push(row);
-                    bytes += size;
-                }
-                Ok(None) => return Filled::End(Ok(())),
-                Err(error) => return Filled::End(Err(error)),
-            }
-        }
-        Filled::Page
-    }
-}
-
-fn column_names(statement: &rusqlite::Statement<'_>) -> Vec<String> {
-    statement.column_names().into_iter().map(str::to_owned).collect()
-}
-
-/// A row and the size of its texts and blobs.
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<(RowResult, usize)> {
-    let count = row.as_ref().column_count();
-    let mut values = Vec::with_capacity(count);
-    let mut size = 0;
-    for column in 0..count {
-        values.push(match row.get_ref(column)? {
-            ValueRef::Null => Value::Null,
-            ValueRef::Integer(integer) => Value::Integer(integer),
-            ValueRef::Real(real) => Value::Real(real),
-            ValueRef::Text(text) => {
-                size += text.len();
-                Value::Text(String::from_utf8(text.to_vec()).map_err(|error| {
-                    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-                })?)
-            }
-            ValueRef::Blob(blob) => {
-                size += blob.len();
-                Value::Blob(blob.to_vec())
-            }
-        });
-    }
-    Ok((RowResult { values }, size))
-}
-
-struct Parameter<'a>(&'a Value);
-
-impl ToSql for Parameter<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Integer(integer) => ValueRef::Integer(*integer),
-            Value::Real(real) => ValueRef::Real(*real),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
-            Value::Blob(blob) => ValueRef::Blob(blob),
-        }))
+        Filled::Full => Route::ThreadPool,
     }
 }
 
@@ -388,6 +296,7 @@ fn io_error(error: rusqlite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::PAGE_ROWS;
 
     /// A database in a folder of its own, which goes with it.
     struct Fixture {

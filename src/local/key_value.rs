@@ -155,10 +155,7 @@ impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        Ok(match accessor.with(|mut access| access.get().store(&store)) {
-            Ok(store) => store.get(key).await,
-            Err(error) => Err(error),
-        })
+        on(accessor, &store, |store| async move { store.get(key).await }).await
     }
 
     async fn set(
@@ -167,10 +164,7 @@ impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(match accessor.with(|mut access| access.get().store(&store)) {
-            Ok(store) => store.set(key, value).await,
-            Err(error) => Err(error),
-        })
+        on(accessor, &store, |store| async move { store.set(key, value).await }).await
     }
 
     async fn delete(
@@ -178,10 +172,7 @@ impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(match accessor.with(|mut access| access.get().store(&store)) {
-            Ok(store) => store.delete(key).await,
-            Err(error) => Err(error),
-        })
+        on(accessor, &store, |store| async move { store.delete(key).await }).await
     }
 
     async fn exists(
@@ -189,21 +180,14 @@ impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
         store: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        Ok(match accessor.with(|mut access| access.get().store(&store)) {
-            Ok(store) => store.get(key).await.map(|value| value.is_some()),
-            Err(error) => Err(error),
-        })
+        on(accessor, &store, |store| async move { Ok(store.get(key).await?.is_some()) }).await
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         store: Resource<Store>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
-        let keys = match accessor.with(|mut access| access.get().store(&store)) {
-            Ok(store) => store.keys().await,
-            Err(error) => Err(error),
-        };
-        let (keys, end) = match keys {
+        let (keys, end) = match on(accessor, &store, |store| async move { store.keys().await }).await? {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -212,4 +196,20 @@ impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
             Ok((keys, FutureReader::new(&mut access, std::future::ready(wasmtime::error::Ok(end)))?))
         })
     }
+}
+
+/// Calls a store. Its instance's table is free meanwhile, for other tasks of the instance.
+async fn on<T, R, F>(
+    accessor: &Accessor<T, HasSelf<KeyValue>>,
+    store: &Resource<Store>,
+    call: impl FnOnce(Store) -> F + Send,
+) -> wasmtime::Result<Result<R, Error>>
+where
+    T: Send,
+    F: Future<Output = Result<R, Error>> + Send,
+{
+    Ok(match accessor.with(|mut access| access.get().store(store)) {
+        Ok(store) => call(store).await,
+        Err(error) => Err(error),
+    })
 }

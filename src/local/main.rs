@@ -7,7 +7,7 @@
 //!
 //! - [`manifest`] and [`runtime_config`] read what is to run, [`application`] makes it ready;
 //! - [`serve`] takes requests, [`route`] finds their component, [`instance`] runs it;
-//! - [`sqlite`] over [`database`], [`key_value`] and [`variables`] are what components may call.
+//! - [`sqlite`] over [`database`] and [`page`], [`key_value`] and [`variables`] are what components may call.
 
 mod application;
 mod bindings;
@@ -15,6 +15,7 @@ mod database;
 mod instance;
 mod key_value;
 mod manifest;
+mod page;
 mod route;
 mod runtime_config;
 mod serve;
