@@ -5,21 +5,26 @@
 // asked for nor an answer of the API, and does not touch those requests.
 //
 // The server writes `self.deployment` at the top of this file: a version and, for every file, the
-// first half of its SHA-256. A new deployment therefore changes this file, which is how browsers notice.
+// first half of its SHA-256. A new deployment therefore changes this file, which is how browsers
+// notice.
 
-/** @type {{ version: string, files: Record<string, string> }} */
-const { version, files } = self.deployment;
+/** @typedef {{ version: string, files: Record<string, string> }} Deployment */
+
+const worker = /** @type {ServiceWorkerGlobalScope & { deployment: Deployment }} */ (/** @type {unknown} */ (self));
+const { version, files } = worker.deployment;
 const CACHE = `buddy-${version}`;
 
-self.addEventListener('install', (event) => event.waitUntil(keep()));
-self.addEventListener('activate', (event) => event.waitUntil(dropOthers()));
-self.addEventListener('message', (event) => event.data === 'use' && self.skipWaiting());
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('install', (event) => event.waitUntil(keep()));
+worker.addEventListener('activate', (event) => event.waitUntil(dropOthers()));
+worker.addEventListener('message', (event) => {
+	if (event.data === 'use') worker.skipWaiting();
+});
+worker.addEventListener('fetch', (event) => {
 	const { origin, pathname } = new URL(event.request.url);
 	if (event.request.method !== 'GET' || origin !== location.origin) return;
+	const isPage = pathname === '/' || pathname === '/r' || pathname.startsWith('/r/');
 	if (event.request.mode === 'navigate') {
-		if (pathname === '/' || pathname === '/r' || pathname.startsWith('/r/'))
-			event.respondWith(kept('/', event.request));
+		if (isPage) event.respondWith(kept('/', event.request));
 	} else if (Object.hasOwn(files, pathname)) event.respondWith(kept(pathname, event.request));
 });
 
@@ -40,15 +45,21 @@ async function keep() {
 async function dropOthers() {
 	for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
 	// A page that was loaded without a worker has just these files, so it can be served by this one.
-	await self.clients.claim();
+	await worker.clients.claim();
 }
 
-/** The kept file, or the network's if the browser has thrown ours away. */
+/**
+ * The kept file, or the network's if the browser has thrown ours away.
+ *
+ * @param {string} path
+ * @param {Request} request
+ */
 async function kept(path, request) {
 	const cache = await caches.open(CACHE);
 	return (await cache.match(path)) ?? fetch(request);
 }
 
+/** @param {ArrayBuffer} buffer */
 function hex(buffer) {
 	return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

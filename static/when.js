@@ -6,9 +6,14 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'long', timeStyle: 
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const withYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
 
-const MINUTE = 60;
-const HOUR = 3600;
 const DAY = 86400;
+
+/** @type {[seconds: number, name: string][]} */
+const UNITS = [
+	[DAY, 'day'],
+	[3600, 'hour'],
+	[60, 'minute'],
+];
 
 /** @param {number} ms Unix milliseconds @returns {string} such as `14:02` */
 export function timeOfDay(ms) {
@@ -57,16 +62,13 @@ export function timeOrDay(ms, now = Date.now()) {
 	return dayKey(ms) === dayKey(now) ? timeOfDay(ms) : dayName(ms, now);
 }
 
-/** @param {number} seconds @returns {string} such as `30 days`, rounded to one unit */
+/**
+ * A whole one of a unit or at least two of it are said in that unit: `1 day`, `90 minutes`, `30 days`.
+ *
+ * @param {number} seconds
+ */
 export function duration(seconds) {
-	const [size, unit] =
-		seconds >= 2 * DAY
-			? [DAY, 'day']
-			: seconds >= 2 * HOUR
-				? [HOUR, 'hour']
-				: seconds >= 2 * MINUTE
-					? [MINUTE, 'minute']
-					: [1, 'second'];
+	const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one || seconds === one) ?? [1, 'second'];
 	const count = Math.max(1, Math.round(seconds / size));
 	return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
