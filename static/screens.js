@@ -15,7 +15,7 @@ import { duration } from './when.js';
  * @param {string} text
  * @param {...HTMLElement} actions
  */
-export function showMessage(screen, title, text, ...actions) {
+function showMessage(screen, title, text, ...actions) {
 	const { root, parts } = fromTemplate('t-message-screen');
 	parts.title.textContent = title;
 	parts.text.textContent = text;

@@ -25,6 +25,8 @@ const STEP = 16;
 const NEAR = 120;
 /** So near to an edge, in pixels, more is drawn. */
 const AHEAD = 900;
+/** History that could not be loaded is not asked for again by the next pixel of scrolling. */
+const AGAIN_MS = 5000;
 /** The last of what was missed may be drawn this long after the connection is live. */
 const SETTLE_MS = 300;
 /** Messages of one person within this time stand together. */
@@ -290,16 +292,17 @@ export class Timeline {
 	async #loadOlder() {
 		if (this.#loading) return;
 		this.#loading = true;
-		this.#parts.olderButton.textContent = 'Loading…';
+		const { olderButton } = this.#parts;
+		olderButton.textContent = 'Loading…';
+		let pause = 0;
 		try {
 			await this.#room.loadOlder();
-			this.#parts.olderButton.textContent = 'Load older messages';
+			olderButton.textContent = 'Load older messages';
 		} catch {
-			this.#parts.olderButton.textContent = 'Older messages could not be loaded. Try again';
-		} finally {
-			// A failure must not be tried again by the next pixel of scrolling.
-			setTimeout(() => (this.#loading = false), this.#parts.olderButton.textContent.startsWith('Load') ? 0 : 5000);
+			olderButton.textContent = 'Older messages could not be loaded. Try again';
+			pause = AGAIN_MS;
 		}
+		setTimeout(() => (this.#loading = false), pause);
 	}
 
 	/** What was before the reader's eyes counts as read. */
