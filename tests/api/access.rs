@@ -127,6 +127,20 @@ async fn only_bearer_tokens_count() {
     server.api().get(&format!("{}?token=r", room.path())).send().await.must_fail(404, "room_not_found");
 }
 
+#[tokio::test]
+async fn the_path_names_the_room_and_no_header_does() {
+    // Spin appends the headers it derives from the path to whatever the client sent under the same names.
+    let server = Server::start().await;
+    let (named, meant) = (server.open_room().await, server.open_room().await);
+    for request in [named.get(), named.history(""), named.post(&message("x"))] {
+        request.header("spin-path-match-room", &meant.id).send().await;
+    }
+    assert_eq!(named.state().await["last_seq"], 1);
+    assert_eq!(meant.state().await["last_seq"], 0);
+    let read = named.get().header("spin-path-match-room", &meant.id).send().await.must_be(200).json();
+    assert_eq!(read["room"], named.id);
+}
+
 /// Everything of an answer that a stranger could tell two rooms apart by.
 fn face(answer: &Answer) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let mut headers: Vec<_> = answer
@@ -203,6 +217,7 @@ async fn a_room_id_in_the_wrong_form_is_a_room_that_is_not_there() {
             answer.must_fail(404, "room_not_found");
         }
     }
+    server.api().get("/api/rooms//messages").send().await.must_fail(404, "room_not_found");
 }
 
 #[tokio::test]

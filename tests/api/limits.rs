@@ -121,11 +121,11 @@ async fn the_header_of_an_address_is_believed_only_where_it_was_named() {
     let server = Server::setup().variable("posts_per_address_per_10s", 2).start().await;
     let room = server.open_room().await;
     let mut statuses = Vec::new();
-    for (number, header) in ["x-real-address", "x-forwarded-for", "forwarded"].iter().enumerate() {
+    for (number, header) in ["spin-client-addr", "x-real-address", "x-forwarded-for", "forwarded"].iter().enumerate() {
         let answer = room.post(&message("x")).header(header, &format!("203.0.113.{number}")).send().await;
         statuses.push(answer.status());
     }
-    assert_eq!(statuses, [201, 201, 429], "one address, whatever it claims");
+    assert_eq!(statuses, [201, 201, 429, 429], "one address, whatever it claims");
 }
 
 #[tokio::test]
