@@ -10,6 +10,7 @@ mod logs;
 mod manifest;
 mod messages;
 mod nginx;
+mod readme;
 mod repeats;
 mod replay;
 mod restart;
