@@ -288,7 +288,7 @@ async fn browsers_of_any_origin_may_ask() {
 
 #[tokio::test]
 async fn every_answer_may_be_read_by_any_origin() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 1).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 1).start().await;
     let room = server.open_room().await;
     let limited = {
         room.say("one").await;

@@ -37,7 +37,7 @@ async fn an_author_may_post_twenty_times_in_ten_seconds() {
 
 #[tokio::test]
 async fn an_author_may_post_again_when_the_server_said_so() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 2).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 2).start().await;
     let room = server.open_room().await;
     let first = room.post(&message("1")).author("ann").send().await.must_be(201).json();
     room.say_as("ann", "2").await;
@@ -56,7 +56,7 @@ async fn an_author_may_post_again_when_the_server_said_so() {
 
 #[tokio::test]
 async fn anonymous_posts_of_a_room_count_as_one_authors() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 3).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 3).start().await;
     let room = server.open_room().await;
     for _ in 0..3 {
         room.say("whoever").await;
@@ -67,7 +67,7 @@ async fn anonymous_posts_of_a_room_count_as_one_authors() {
 
 #[tokio::test]
 async fn a_room_takes_so_many_posts_from_all_its_authors() {
-    let server = Server::setup().variable("posts_per_room_per_10s", 6).start().await;
+    let server = Server::setup().variable("posts_per_room_per_ten_s", 6).start().await;
     let room = server.open_room().await;
     for number in 0..6 {
         room.say_as(&format!("author {number}"), "x").await;
@@ -79,7 +79,7 @@ async fn a_room_takes_so_many_posts_from_all_its_authors() {
 
 #[tokio::test]
 async fn an_address_may_post_so_often_whatever_the_room_or_author() {
-    let server = Server::setup().variable("posts_per_address_per_10s", 5).start().await;
+    let server = Server::setup().variable("posts_per_address_per_ten_s", 5).start().await;
     let rooms = [server.open_room().await, server.open_room().await];
     for number in 0..5 {
         rooms[number % 2].say_as(&format!("author {number}"), "x").await;
@@ -90,7 +90,7 @@ async fn an_address_may_post_so_often_whatever_the_room_or_author() {
 
 #[tokio::test]
 async fn an_address_is_the_last_entry_of_the_trusted_header() {
-    let server = behind_a_proxy().variable("posts_per_address_per_10s", 2).start().await;
+    let server = behind_a_proxy().variable("posts_per_address_per_ten_s", 2).start().await;
     let room = server.open_room().await;
     // Whatever stands before the last entry was written by the client itself.
     let statuses = [
@@ -105,7 +105,7 @@ async fn an_address_is_the_last_entry_of_the_trusted_header() {
 
 #[tokio::test]
 async fn of_an_ipv6_address_the_first_64_bits_count() {
-    let server = behind_a_proxy().variable("posts_per_address_per_10s", 2).start().await;
+    let server = behind_a_proxy().variable("posts_per_address_per_ten_s", 2).start().await;
     let room = server.open_room().await;
     let statuses = [
         post_from(&room, "2001:db8:1:2::1").await,
@@ -118,7 +118,7 @@ async fn of_an_ipv6_address_the_first_64_bits_count() {
 
 #[tokio::test]
 async fn the_header_of_an_address_is_believed_only_where_it_was_named() {
-    let server = Server::setup().variable("posts_per_address_per_10s", 2).start().await;
+    let server = Server::setup().variable("posts_per_address_per_ten_s", 2).start().await;
     let room = server.open_room().await;
     let mut statuses = Vec::new();
     for (number, header) in ["spin-client-addr", "x-real-address", "x-forwarded-for", "forwarded"].iter().enumerate() {
@@ -164,7 +164,7 @@ async fn an_address_is_not_kept_as_it_is() {
 
 #[tokio::test]
 async fn a_repeat_is_answered_however_often_its_author_has_posted() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 1).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 1).start().await;
     let room = server.open_room().await;
     let post = message("once");
     let first = room.post(&post).send().await.must_be(201).json();
@@ -176,7 +176,7 @@ async fn a_repeat_is_answered_however_often_its_author_has_posted() {
 
 #[tokio::test]
 async fn a_refused_post_does_not_count() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 2).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 2).start().await;
     let room = server.open_room().await;
     for _ in 0..5 {
         room.post(&act("react", 1, "x")).send().await.must_fail(400, "invalid_request");
@@ -187,7 +187,7 @@ async fn a_refused_post_does_not_count() {
 
 #[tokio::test]
 async fn the_order_of_reasons_is_locked_then_target_then_full_then_rate() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 2).variable("room_max_bytes", 20).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 2).variable("room_max_bytes", 20).start().await;
     let room = server.open_room().await;
     let full = "0123456789abcdef";
     room.say_as("ann", full).await;
@@ -221,7 +221,7 @@ async fn a_full_room_says_so_until_something_is_erased() {
 
 #[tokio::test]
 async fn limits_hold_under_a_rush() {
-    let server = Server::setup().variable("posts_per_author_per_10s", 10).start().await;
+    let server = Server::setup().variable("posts_per_author_per_ten_s", 10).start().await;
     let room = server.open_room().await;
     let posts = (0..60).map(|_| async { room.post(&message("x")).author("ann").send().await.status() });
     let statuses = futures::future::join_all(posts).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 async fn logs_give_nobody_away() {
     let server = Server::setup()
         .variable("client_address_header", "x-real-address")
-        .variable("posts_per_room_per_10s", 4)
+        .variable("posts_per_room_per_ten_s", 4)
         .variable("admin_token", "the-operators-word")
         .start()
         .await;

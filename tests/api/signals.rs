@@ -158,7 +158,7 @@ async fn an_author_may_signal_ten_times_in_ten_seconds() {
 
 #[tokio::test]
 async fn a_room_takes_so_many_signals_in_ten_seconds() {
-    let server = Server::setup().variable("signals_per_room_per_10s", 5).start().await;
+    let server = Server::setup().variable("signals_per_room_per_ten_s", 5).start().await;
     let room = server.open_room().await;
     for number in 0..5 {
         send(&room, &format!("author {number}"), "here", "x").await;

@@ -43,11 +43,11 @@ impl Setup {
     /// Lifts every limit on rates, for tests that are not about them.
     pub fn without_rate_limits(mut self) -> Self {
         for name in [
-            "posts_per_author_per_10s",
-            "posts_per_room_per_10s",
-            "posts_per_address_per_10s",
-            "signals_per_author_per_10s",
-            "signals_per_room_per_10s",
+            "posts_per_author_per_ten_s",
+            "posts_per_room_per_ten_s",
+            "posts_per_address_per_ten_s",
+            "signals_per_author_per_ten_s",
+            "signals_per_room_per_ten_s",
             "rooms_per_address_per_hour",
         ] {
             self = self.variable(name, 1_000_000);

@@ -1,9 +1,11 @@
 //! `cargo xtask up`: sets up what is missing, builds, and serves Buddy until Ctrl-C.
 
+use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use toml::Table;
 
 use crate::{components, root, server};
 
@@ -41,6 +44,9 @@ pub(crate) struct Up {
     from: Option<PathBuf>,
 }
 
+/// What precedes a variable's name in the environment.
+const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
+
 /// Serves until a signal or the server itself ends it. Being told to stop is success.
 pub(crate) fn up(options: &Up) -> Result<ExitCode> {
     // Before the long steps: nobody should wait minutes to learn that the port is taken.
@@ -51,15 +57,44 @@ pub(crate) fn up(options: &Up) -> Result<ExitCode> {
         None => server::embedded()?,
     };
     command.args(["--listen", &options.listen]);
-    command.arg("--from").arg(options.from.clone().unwrap_or_else(|| root().join("spin.toml")));
+    let manifest = options.from.clone().unwrap_or_else(|| root().join("spin.toml"));
+    let declared = declared_variables(&manifest);
+    command.arg("--from").arg(manifest);
     command.arg("--state-dir").arg(options.state_dir.clone().unwrap_or_else(|| root().join(".spin")));
     for variable in &options.variable {
-        command.args(["--variable", variable]);
+        let in_words = variable
+            .split_once('=')
+            .and_then(|(name, value)| Some(format!("{}={value}", spelling_in_words(name, &declared)?)));
+        command.arg("--variable").arg(in_words.as_ref().unwrap_or(variable));
+    }
+    for (variable, value) in env::vars_os() {
+        let name = variable.to_str().and_then(|variable| variable.strip_prefix(ENVIRONMENT_PREFIX));
+        let name = name.and_then(|name| spelling_in_words(&name.to_ascii_lowercase(), &declared));
+        let Some(name) = name.map(|name| format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase())) else {
+            continue;
+        };
+        if env::var_os(&name).is_none() {
+            command.env(name, value);
+        }
     }
     if let Some(file) = &options.runtime_config_file {
         command.arg("--runtime-config-file").arg(file);
     }
     serve(command)
+}
+
+/// The variables that the manifest declares; none if it cannot be read, which the server will complain about.
+fn declared_variables(manifest: &Path) -> Table {
+    let manifest = fs::read_to_string(manifest).ok().and_then(|text| text.parse::<Table>().ok());
+    manifest.and_then(|mut manifest| manifest.remove("variables")?.try_into().ok()).unwrap_or_default()
+}
+
+/// The name that the manifest has for a limit that is documented as `…_per_10s`. Spin refuses manifests that
+/// declare such a name, as no word of a name may begin with a digit, so `spin.toml` says `…_per_ten_s`. Who sets
+/// the documented name means that one. The embedded server does the same.
+fn spelling_in_words(name: &str, declared: &Table) -> Option<String> {
+    let in_words = format!("{}_per_ten_s", name.strip_suffix("_per_10s")?);
+    (!declared.contains_key(name) && declared.contains_key(&in_words)).then_some(in_words)
 }
 
 fn check_address(address: &str) -> Result<()> {
