@@ -1,0 +1,87 @@
+//! Every way in which a request can fail, with its status and its stable code.
+
+use serde_json::json;
+
+/// An error as callers see it. The text says what was wrong and what would be right; causes that
+/// are nobody else's business stay in `Unavailable` and go to the log only.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    InvalidRequest(String),
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    #[error("The room is locked: only its owner can write.")]
+    RoomLocked,
+    #[error("The room is full: delete messages or make a new room.")]
+    RoomFull,
+    #[error("There is no such room, or this link does not open it.")]
+    RoomNotFound,
+    #[error("There is nothing at this address.")]
+    NotFound,
+    #[error("This address answers {0}.")]
+    MethodNotAllowed(&'static str),
+    #[error("This client_id was used for something else in this room: take a new one.")]
+    ClientIdReused,
+    #[error("Too large: {0}")]
+    TooLarge(String),
+    #[error("Send the header content-type: application/json.")]
+    UnsupportedMediaType,
+    #[error("Too many requests: try again in {retry_after_s} s.")]
+    RateLimited { retry_after_s: i64 },
+    #[error("The service is not available right now: try again.")]
+    Unavailable(String),
+}
+
+impl Error {
+    /// An `InvalidRequest` with the given explanation.
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self::InvalidRequest(text.into())
+    }
+
+    /// The HTTP status (RFC 9110).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::InvalidRequest(_) => 400,
+            Self::NotAllowed(_) | Self::RoomLocked | Self::RoomFull => 403,
+            Self::RoomNotFound | Self::NotFound => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::ClientIdReused => 409,
+            Self::TooLarge(_) => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::RateLimited { .. } => 429,
+            Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// The code that programs may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::NotAllowed(_) => "not_allowed",
+            Self::RoomLocked => "room_locked",
+            Self::RoomFull => "room_full",
+            Self::RoomNotFound => "room_not_found",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::ClientIdReused => "client_id_reused",
+            Self::TooLarge(_) => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// Seconds after which a caller may try again, where there is such a time.
+    pub fn retry_after_s(&self) -> Option<i64> {
+        match self {
+            Self::RateLimited { retry_after_s } => Some(*retry_after_s),
+            Self::Unavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({"error": {"code": self.code(), "message": self.to_string()}})
+    }
+}

@@ -1,0 +1,39 @@
+//! One entry of a room's log, as every reader gets it.
+
+use serde::{Deserialize, Serialize};
+
+/// What an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Message,
+    Edit,
+    Delete,
+    React,
+    Room,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Edit => "edit",
+            Self::Delete => "delete",
+            Self::React => "react",
+            Self::Room => "room",
+        }
+    }
+}
+
+/// An event in JSON. `seq` is dense from 1; `client_id` a hyphenated UUID; `author` 32 hex
+/// characters or null; `body` opaque text, empty once erased; times are Unix milliseconds.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    pub seq: i64,
+    pub kind: String,
+    pub client_id: String,
+    pub author: Option<String>,
+    pub target: Option<i64>,
+    pub body: String,
+    pub sent_at_ms: i64,
+}
