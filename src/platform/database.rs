@@ -1,0 +1,130 @@
+//! Connections, the schema's migrations, and running one statement to its end.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use buddy_domain::Error;
+use spin_sdk::sqlite::{self, Connection};
+
+pub use spin_sdk::sqlite::{RowResult as Row, Value};
+
+/// In the order they are applied. A list of single statements each (separator line `--;`).
+const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("../../migrations/0001_create_tables.sql"))];
+
+/// A database may refuse these, as remote ones do, and is none the worse for it.
+/// `auto_vacuum` counts only before the first table and before WAL.
+const PRAGMAS: [&str; 3] =
+    ["PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL", "PRAGMA secure_delete = ON"];
+
+thread_local! {
+    static OPEN: RefCell<HashMap<String, Rc<Connection>>> = RefCell::default();
+}
+
+/// A database by its Spin label. One connection per instance serves all its requests.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Database(String);
+
+impl Database {
+    pub fn new(label: impl Into<String>) -> Self {
+        Self(label.into())
+    }
+
+    pub fn label(&self) -> &str {
+        &self.0
+    }
+
+    /// Runs one statement and collects its rows: a statement has succeeded only when all of them
+    /// have arrived. Tried once more on a fresh connection, so a statement must be repeatable.
+    ///
+    /// # Errors
+    /// `Unavailable` with the cause for the log.
+    pub async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let first = match self.connection().await {
+            Ok(connection) => match collect(&connection, sql, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        OPEN.with_borrow_mut(|open| open.remove(&self.0));
+        let again = async {
+            let connection = self.connection().await?;
+            collect(&connection, sql, parameters).await
+        };
+        again.await.map_err(|error| {
+            Error::Unavailable(format!("database {}: {}; before that: {}", self.0, cause(&error), cause(&first)))
+        })
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub async fn row(&self, sql: &str, parameters: &[Value]) -> Result<Option<Row>, Error> {
+        Ok(self.run(sql, parameters).await?.into_iter().next())
+    }
+
+    async fn connection(&self) -> Result<Rc<Connection>, sqlite::Error> {
+        if let Some(connection) = OPEN.with_borrow(|open| open.get(&self.0).cloned()) {
+            return Ok(connection);
+        }
+        let connection = Rc::new(Connection::open(&self.0).await?);
+        for pragma in PRAGMAS {
+            // Refused PRAGMAs are skipped, see above.
+            let _ = collect(&connection, pragma, &[]).await;
+        }
+        migrate(&connection).await?;
+        OPEN.with_borrow_mut(|open| open.insert(self.0.clone(), connection.clone()));
+        Ok(connection)
+    }
+}
+
+/// Applies what is missing. There are no transactions across statements and two instances may do
+/// this at once: every statement can be repeated, and the version is written last.
+async fn migrate(connection: &Connection) -> Result<(), sqlite::Error> {
+    const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration(version INTEGER PRIMARY KEY) STRICT";
+    const APPLIED: &str = "SELECT coalesce(max(version),0) FROM migration LIMIT 1";
+    const APPLY: &str = "INSERT INTO migration(version) VALUES(?1) ON CONFLICT(version) DO NOTHING";
+
+    // A database that is up to date is only read.
+    let applied = match collect(connection, APPLIED, &[]).await {
+        Ok(rows) => rows,
+        Err(_) => {
+            collect(connection, TABLE, &[]).await?;
+            collect(connection, APPLIED, &[]).await?
+        }
+    };
+    let applied: i64 = applied.first().and_then(|row| row.get(0)).unwrap_or(0);
+    for (version, statements) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
+        for statement in statements.split("\n--;\n") {
+            collect(connection, statement, &[]).await?;
+        }
+        collect(connection, APPLY, &[Value::Integer(*version)]).await?;
+    }
+    Ok(())
+}
+
+async fn collect(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, sqlite::Error> {
+    connection.execute(sql, parameters.iter().cloned()).await?.collect().await
+}
+
+/// An error's text may quote a statement, never a bound value.
+fn cause(error: &sqlite::Error) -> String {
+    format!("{error:?}")
+}
+
+/// An integer column that the statement always returns.
+pub fn integer(row: &Row, index: usize) -> i64 {
+    row.get(index).unwrap_or_default()
+}
+
+/// A text column, or `None` where it is NULL.
+pub fn text(row: &Row, index: usize) -> Option<String> {
+    row.get::<&str>(index).map(str::to_owned)
+}
+
+/// A blob column, or `None` where it is NULL.
+pub fn blob(row: &Row, index: usize) -> Option<Vec<u8>> {
+    row.get::<&[u8]>(index).map(<[u8]>::to_vec)
+}

@@ -1,0 +1,239 @@
+//! Requests in, answers out: what every component does alike. A whole body leaves in one frame
+//! with its length, because Spin leaves Nagle on and a second write would cost the client 40 ms.
+
+use buddy_domain::{Access, Author, Error, TokenHash};
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use spin_sdk::http::IntoResponse;
+use spin_sdk::wasip3::http::types;
+
+use crate::settings;
+
+/// What a request says beside its body.
+pub struct Caller {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+}
+
+/// A request whose body has not been read yet.
+pub struct Request {
+    pub caller: Caller,
+    body: spin_sdk::http::Request,
+}
+
+/// An answer: whole, or a stream of events that goes on.
+pub enum Answer {
+    Whole(Response<Full<Bytes>>),
+    Stream(types::Response),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Result<types::Response, types::ErrorCode> {
+        match self {
+            Self::Whole(response) => response.into_response(),
+            Self::Stream(response) => Ok(response),
+        }
+    }
+}
+
+/// Hands a request to a component and turns its errors into answers; causes go to the log.
+pub async fn answer<F>(request: spin_sdk::http::Request, handle: impl FnOnce(Request) -> F) -> Answer
+where
+    F: Future<Output = Result<Answer, Error>>,
+{
+    let (parts, body) = request.into_parts();
+    let caller = Caller {
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+    };
+    let public = caller.path.starts_with("/api");
+    let body = spin_sdk::http::Request::from_parts(parts, body);
+    let answer = match handle(Request { caller, body }).await {
+        Ok(answer) => answer,
+        Err(error) => refusal(&error),
+    };
+    match answer {
+        Answer::Whole(mut response) if public => {
+            cors(response.headers_mut());
+            Answer::Whole(response)
+        }
+        answer => answer,
+    }
+}
+
+impl Caller {
+    /// The parts of the path between slashes, without a trailing one, which Spin ignores too.
+    pub fn segments(&self) -> Vec<&str> {
+        let path = self.path.strip_prefix('/').unwrap_or(&self.path);
+        path.strip_suffix('/').unwrap_or(path).split('/').collect()
+    }
+
+    /// Who asks. A token or a scheme that makes no sense counts as none.
+    pub fn access(&self) -> Access {
+        let token = self.header("authorization").and_then(bearer).map(TokenHash::of);
+        let author = self.header("buddy-author").filter(|secret| !secret.is_empty()).map(Author::of);
+        Access { token, author }
+    }
+
+    /// A header's text; `None` where it is missing or no ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The caller's address as it is counted: hashed with what it is counted for, so that the
+    /// tables hold no address. A client may send Spin's headers itself; Spin's own come last.
+    pub async fn address(&self, purpose: &str) -> Vec<u8> {
+        let named = settings::text("client_address_header").await;
+        let name = if named.is_empty() { "spin-client-addr" } else { &named };
+        let last = self.headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        let entry = last.and_then(|list| list.rsplit(',').next()).map(str::trim).unwrap_or_default();
+        Sha256::digest(format!("{purpose}\0{}", network(entry)).as_bytes())[..16].to_vec()
+    }
+}
+
+/// The IP without its port; of IPv6 the first 64 bits, which are one customer.
+fn network(entry: &str) -> String {
+    use std::net::{IpAddr, SocketAddr};
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    let address =
+        entry.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| bare.parse::<IpAddr>()).map(|address| address.to_canonical());
+    match address {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+        Err(_) => entry.to_owned(),
+    }
+}
+
+/// RFC 6750, section 2.1; the scheme's case does not count (RFC 9110, section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Request {
+    /// The body of a request that must be JSON. An empty one is allowed without a type where
+    /// `optional`. More than six times the largest message and 4 KiB is refused unread.
+    ///
+    /// # Errors
+    /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for a body that broke off.
+    pub async fn body(self, optional: bool) -> Result<Vec<u8>, Error> {
+        let limit = settings::number("max_body_bytes").await? * 6 + 4096;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let too_large = || Error::TooLarge(format!("a request may have {limit} bytes."));
+        let announced = self.caller.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let is_json = self.caller.header("content-type").is_some_and(is_json);
+        let typed = self.caller.headers.contains_key("content-type");
+        if !is_json && (typed || !optional) {
+            return Err(Error::UnsupportedMediaType);
+        }
+        let mut body = self.body.into_body();
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Error::invalid("The body broke off."))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        if !is_json && !bytes.is_empty() {
+            return Err(Error::UnsupportedMediaType);
+        }
+        Ok(bytes)
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    is_json && parts.all(|part| match part.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    })
+}
+
+/// A JSON answer.
+pub fn json(status: u16, body: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(body).expect("answers are plain data");
+    let mut response = whole(status, body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Answer::Whole(response)
+}
+
+/// 204: done, nothing to say.
+pub fn empty() -> Answer {
+    let mut response = whole(204, Vec::new());
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    Answer::Whole(response)
+}
+
+/// The answer to a CORS preflight (WHATWG Fetch, section 3.2), and to any other OPTIONS.
+pub fn preflight(allow: &'static str) -> Answer {
+    let Answer::Whole(mut response) = empty() else { unreachable!("an empty answer is whole") };
+    let headers = response.headers_mut();
+    headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type, buddy-author, last-event-id"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    Answer::Whole(response)
+}
+
+/// Whether the caller holds the operator's token. There is none while the variable is empty.
+pub async fn operator(caller: &Caller) -> bool {
+    let token = settings::text("admin_token").await;
+    // Hashes are compared, so the time it takes tells nothing about the token.
+    !token.is_empty() && caller.access().token == Some(TokenHash::of(&token))
+}
+
+fn refusal(error: &Error) -> Answer {
+    if let Error::Unavailable(cause) = error {
+        eprintln!("unavailable: {cause}");
+    }
+    let Answer::Whole(mut response) = json(error.status(), &error.to_json()) else {
+        unreachable!("JSON answers are whole")
+    };
+    if let Error::MethodNotAllowed(allow) = error {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(seconds) = error.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Answer::Whole(response)
+}
+
+fn whole(status: u16, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let length = body.len();
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a valid status");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Any origin may call: there are no cookies, only bearer tokens.
+fn cors(headers: &mut HeaderMap) {
+    for (name, value) in CORS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+}
+
+pub(crate) const CORS: [(&str, &str); 2] =
+    [("access-control-allow-origin", "*"), ("access-control-expose-headers", "retry-after")];

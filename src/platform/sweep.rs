@@ -1,0 +1,92 @@
+//! Deleting what has expired: a little at a time, by whatever request comes along. What has
+//! expired is never shown, swept yet or not; here its rows go, and their pages are given back.
+
+use std::cell::Cell;
+
+use buddy_domain::Error;
+
+use crate::database::{Database, integer};
+use crate::{now_ms, spawn};
+
+/// At most once in this time, an instance sweeps.
+const PAUSE_MS: i64 = 1000;
+
+thread_local! {
+    static SWEPT_AT_MS: Cell<i64> = const { Cell::new(0) };
+}
+
+const DUE: &str = "SELECT r.id, r.deleted_at_ms>0 OR r.expires_at_ms<=?1, r.message_ttl_ms, r.expires_at_ms FROM room r
+  JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE r.sweep_at_ms<=?1 ORDER BY r.sweep_at_ms LIMIT 8";
+const RAISE_FLOOR: &str = "UPDATE room SET floor_seq=max(floor_seq, coalesce((SELECT e.seq-1 FROM event e
+    WHERE e.room_id=room.id AND e.seq>room.floor_seq AND e.sent_at_ms>?2-room.message_ttl_ms
+    ORDER BY e.seq LIMIT 1), last_seq)) WHERE id=?1 AND message_ttl_ms>0
+  AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
+/// Rows younger than 10 s stay, so that streams see what became of them.
+const DELETE_EVENTS: &str = "DELETE FROM event WHERE pos IN(SELECT e.pos FROM event e JOIN room r ON r.id=e.room_id
+    JOIN slot s ON s.slot=r.slot AND s.state='open'
+    WHERE e.room_id=?1 AND e.sent_at_ms<=?2-10000
+      AND (e.seq<=r.floor_seq OR r.deleted_at_ms>0 OR r.expires_at_ms<=?2) ORDER BY e.seq LIMIT 200) RETURNING pos";
+const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR expires_at_ms<=?2)
+  AND max(deleted_at_ms,last_at_ms,created_at_ms)<=?2-10000 AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=?1)
+  AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
+const DELETE_ROOM_SIGNALS: &str = "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
+const NEXT: &str = "UPDATE room SET sweep_at_ms=?3 WHERE id=?1 AND sweep_at_ms<=?2
+  AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
+const OLDEST: &str = "SELECT min(e.sent_at_ms) FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
+const DELETE_SIGNALS: &str =
+    "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE expires_at_ms<=?1 LIMIT 200)";
+const DELETE_COUNTS: &str = "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
+const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
+
+/// Sweeps a database beside the request, if this instance has not just done so.
+pub fn later(database: &Database) {
+    let now = now_ms();
+    if now - SWEPT_AT_MS.get() < PAUSE_MS {
+        return;
+    }
+    SWEPT_AT_MS.set(now);
+    let database = database.clone();
+    spawn(async move {
+        // The next request tries again; what has expired is hidden all the same.
+        if let Err(Error::Unavailable(cause)) = sweep(&database, now).await {
+            eprintln!("sweeping: {cause}");
+        }
+    });
+}
+
+async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
+    let mut left = 200;
+    for row in database.run(DUE, &[now.into()]).await? {
+        let (id, over, ttl_ms) = (integer(&row, 0), integer(&row, 1) != 0, integer(&row, 2));
+        let mut next = integer(&row, 3);
+        if ttl_ms > 0 {
+            database.run(RAISE_FLOOR, &[id.into(), now.into()]).await?;
+        }
+        let deleted = if over || ttl_ms > 0 {
+            i64::try_from(database.run(DELETE_EVENTS, &[id.into(), now.into()]).await?.len()).unwrap_or(left)
+        } else {
+            0
+        };
+        left -= deleted;
+        if over {
+            database.run(DELETE_ROOM_SIGNALS, &[id.into()]).await?;
+            if !database.run(DELETE_ROOM, &[id.into(), now.into()]).await?.is_empty() {
+                continue;
+            }
+            next = now + PAUSE_MS;
+        } else if ttl_ms > 0 {
+            let oldest = database.row(OLDEST, &[id.into()]).await?.and_then(|row| row.get::<i64>(0));
+            next = next.min(oldest.map_or(now + ttl_ms, |at| at + ttl_ms.max(10_000)).max(now + PAUSE_MS));
+        }
+        database.run(NEXT, &[id.into(), now.into(), next.into()]).await?;
+        if left <= 0 {
+            break;
+        }
+    }
+    database.run(DELETE_SIGNALS, &[now.into()]).await?;
+    database.run(DELETE_COUNTS, &[now.into()]).await?;
+    if left < 200 {
+        database.run(GIVE_BACK, &[]).await?;
+    }
+    Ok(())
+}
