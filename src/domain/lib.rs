@@ -4,8 +4,8 @@
 mod error;
 mod event;
 mod id;
-mod request;
 mod rendezvous;
+mod request;
 mod sse;
 
 pub use error::Error;

@@ -300,4 +300,3 @@ fn message_ttl(seconds: Option<i64>) -> Result<i64, Error> {
         _ => Err(Error::invalid(format!("message_ttl_s must be from 1 to {LIFETIME_MAX_S}, or null for none."))),
     }
 }
-

@@ -1,1 +1,65 @@
-//! Placeholder.
+//! The component that appends to a room's log, reads pages of it, and takes signals.
+
+use buddy_domain::{Error, Post, RoomId, Signal, page};
+use buddy_platform::{Answer, Request, empty, event, json, preflight, room, settings, signal, slot, sweep};
+use serde_json::json;
+
+buddy_platform::serve!(handle);
+
+const MESSAGES: &str = "GET, POST, OPTIONS";
+const SIGNALS: &str = "POST, OPTIONS";
+
+async fn handle(request: Request) -> Result<Answer, Error> {
+    let method = request.caller.method.clone();
+    match request.caller.segments().as_slice() {
+        ["api", "rooms", room, "messages"] => {
+            let room = RoomId::parse(room);
+            match method.as_str() {
+                "GET" => history(&request, &room?).await,
+                "POST" => append(request, &room?).await,
+                "OPTIONS" => Ok(preflight(MESSAGES)),
+                _ => Err(Error::MethodNotAllowed(MESSAGES)),
+            }
+        }
+        ["api", "rooms", room, "signals"] => {
+            let room = RoomId::parse(room);
+            match method.as_str() {
+                "POST" => send(request, &room?).await,
+                "OPTIONS" => Ok(preflight(SIGNALS)),
+                _ => Err(Error::MethodNotAllowed(SIGNALS)),
+            }
+        }
+        _ => Err(Error::NotFound),
+    }
+}
+
+async fn append(request: Request, id: &RoomId) -> Result<Answer, Error> {
+    let access = request.caller.access();
+    let address = request.caller.address("posts").await;
+    let post = Post::parse(&request.body(false).await?, max_body_bytes().await?)?;
+    let stored = event::append(id, &access, &post, address).await?;
+    sweep::later(&slot::locate(id.slot()).await?);
+    let status = if stored.repeated { 200 } else { 201 };
+    Ok(json(status, &json!({"seq": stored.seq, "sent_at_ms": stored.sent_at_ms})))
+}
+
+async fn history(request: &Request, id: &RoomId) -> Result<Answer, Error> {
+    let wanted = page(&request.caller.query)?;
+    let room = room::read(id, &request.caller.access()).await?;
+    let messages = event::page(&room, &wanted).await?;
+    sweep::later(&room.database);
+    // Events may have come between the two statements.
+    let last_seq = messages.last().map_or(room.last_seq, |event| event.seq.max(room.last_seq));
+    Ok(json(200, &json!({"messages": messages, "first_seq": room.first_seq, "last_seq": last_seq})))
+}
+
+async fn send(request: Request, id: &RoomId) -> Result<Answer, Error> {
+    let access = request.caller.access();
+    let signal = Signal::parse(&request.body(false).await?, max_body_bytes().await?)?;
+    signal::send(id, &access, &signal).await?;
+    Ok(empty())
+}
+
+async fn max_body_bytes() -> Result<usize, Error> {
+    Ok(usize::try_from(settings::number("max_body_bytes").await?).unwrap_or(usize::MAX))
+}

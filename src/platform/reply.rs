@@ -42,6 +42,15 @@ impl IntoResponse for Answer {
     }
 }
 
+impl Answer {
+    /// Says when to try again, in seconds.
+    pub fn retry_after(&mut self, seconds: Option<i64>) {
+        if let (Self::Whole(response), Some(seconds)) = (self, seconds) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+}
+
 /// Hands a request to a component and turns its errors into answers; causes go to the log.
 pub async fn answer<F>(request: spin_sdk::http::Request, handle: impl FnOnce(Request) -> F) -> Answer
 where
@@ -103,8 +112,11 @@ impl Caller {
 fn network(entry: &str) -> String {
     use std::net::{IpAddr, SocketAddr};
     let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    let address =
-        entry.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| bare.parse::<IpAddr>()).map(|address| address.to_canonical());
+    let address = entry
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| bare.parse::<IpAddr>())
+        .map(|address| address.to_canonical());
     match address {
         Ok(IpAddr::V4(address)) => address.to_string(),
         Ok(IpAddr::V6(address)) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
@@ -157,12 +169,13 @@ impl Request {
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    is_json && parts.all(|part| match part.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    })
+    is_json
+        && parts.all(|part| match part.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+                value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
 }
 
 /// A JSON answer.
@@ -205,16 +218,12 @@ fn refusal(error: &Error) -> Answer {
     if let Error::Unavailable(cause) = error {
         eprintln!("unavailable: {cause}");
     }
-    let Answer::Whole(mut response) = json(error.status(), &error.to_json()) else {
-        unreachable!("JSON answers are whole")
-    };
-    if let Error::MethodNotAllowed(allow) = error {
+    let mut answer = json(error.status(), &error.to_json());
+    answer.retry_after(error.retry_after_s());
+    if let (Answer::Whole(response), Error::MethodNotAllowed(allow)) = (&mut answer, error) {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     }
-    if let Some(seconds) = error.retry_after_s() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    Answer::Whole(response)
+    answer
 }
 
 fn whole(status: u16, body: Vec<u8>) -> Response<Full<Bytes>> {

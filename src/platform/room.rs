@@ -68,6 +68,41 @@ const DELETE: &str = "UPDATE room SET deleted_at_ms=?2, expires_at_ms=0, sweep_a
   WHERE id=?1 AND deleted_at_ms=0
     AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 
+/// What the hub asks of all its rooms at once: `?1` their row keys as a JSON array, `?2` now.
+const NEWS: &str = "SELECT r.id, r.last_seq, r.signal_seq, r.deleted_at_ms>0, r.expires_at_ms<=?2
+  FROM json_each(?1) j JOIN room r ON r.id=j.value JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
+  LIMIT 100000";
+
+/// How far a room is, to those who follow it.
+pub struct News {
+    pub id: i64,
+    pub last_seq: i64,
+    pub signal_seq: i64,
+    /// Why the room is gone, if it is.
+    pub closed: Option<&'static str>,
+}
+
+/// The news of many rooms of one database, in one question. A room that is elsewhere is missing.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn news(database: &Database, ids: &[i64]) -> Result<Vec<News>, Error> {
+    let rows = database.run(NEWS, &[json!(ids).to_string().into(), now_ms().into()]).await?;
+    let news = |row: &Row| News {
+        id: integer(row, 0),
+        last_seq: integer(row, 1),
+        signal_seq: integer(row, 2),
+        closed: if integer(row, 3) != 0 {
+            Some("deleted")
+        } else if integer(row, 4) != 0 {
+            Some("expired")
+        } else {
+            None
+        },
+    };
+    Ok(rows.iter().map(news).collect())
+}
+
 /// Makes a room and returns it as the API shows it. `address` is the caller's, hashed.
 ///
 /// # Errors

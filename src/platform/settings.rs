@@ -37,6 +37,7 @@ pub async fn number(name: &'static str) -> Result<i64, Error> {
 /// The labels of the databases; the first one settles who owns a slot.
 pub async fn databases() -> Vec<String> {
     let labels = text("databases").await;
-    let labels: Vec<_> = labels.split(',').map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect();
+    let labels: Vec<_> =
+        labels.split(',').map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect();
     if labels.is_empty() { vec!["default".to_owned()] } else { labels }
 }

@@ -29,13 +29,16 @@ const DELETE_EVENTS: &str = "DELETE FROM event WHERE pos IN(SELECT e.pos FROM ev
 const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR expires_at_ms<=?2)
   AND max(deleted_at_ms,last_at_ms,created_at_ms)<=?2-10000 AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=?1)
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
-const DELETE_ROOM_SIGNALS: &str = "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
+const DELETE_ROOM_SIGNALS: &str =
+    "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
 const NEXT: &str = "UPDATE room SET sweep_at_ms=?3 WHERE id=?1 AND sweep_at_ms<=?2
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
-const OLDEST: &str = "SELECT min(e.sent_at_ms) FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
+const OLDEST: &str =
+    "SELECT min(e.sent_at_ms) FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
 const DELETE_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE expires_at_ms<=?1 LIMIT 200)";
-const DELETE_COUNTS: &str = "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
+const DELETE_COUNTS: &str =
+    "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
 
 /// Sweeps a database beside the request, if this instance has not just done so.
