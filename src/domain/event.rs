@@ -37,3 +37,11 @@ pub struct Event {
     pub body: String,
     pub sent_at_ms: i64,
 }
+
+/// Where a room's log stands, as `hello` and `reset` tell it. `log` names its incarnation.
+#[derive(Debug, Serialize)]
+pub struct Mark<'a> {
+    pub log: &'a str,
+    pub first_seq: i64,
+    pub last_seq: i64,
+}

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 /// The label that wins the slot. `None` where there are no labels.
-pub fn owner<'a>(slot: u8, labels: &'a [String]) -> Option<&'a str> {
+pub fn owner(slot: u8, labels: &[String]) -> Option<&str> {
     labels.iter().map(String::as_str).max_by_key(|label| weight(slot, label))
 }
 

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::WRITE_DEADLINE;
-use buddy_domain::{Error, comment, frame};
+use buddy_domain::{Error, Mark, comment, frame};
 use buddy_platform::database::Database;
 use buddy_platform::room::{News, Room};
 use buddy_platform::signal::Sent;
@@ -347,7 +347,7 @@ impl Hub {
                 }
                 if *seq != reader.last_seq + 1 {
                     let last = update.events.last().map_or(*seq, |(last, _)| *last);
-                    let data = json!({"log": reader.room.log, "first_seq": seq, "last_seq": last});
+                    let data = Mark { log: &reader.room.log, first_seq: *seq, last_seq: last };
                     reader.push(&Rc::from(frame(Some(last), "reset", &data)));
                     reader.last_seq = last;
                     continue;

@@ -5,11 +5,10 @@ mod hub;
 
 use std::time::Duration;
 
-use buddy_domain::{Error, RoomId, cursor, frame, retry};
+use buddy_domain::{Error, Mark, RoomId, cursor, frame, retry};
 use buddy_platform::room::Room;
 use buddy_platform::{Answer, Request, Writer, event, event_stream, now_ms, preflight, random, room};
 use buddy_platform::{signal, spawn, sweep};
-use serde_json::json;
 
 buddy_platform::serve!(handle);
 
@@ -57,7 +56,7 @@ async fn replay(
     let wanted = cursor.unwrap_or(room.last_seq);
     let known = wanted >= room.first_seq - 1 && wanted <= room.last_seq;
     let mut last_seq = if known { wanted } else { room.last_seq };
-    let data = json!({"log": room.log, "first_seq": room.first_seq, "last_seq": room.last_seq});
+    let data = Mark { log: &room.log, first_seq: room.first_seq, last_seq: room.last_seq };
     let pause = 1000 + u32::from_le_bytes(random()) % 4001;
     let mut greeting = retry(pause);
     greeting.extend(frame(Some(last_seq), if known { "hello" } else { "reset" }, &data));
@@ -70,8 +69,8 @@ async fn replay(
         let is_short = (events.len() as i64) < PAGE;
         for event in events {
             if event.seq != last_seq + 1 {
-                let data = json!({"log": room.log, "first_seq": event.seq, "last_seq": room.last_seq.max(event.seq)});
                 last_seq = room.last_seq.max(event.seq);
+                let data = Mark { log: &room.log, first_seq: event.seq, last_seq };
                 first_seq = event.seq;
                 send(&mut writer, frame(Some(last_seq), "reset", &data)).await?;
                 break;
