@@ -79,6 +79,25 @@ async fn a_second_start_on_the_same_data_changes_nothing() {
 }
 
 #[tokio::test]
+async fn migrations_complete_a_database_that_an_interrupted_one_left_behind() {
+    let mut server = Server::start().await;
+    let room = server.open_room().await;
+    room.say("before").await;
+    server.kill();
+    // As after a crash in the middle of a migration: the version is not written, a table and a trigger are missing.
+    server.database().execute("DELETE FROM migration", []);
+    server.database().execute("DROP TABLE address", []);
+    server.database().execute("DROP TRIGGER event_blanked", []);
+    server.restart().await;
+    let room = room.at(&server.api());
+    assert_eq!(room.say("after").await, 2);
+    assert_eq!(messages(&room.page("").await)[0]["body"], "before");
+    let missing = "SELECT 2 - count(*) FROM sqlite_schema WHERE name IN('address','event_blanked')";
+    assert_eq!(server.database().value::<i64>(missing, []), 0);
+    assert!(server.database().value::<i64>("SELECT max(version) FROM migration", []) >= 1);
+}
+
+#[tokio::test]
 async fn two_servers_on_one_folder_give_out_one_sequence() {
     let first = Server::setup().without_rate_limits().start().await;
     let second = first.sibling().await;
