@@ -666,7 +666,9 @@ export class Room extends EventTarget {
 
 	/** @param {SignalKind} kind */
 	async #signal(kind) {
-		const access = { token: this.#opened().postToken, author: this.#identity?.authorSecret };
+		const { postToken, ownerToken } = this.#opened();
+		const token = this.info.locked && ownerToken ? ownerToken : postToken;
+		const access = { token, author: this.#identity?.authorSecret };
 		try {
 			// A page that is being left has no time to seal anything: its farewell lies ready.
 			const body = kind === 'gone' ? this.#farewell : await this.#sealSignal(kind);

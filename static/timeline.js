@@ -250,7 +250,7 @@ export class Timeline {
 	#isNearEnd() {
 		const { scroller } = this.#parts;
 		return (
-			this.#end >= this.#room.entries.length &&
+			this.#end >= this.#drawn.length &&
 			scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR
 		);
 	}
