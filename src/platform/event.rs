@@ -15,6 +15,7 @@ pub struct Stored {
 
 /// `?1` room, `?2` slot, `?3` token, `?4` author, `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` now,
 /// `?10` room_max_bytes, `?11` per room, `?12` per author, `?13` address, `?14` per address.
+/// An author's posts are counted only where the room's own limit would not refuse them first.
 const APPEND: &str = "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,address,body)
   SELECT r.id, r.last_seq+1, ?5, max(?9,r.last_at_ms), ?4, ?6, ?7, ?13, ?8
   FROM room r JOIN slot s ON s.slot=r.slot AND s.state='open'
@@ -24,8 +25,8 @@ const APPEND: &str = "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,targe
       WHERE t.room_id=r.id AND t.seq=?6 AND t.author=?4)))
     AND (?8='' OR r.bytes+length(CAST(?8 AS BLOB))<=?10)
     AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?11 AND e.sent_at_ms>?9-10000)
-    AND (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?11
-      AND e.sent_at_ms>?9-10000 AND e.author IS ?4 AND e.kind<>'room' LIMIT ?12)) < ?12
+    AND (?12>=?11 OR (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?11
+      AND e.sent_at_ms>?9-10000 AND e.author IS ?4 AND e.kind<>'room' LIMIT ?12)) < ?12)
     AND NOT EXISTS(SELECT 1 FROM address a WHERE a.address=?13 AND a.ends_at_ms>?9 AND a.count>=?14)
     AND CASE WHEN ?6 IS NULL THEN ?5='message' ELSE EXISTS(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.seq>r.floor_seq AND t.kind='message'
