@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS room(
   sweep_at_ms INTEGER NOT NULL DEFAULT 0,
   bytes INTEGER NOT NULL DEFAULT 0,
   signal_seq INTEGER NOT NULL DEFAULT 0,
-  signal_window INTEGER NOT NULL DEFAULT 0,
+  window_ends_at_ms INTEGER NOT NULL DEFAULT 0,
   signal_count INTEGER NOT NULL DEFAULT 0,
   read_hash BLOB CHECK(length(read_hash)=32),
   post_hash BLOB CHECK(length(post_hash)=32),
@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS signal(
   kind TEXT NOT NULL,
   sent_at_ms INTEGER NOT NULL,
   expires_at_ms INTEGER NOT NULL,
-  window INTEGER NOT NULL,
+  window_ends_at_ms INTEGER NOT NULL,
   count INTEGER NOT NULL,
   body TEXT NOT NULL,
   PRIMARY KEY(room_id,author)) STRICT;
@@ -82,9 +82,10 @@ WHEN (SELECT state FROM slot WHERE slot=(SELECT slot FROM room WHERE id=NEW.room
 END;
 --;
 CREATE TRIGGER IF NOT EXISTS event_counted AFTER INSERT ON event WHEN NEW.address IS NOT NULL BEGIN
-  INSERT INTO address(address,ends_at_ms,count) VALUES(NEW.address,(NEW.sent_at_ms/10000+1)*10000,1)
+  INSERT INTO address(address,ends_at_ms,count) VALUES(NEW.address,NEW.sent_at_ms+10000,1)
     ON CONFLICT(address) DO UPDATE SET
-      count=CASE WHEN ends_at_ms=excluded.ends_at_ms THEN count+1 ELSE 1 END, ends_at_ms=excluded.ends_at_ms;
+      count=CASE WHEN ends_at_ms>NEW.sent_at_ms THEN count+1 ELSE 1 END,
+      ends_at_ms=CASE WHEN ends_at_ms>NEW.sent_at_ms THEN ends_at_ms ELSE excluded.ends_at_ms END;
   UPDATE event SET address=NULL WHERE pos=NEW.pos;
 END;
 --;
@@ -121,7 +122,8 @@ END;
 --;
 CREATE TRIGGER IF NOT EXISTS signal_sent AFTER INSERT ON signal BEGIN
   UPDATE room SET signal_seq=signal_seq+1,
-    signal_count=CASE WHEN signal_window=NEW.window THEN signal_count+1 ELSE 1 END, signal_window=NEW.window
+    signal_count=CASE WHEN window_ends_at_ms>NEW.sent_at_ms THEN signal_count+1 ELSE 1 END,
+    window_ends_at_ms=CASE WHEN window_ends_at_ms>NEW.sent_at_ms THEN window_ends_at_ms ELSE NEW.sent_at_ms+10000 END
     WHERE id=NEW.room_id;
   UPDATE signal SET seq=(SELECT signal_seq FROM room WHERE id=NEW.room_id)
     WHERE room_id=NEW.room_id AND author=NEW.author;

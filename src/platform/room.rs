@@ -39,11 +39,12 @@ const CREATE: &str = "INSERT INTO room(room,slot,log,created_at_ms,expires_at_ms
   SELECT ?1,s.slot,?2,?3,?3+?4,?4,?5,0,?3+?6,?7,?8,?9,?10 FROM slot s WHERE s.slot=?11 AND s.state='open' LIMIT 1
   ON CONFLICT(room) DO NOTHING RETURNING id";
 
-/// Counts a caller's new room unless that would be one too many; says when the window ends.
+/// Counts a caller's new room unless that would be one too many. The window begins with its first room.
 const COUNT: &str = "INSERT INTO address(address,ends_at_ms,count) VALUES(?1,?2,1)
-  ON CONFLICT(address) DO UPDATE SET count=CASE WHEN ends_at_ms=excluded.ends_at_ms THEN count+1 ELSE 1 END,
-    ends_at_ms=excluded.ends_at_ms
-  WHERE address.ends_at_ms<>excluded.ends_at_ms OR address.count<?3 RETURNING count";
+  ON CONFLICT(address) DO UPDATE SET count=CASE WHEN ends_at_ms>?4 THEN count+1 ELSE 1 END,
+    ends_at_ms=CASE WHEN ends_at_ms>?4 THEN ends_at_ms ELSE excluded.ends_at_ms END
+  WHERE address.ends_at_ms<=?4 OR address.count<?3 RETURNING count";
+const COUNT_ENDS: &str = "SELECT ends_at_ms FROM address WHERE address=?1 LIMIT 1";
 
 /// The room and what the caller may do in it, or only the slot's state. A room that is missing and
 /// one that may not be read look the same, in work done as well. `?1` room, `?2` token, `?3` now, `?4` slot.
@@ -119,10 +120,11 @@ pub async fn create(wanted: CreateRoom, address: Vec<u8>) -> Result<Json, Error>
     let limit = settings::number("rooms_per_address_per_hour").await?;
 
     let mut database = slot::locate(id.slot()).await?;
-    let ends = (now / HOUR_MS + 1) * HOUR_MS;
-    let counted = database.run(COUNT, &[address.into(), ends.into(), limit.into()]).await?;
-    if counted.is_empty() || limit == 0 {
-        return Err(Error::RateLimited { retry_after_s: (ends - now).div_euclid(1000) + 1 });
+    let counted = [address.clone().into(), (now + HOUR_MS).into(), limit.into(), now.into()];
+    if limit == 0 || database.run(COUNT, &counted).await?.is_empty() {
+        let ends = database.row(COUNT_ENDS, &[address.into()]).await?.and_then(|row| row.get::<i64>(0));
+        let wait_ms = ends.unwrap_or(now + HOUR_MS) - now;
+        return Err(Error::RateLimited { retry_after_s: wait_ms.max(0) / 1000 + 1 });
     }
     let log: [u8; 16] = random();
     let sweep_in_ms = if ttl_ms == 0 { expires_in_ms } else { expires_in_ms.min(ttl_ms) };
