@@ -1,0 +1,13 @@
+//! The page as people use it: a server, a link between strangers, and a browser for each of them. The other
+//! tests of the page run its modules without a browser; only here does everything meet.
+//!
+//! A test reads like a story: who opens what, what they press, what they then see. It finds things as people do,
+//! by the words on them. Each test has a server and a driver of its own.
+
+// What no test uses yet, one that is being written does.
+#![allow(dead_code)]
+
+mod conversation;
+mod door;
+mod driver;
+mod profile;
