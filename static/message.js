@@ -2,7 +2,7 @@
 // only gives it a form, and never turns anything but our own templates into elements.
 
 import { drawAvatar, fromTemplate, icon, make } from './dom.js';
-import { quoteOf, tokenise } from './text.js';
+import { isFewEmoji, quoteOf, tokenise } from './text.js';
 import { duration, exactTime, timeOfDay } from './when.js';
 
 /** @typedef {import('./log.js').Entry} Entry */
@@ -25,9 +25,6 @@ const TOO_LATE_MS = 30 * 24 * 3600 * 1000;
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
 const LONG_LINES = 24;
-
-const ONLY_EMOJI =
-	/^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
 
 const REMOVED = {
 	author: 'Deleted by its author',
@@ -224,7 +221,7 @@ function isLong(text) {
  * @param {string} text
  */
 function drawText(element, text) {
-	if (ONLY_EMOJI.test(text)) element.dataset.jumbo = '';
+	if (isFewEmoji(text)) element.dataset.jumbo = '';
 	for (const part of tokenise(text)) {
 		switch (part.type) {
 			case 'link':

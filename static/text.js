@@ -24,7 +24,10 @@ const SPACES = /[^\S\ufeff]+/g;
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3/u;
 const EMOJI_ONLY = /^[\p{Extended_Pictographic}\p{Emoji_Component}\u200d\ufe0f\u20e3]+$/u;
 
-const FENCED = /^```[^\n`]*\n([\s\S]*?)(?:\n)?^```[ \t]*$\n?/gm;
+/** A line that opens a block of code or, with nothing after it, closes one. */
+const FENCE = /^```([^\n`]*)$/gm;
+/** @type {Record<string, string>} */
+const CLOSING = { '(': ')', '[': ']', '{': '}' };
 const INLINE = /`([^`\n]+)`|\bhttps?:\/\/[^\s<>"`\p{Cc}\p{Cf}]+/giu;
 
 /**
@@ -46,13 +49,39 @@ export function tokenise(text) {
 	/** @type {Part[]} */
 	const parts = [];
 	let at = 0;
-	for (const fenced of clean.matchAll(FENCED)) {
-		inline(clean.slice(at, fenced.index), parts);
-		parts.push({ type: 'codeblock', text: fenced[1] ?? '' });
-		at = fenced.index + fenced[0].length;
+	for (const { from, to, text: code } of codeBlocks(clean)) {
+		inline(clean.slice(at, from), parts);
+		parts.push({ type: 'codeblock', text: code });
+		at = to;
 	}
 	inline(clean.slice(at), parts);
 	return parts;
+}
+
+/**
+ * Finds blocks in one pass: an expression that looks for the end of each would read a hostile text as often
+ * as it has beginnings.
+ *
+ * @param {string} text
+ * @returns {{ from: number, to: number, text: string }[]}
+ */
+function codeBlocks(text) {
+	const blocks = [];
+	/** @type {RegExpExecArray | null} */
+	let opening = null;
+	for (const fence of text.matchAll(FENCE)) {
+		if (!opening) {
+			// One at the very end opens nothing.
+			if (fence.index + fence[0].length < text.length) opening = fence;
+		} else if (/^[ \t]*$/.test(fence[1] ?? '')) {
+			const begins = opening.index + opening[0].length + 1;
+			const ends = fence.index + fence[0].length;
+			const to = text[ends] === '\n' ? ends + 1 : ends;
+			blocks.push({ from: opening.index, to, text: text.slice(begins, Math.max(begins, fence.index - 1)) });
+			opening = null;
+		}
+	}
+	return blocks;
 }
 
 /**
@@ -102,6 +131,16 @@ export function isEmoji(text) {
 	return text.length <= EMOJI_LENGTH && EMOJI.test(text) && EMOJI_ONLY.test(text);
 }
 
+/** Longer texts are no mere emoji, and trying them costs a time that grows with their length's third power. */
+const FEW_EMOJI_LENGTH = 60;
+const FEW_EMOJI =
+	/^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
+
+/** @param {string} text @returns {boolean} whether it is nothing but a few emoji, which are shown large */
+export function isFewEmoji(text) {
+	return text.length <= FEW_EMOJI_LENGTH && FEW_EMOJI.test(text);
+}
+
 /** @param {string} text @param {Part[]} parts */
 function inline(text, parts) {
 	let at = 0;
@@ -133,18 +172,21 @@ function toLink(found) {
 
 /** A sentence's end, or a bracket that the address does not open, is not of the address. @param {string} text */
 function withoutTrailingPunctuation(text) {
+	// How many more of each kind are closed than opened, up to `end`.
+	/** @type {Record<string, number>} */
+	const surplus = { ')': 0, ']': 0, '}': 0 };
+	for (const character of text) {
+		const closing = CLOSING[character];
+		if (closing) surplus[closing] = (surplus[closing] ?? 0) - 1;
+		else if (character in surplus) surplus[character] = (surplus[character] ?? 0) + 1;
+	}
 	let end = text.length;
 	for (; end > 0; end -= 1) {
 		const last = text[end - 1] ?? '';
 		if (".,:;!?'*_~".includes(last)) continue;
-		const opening = { ')': '(', ']': '[', '}': '{' }[last];
-		if (opening && count(text.slice(0, end), opening) < count(text.slice(0, end), last)) continue;
-		break;
+		const more = surplus[last];
+		if (more === undefined || more <= 0) break;
+		surplus[last] = more - 1;
 	}
 	return text.slice(0, end);
-}
-
-/** @param {string} text @param {string} character */
-function count(text, character) {
-	return text.split(character).length - 1;
 }

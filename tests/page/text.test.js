@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { encodeBase64url, randomBytes } from '../../static/bytes.js';
-import { cleanName, cleanText, foldName, quoteOf, tokenise } from '../../static/text.js';
+import { cleanName, cleanText, foldName, isFewEmoji, quoteOf, tokenise } from '../../static/text.js';
 import { fingerprint, shortTag } from '../../static/words.js';
 
 /** Parts in short: links as [text, href], code as [kind, text], text as itself. */
@@ -80,10 +80,10 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 });
 
 test('text made to be slow is not', () => {
-	const begun = performance.now();
-	for (const unit of [
+	for (const text of [
 		'`',
 		'```\n',
+		'```a\n',
 		'https://',
 		'https://a.example/)',
 		'((((',
@@ -92,10 +92,21 @@ test('text made to be slow is not', () => {
 		'``` ',
 		'`a',
 		'https://a/' + ')'.repeat(50),
-	]) {
-		tokenise(unit.repeat(Math.ceil(12_000 / unit.length)));
+		'👍',
+		'👍 ',
+	]
+		.map((unit) => unit.repeat(Math.ceil(12_000 / unit.length)))
+		.concat('https://a/' + ')'.repeat(12_000), '👍'.repeat(3_000) + 'x')) {
+		const begun = performance.now();
+		tokenise(text);
+		isFewEmoji(text);
+		assert.ok(performance.now() - begun < 400, `${text.slice(0, 20)}: ${performance.now() - begun} ms`);
 	}
-	assert.ok(performance.now() - begun < 1_000, `${performance.now() - begun} ms`);
+});
+
+test('a few emoji are told from everything else', () => {
+	for (const text of ['👍', '🎉🎉', '👩‍👩‍👧 ❤️ 🐢', '👍🏽']) assert.ok(isFewEmoji(text), text);
+	for (const text of ['', 'a', '👍a', '🎉 and more', '1']) assert.ok(!isFewEmoji(text), text);
 });
 
 test('marks stacked by the hundred are cut, what scripts need stays', () => {
