@@ -39,6 +39,8 @@
  * @property {boolean} [keepalive] The request outlives the page.
  */
 
+import { toNewRoom, toPage, toReceipt, toRoomAnswer } from './shapes.js';
+
 /** A whole request may take this long; a stream, until it answers. */
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -79,12 +81,12 @@ export class Api {
 	 * @returns {Promise<{ room: string, created_at_ms: number, expires_at_ms: number, message_ttl_s: number | null }>}
 	 */
 	createRoom(settings) {
-		return this.#json('POST', '/api/rooms', { json: settings });
+		return this.#json('POST', '/api/rooms', { json: settings }, toNewRoom);
 	}
 
 	/** @param {string} room @param {Access} access @param {AbortSignal} [signal] @returns {Promise<RoomAnswer>} */
 	room(room, access, signal) {
-		return this.#json('GET', `/api/rooms/${room}`, { access, signal });
+		return this.#json('GET', `/api/rooms/${room}`, { access, signal }, toRoomAnswer);
 	}
 
 	/**
@@ -94,7 +96,7 @@ export class Api {
 	 * @returns {Promise<RoomAnswer>}
 	 */
 	changeRoom(room, access, changes) {
-		return this.#json('PATCH', `/api/rooms/${room}`, { access, json: changes });
+		return this.#json('PATCH', `/api/rooms/${room}`, { access, json: changes }, toRoomAnswer);
 	}
 
 	/** @param {string} room @param {Access} access @returns {Promise<void>} */
@@ -110,7 +112,7 @@ export class Api {
 	 */
 	post(room, access, { client_id, kind, target, body }) {
 		const json = { client_id, kind, body, ...(target === null ? {} : { target }) };
-		return this.#json('POST', `/api/rooms/${room}/messages`, { access, json });
+		return this.#json('POST', `/api/rooms/${room}/messages`, { access, json }, toReceipt);
 	}
 
 	/**
@@ -122,7 +124,7 @@ export class Api {
 	 */
 	history(room, access, range, signal) {
 		const query = Object.entries(range).map(([name, value]) => `${name}=${value}`);
-		return this.#json('GET', `/api/rooms/${room}/messages?${query.join('&')}`, { access, signal });
+		return this.#json('GET', `/api/rooms/${room}/messages?${query.join('&')}`, { access, signal }, toPage);
 	}
 
 	/**
@@ -157,15 +159,27 @@ export class Api {
 		});
 	}
 
-	/** @param {string} method @param {string} path @param {Call} call @returns {Promise<any>} */
-	#json(method, path, call) {
+	/**
+	 * @template T
+	 * @param {string} method
+	 * @param {string} path
+	 * @param {Call} call
+	 * @param {(value: any) => T | null} read Null: it has not the form of the contract.
+	 * @returns {Promise<T>}
+	 */
+	#json(method, path, call, read) {
 		return this.#request(method, path, call, async (response) => {
 			const text = await response.text();
+			const { status } = response;
+			let value;
 			try {
-				return JSON.parse(text);
+				value = JSON.parse(text);
 			} catch {
-				throw new ApiError('bad_answer', 'the answer is no JSON', { status: response.status });
+				throw new ApiError('bad_answer', 'the answer is no JSON', { status });
 			}
+			const answer = read(value);
+			if (answer === null) throw new ApiError('bad_answer', 'the answer is not of this API', { status });
+			return answer;
 		});
 	}
 

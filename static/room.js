@@ -436,7 +436,7 @@ export class Room extends EventTarget {
 			await this.#learn(await this.#api.room(this.room, { token: this.#opened().readToken }));
 			this.#enter('preview');
 		} catch (cause) {
-			const refused = cause instanceof ApiError && (cause.status === 404 || cause.status === 403);
+			const refused = cause instanceof ApiError && (cause.code === 'room_not_found' || cause.code === 'not_allowed');
 			this.#enter(refused ? 'not_here' : 'unreachable');
 		}
 	}

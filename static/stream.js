@@ -9,6 +9,7 @@
  */
 
 import { ApiError } from './api.js';
+import { isMark, isSignal, toLogEvent } from './shapes.js';
 import { SseParser } from './sse.js';
 
 /**
@@ -45,6 +46,9 @@ import { SseParser } from './sse.js';
 /** @type {Timing} */
 const TIMING = { silence: 40_000, stale: 20_000, retry: 2_000, retryMost: 30_000, resume: 500, settled: 5_000 };
 
+/** The server's own words for what will not pass. A bare 404 may be a proxy's, whose server is being replaced. */
+const REFUSALS = new Set(['room_not_found', 'not_allowed']);
+
 /** These wake a page; the last two by way of the document or the network. */
 const WAKING = ['online', 'pageshow', 'visibilitychange'];
 
@@ -69,6 +73,8 @@ export class RoomStream {
 	/** The server asked to be left alone until then. */
 	#notBefore = 0;
 	#retry;
+	/** The connection was dropped to make a better one at once. */
+	#woken = false;
 	/** Cuts a wait short. @type {(() => void) | null} */
 	#wakeUp = null;
 
@@ -105,9 +111,18 @@ export class RoomStream {
 		this.#end({ state: 'idle', code: null, retryAtMs: null });
 	}
 
-	#wake = () => {
-		if (this.#wakeUp && Date.now() >= this.#notBefore) this.#wakeUp();
-		else if (this.#connected && Date.now() - this.#heardAt > this.#timing.stale) this.#drop('silent');
+	/** @param {Event} event */
+	#wake = ({ type }) => {
+		if (this.#wakeUp) {
+			if (Date.now() >= this.#notBefore) this.#wakeUp();
+			return;
+		}
+		// Back from being offline, often in another network: what was connected before is dead more often than not,
+		// and to ask anew costs less than to wait for its silence.
+		const doubtful = type === 'online' || Date.now() - this.#heardAt > this.#timing.stale;
+		if (!this.#connected || !doubtful) return;
+		this.#woken = true;
+		this.#drop('silent');
 	};
 
 	/** @param {AbortSignal} running */
@@ -125,7 +140,7 @@ export class RoomStream {
 			// After a stop, another run may own the fields already.
 			if (running.aborted) return;
 			this.#connected = null;
-			if (fault && (fault.status === 404 || fault.status === 403)) {
+			if (fault && REFUSALS.has(fault.code)) {
 				this.#end({ state: 'refused', code: fault.code, retryAtMs: null });
 				return;
 			}
@@ -141,6 +156,8 @@ export class RoomStream {
 		this.#connected = connected;
 		const signal = AbortSignal.any([running, connected.signal]);
 		this.#heardAt = Date.now();
+		// What the stream before had promised says nothing of this one.
+		this.#liveFrom = Infinity;
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		let silence;
 		try {
@@ -192,7 +209,7 @@ export class RoomStream {
 				this.#follower.closed(reason === 'expired' ? 'expired' : 'deleted');
 				return false;
 			} else {
-				const event = toLogEvent(frame);
+				const event = logEventOf(frame);
 				if (event) events.push(event);
 			}
 		}
@@ -206,8 +223,12 @@ export class RoomStream {
 	/** @param {ApiError | null} fault @param {AbortSignal} running */
 	async #pause(fault, running) {
 		const { retryMost, resume } = this.#timing;
+		const woken = this.#woken && fault?.code === 'silent';
+		this.#woken = false;
 		let delay;
-		if (this.#failures === 0) {
+		if (woken) {
+			delay = 0;
+		} else if (this.#failures === 0) {
 			delay = this.#random() * (fault ? this.#retry : resume);
 		} else {
 			const most = Math.min(this.#retry * 2 ** (this.#failures - 1), Math.max(retryMost, this.#retry));
@@ -216,7 +237,7 @@ export class RoomStream {
 		this.#notBefore = Date.now() + (fault?.retryAfterMs ?? 0);
 		delay = Math.max(delay, fault?.retryAfterMs ?? 0);
 		// A stream that ended in good order is about to go on; anything else is worth telling.
-		if (fault || this.#failures > 0) this.#report('offline', fault?.code ?? 'network', Date.now() + delay);
+		if (!woken && (fault || this.#failures > 0)) this.#report('offline', fault?.code ?? 'network', Date.now() + delay);
 		else this.#report('catching_up');
 
 		await new Promise((resolve) => {
@@ -254,44 +275,11 @@ export class RoomStream {
 	}
 }
 
-/**
- * An event of the log. One of an unknown name or shape still counts in the sequence, as long as its
- * frame has an id; it is handed on without its content.
- *
- * @param {Frame} frame
- * @returns {LogEvent | null}
- */
-function toLogEvent(frame) {
+/** An event of the log; null for a frame without an id. @param {Frame} frame @returns {LogEvent | null} */
+function logEventOf(frame) {
 	const seq = Number(frame.id);
 	if (!/^[0-9]+$/.test(frame.id) || !Number.isSafeInteger(seq)) return null;
-	const event = parse(frame.data);
-	if (isLogEvent(event) && event.seq === seq) return event;
-	return { seq, kind: `unknown/${frame.event}`, client_id: '', author: null, target: null, body: '', sent_at_ms: 0 };
-}
-
-/** @param {any} value @returns {value is LogEvent} */
-function isLogEvent(value) {
-	return (
-		Number.isSafeInteger(value?.seq) &&
-		typeof value.kind === 'string' &&
-		typeof value.client_id === 'string' &&
-		(value.author === null || typeof value.author === 'string') &&
-		(value.target === null || Number.isSafeInteger(value.target)) &&
-		typeof value.body === 'string' &&
-		Number.isSafeInteger(value.sent_at_ms)
-	);
-}
-
-/** @param {any} value @returns {value is Mark} */
-function isMark(value) {
-	return (
-		typeof value?.log === 'string' && Number.isSafeInteger(value.first_seq) && Number.isSafeInteger(value.last_seq)
-	);
-}
-
-/** @param {any} value @returns {value is SignalEvent} */
-function isSignal(value) {
-	return typeof value?.kind === 'string' && typeof value.body === 'string' && Number.isFinite(value.expires_at_ms);
+	return toLogEvent(parse(frame.data), seq, frame.event);
 }
 
 /** @param {string} data @returns {unknown} undefined where it is no JSON */

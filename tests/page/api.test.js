@@ -48,7 +48,21 @@ async function failure(responder, call = () => api.room(ROOM, ACCESS)) {
 }
 
 test('each call is the request that the contract describes', async () => {
-	respond = (response) => answer(response, 200, {});
+	// All that any of them asks for.
+	const told = {
+		room: ROOM,
+		created_at_ms: 1,
+		expires_at_ms: 2,
+		message_ttl_s: null,
+		locked: false,
+		about: null,
+		first_seq: 1,
+		last_seq: 0,
+		messages: [],
+		seq: 1,
+		sent_at_ms: 1,
+	};
+	respond = (response) => answer(response, 200, told);
 	const calls = [
 		[() => api.createRoom({ expires_in_s: 60 }), 'POST', '/api/rooms', { expires_in_s: 60 }],
 		[() => api.room(ROOM, ACCESS), 'GET', `/api/rooms/${ROOM}`],
@@ -121,6 +135,51 @@ test('what is no answer of this API is told by its status', async () => {
 		(await failure((response) => response.writeHead(307, { location: '/elsewhere' }).end())).code,
 		'network',
 	);
+});
+
+test('an answer that has not the form of the contract is none', async () => {
+	const state = { created_at_ms: 1, expires_at_ms: 2, message_ttl_s: null, locked: false, about: null };
+	const room = { room: ROOM, ...state, first_seq: 1, last_seq: 0 };
+	const read = () => api.room(ROOM, ACCESS);
+	const page = () => api.history(ROOM, ACCESS, {});
+	const post = () => api.post(ROOM, ACCESS, { client_id: 'c', kind: 'message', target: null, body: 'b' });
+	const event = { seq: 1, kind: 'message', client_id: 'c', author: null, target: null, body: 'b', sent_at_ms: 1 };
+	const range = { first_seq: 1, last_seq: 2 };
+	for (const [call, json] of [
+		[read, null],
+		[read, {}],
+		[read, { ...room, first_seq: 0 }],
+		[read, { ...room, first_seq: 5 }],
+		[read, { ...room, last_seq: '9' }],
+		[read, { ...room, message_ttl_s: 'soon' }],
+		[read, { ...room, message_ttl_s: -1 }],
+		[read, { ...room, expires_at_ms: 9e15 }],
+		[read, { ...room, about: 7 }],
+		[page, { messages: {}, ...range }],
+		[page, { messages: [event, event], ...range }],
+		[page, { messages: [{ ...event, seq: '1' }], ...range }],
+		[page, { messages: [null], ...range }],
+		[page, { messages: [event], first_seq: 9, last_seq: 1 }],
+		[post, { captive: 'portal' }],
+		[post, { seq: 0, sent_at_ms: 1 }],
+		[() => api.createRoom({}), { ...state, room: 'here' }],
+	]) {
+		const { code } = await failure((response) => answer(response, 200, json), call);
+		assert.equal(code, 'bad_answer', JSON.stringify(json));
+	}
+	respond = (response) => answer(response, 200, { messages: [event, { ...event, seq: 2, body: 3 }], ...range });
+	const { messages } = await page();
+	assert.deepEqual(
+		messages.map(({ seq, kind, body }) => [seq, kind, body]),
+		[
+			[1, 'message', 'b'],
+			[2, 'unknown/', ''],
+		],
+	);
+	for (const sent_at_ms of [9e15, -1, 'now', null]) {
+		respond = (response) => answer(response, 200, { messages: [{ ...event, sent_at_ms }], ...range });
+		assert.equal((await page()).messages[0].kind, 'unknown/', String(sent_at_ms));
+	}
 });
 
 test('a call can be ended, and ends by itself when the server takes too long', async () => {

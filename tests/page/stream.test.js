@@ -44,6 +44,7 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 		missing: [],
 		marks: [],
 		ranges: [],
+		heard: 0,
 	};
 	const server = createServer((request, response) => {
 		const url = new URL(request.url, 'http://x');
@@ -84,6 +85,7 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 			connection: (connection) => void seen.states.push(connection),
 			signals: (signals) => void seen.signals.push(...signals),
 			closed: (reason) => void seen.closed.push(reason),
+			alive: () => void (seen.heard += 1),
 		},
 	});
 	closing.push(async () => {
@@ -227,6 +229,8 @@ test('a room that is not there, or not for this reader, is refused and not asked
 
 test('faults that may pass are tried again, however often', async () => {
 	const answers = [
+		// Of a proxy whose server is being replaced: it says nothing of the room.
+		(response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>'),
 		(response) => refuse(response, 503, 'unavailable', { 'retry-after': '0' }),
 		(response) => response.destroy(),
 		(response) => answer(response, 200, { captive: 'portal' }),
@@ -287,6 +291,51 @@ test('silence is noticed by the watchdog, and sooner when something wakes the pa
 		woken.wakes.dispatchEvent(new Event('pageshow'));
 		return woken.seen.events.length === 1;
 	}, 'reconnected');
+});
+
+test('what woke the page does not wait for the next attempt', async () => {
+	const slow = { silence: 60_000, stale: 60_000, retry: 60_000, retryMost: 60_000 };
+	let first;
+	const scripts = [
+		(response) => {
+			plays('retry: 60000\n\n', hello(0, 0))(response);
+			first = response;
+		},
+		plays(hello(1, 1), frame(event(2))),
+	];
+	const { seen, state, wakes } = await reader({ timing: slow, scripts });
+	await until(() => state() === 'live', 'live');
+	wakes.dispatchEvent(new Event('visibilitychange'));
+	first.write(frame(event(1)));
+	await until(() => seen.events.length === 1, 'a connection that was heard lately is kept');
+	// Back from being offline it is doubtful however lately it was heard.
+	wakes.dispatchEvent(new Event('online'));
+	await until(() => seen.events.length === 2, 'reconnected at once', 2_000);
+	assert.deepEqual(seen.cursors, [0, 1]);
+	assert.ok(!seen.states.some((connection) => connection.state === 'offline'));
+});
+
+test('a reconnecting reader is not live before the server has said how far its log goes', async () => {
+	let second;
+	const { seen, state } = await reader({
+		scripts: [
+			playsAndBreaks(hello(0, 0), ': x\n\n'),
+			(response) => {
+				plays('retry: 20\n\n', ': keep-alive\n\n')(response);
+				second = response;
+			},
+		],
+	});
+	await until(() => second && seen.states.some((connection) => connection.state === 'live'), 'connected again');
+	await until(() => state() !== 'live', 'the break was noticed');
+	const before = seen.states.length;
+	const heard = seen.heard;
+	second.write(': keep-alive\n\n');
+	await until(() => seen.heard > heard, 'the comment was heard');
+	assert.ok(seen.states.slice(before).every((connection) => connection.state !== 'live'));
+	assert.notEqual(state(), 'live');
+	second.write(hello(0, 0));
+	await until(() => state() === 'live', 'live again');
 });
 
 test('heartbeats keep a connection', async () => {

@@ -1,0 +1,105 @@
+/**
+ * Whether what a server says has the form of the contract (DESIGN.md, sections 4 and 5). Behind this line
+ * nobody has to ask again: a number is one, a time is a date. Pure.
+ *
+ * @import { LogEvent, Page, RoomAnswer } from './api.js'
+ * @import { Mark } from './sequencer.js'
+ * @import { SignalEvent } from './stream.js'
+ */
+
+/** No later moment has a date (ECMA-262, section 21.4.1.1). */
+const LATEST_MS = 8.64e15;
+
+/** @param {any} value @returns {value is LogEvent} */
+export function isLogEvent(value) {
+	return (
+		isSeq(value?.seq) &&
+		typeof value.kind === 'string' &&
+		typeof value.client_id === 'string' &&
+		(value.author === null || typeof value.author === 'string') &&
+		(value.target === null || Number.isSafeInteger(value.target)) &&
+		typeof value.body === 'string' &&
+		isTime(value.sent_at_ms)
+	);
+}
+
+/**
+ * An event, or what stands for one of unknown shape: it still counts in the sequence, without its content.
+ *
+ * @param {unknown} value
+ * @param {number} seq
+ * @param {string} kind What it is called where it does not say so itself.
+ * @returns {LogEvent}
+ */
+export function toLogEvent(value, seq, kind) {
+	if (isLogEvent(value) && value.seq === seq) return value;
+	return { seq, kind: `unknown/${kind}`, client_id: '', author: null, target: null, body: '', sent_at_ms: 0 };
+}
+
+/** @param {any} value @returns {Page | null} null: it is none, or its events do not ascend */
+export function toPage(value) {
+	if (!Array.isArray(value?.messages) || !isRange(value)) return null;
+	const { first_seq, last_seq } = value;
+	/** @type {any[]} */
+	const messages = value.messages;
+	const ascends = messages.every((event, at) => isSeq(event?.seq) && (at === 0 || event.seq > messages[at - 1].seq));
+	return ascends ? { messages: messages.map((event) => toLogEvent(event, event.seq, '')), first_seq, last_seq } : null;
+}
+
+/** @param {any} value @returns {Pick<RoomAnswer, 'room' | 'created_at_ms' | 'expires_at_ms' | 'message_ttl_s'> | null} */
+export function toNewRoom(value) {
+	const fits = /^[0-9a-f]{64}$/.test(value?.room) && isKept(value);
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {RoomAnswer | null} */
+export function toRoomAnswer(value) {
+	const fits =
+		isRange(value) &&
+		isKept(value) &&
+		typeof value.locked === 'boolean' &&
+		(value.about === null || typeof value.about === 'string');
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {{ seq: number, sent_at_ms: number } | null} */
+export function toReceipt(value) {
+	return isSeq(value?.seq) && isTime(value.sent_at_ms) ? value : null;
+}
+
+/** @param {any} value @returns {value is Mark} */
+export function isMark(value) {
+	return typeof value?.log === 'string' && isRange(value);
+}
+
+/** @param {any} value @returns {value is SignalEvent} */
+export function isSignal(value) {
+	return (
+		typeof value?.kind === 'string' &&
+		(value.author === null || typeof value.author === 'string') &&
+		typeof value.body === 'string' &&
+		Number.isFinite(value.expires_at_ms)
+	);
+}
+
+/** Of an empty log the first sequence is the one after the last. @param {any} value */
+function isRange(value) {
+	const { first_seq, last_seq } = value ?? {};
+	return isSeq(first_seq) && Number.isSafeInteger(last_seq) && last_seq >= 0 && first_seq <= last_seq + 1;
+}
+
+/** How long a room and what is said in it are kept. @param {any} value */
+function isKept({ created_at_ms, expires_at_ms, message_ttl_s }) {
+	const lifetime = message_ttl_s === null || (isSeq(message_ttl_s) && isTime(message_ttl_s * 1000));
+	return isTime(created_at_ms) && isTime(expires_at_ms) && lifetime;
+}
+
+/** @param {any} value */
+function isSeq(value) {
+	return Number.isSafeInteger(value) && value > 0;
+}
+
+/** @param {any} value */
+function isTime(value) {
+	return Number.isSafeInteger(value) && value >= 0 && value <= LATEST_MS;
+}
