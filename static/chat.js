@@ -4,7 +4,7 @@ import { Composer } from './composer.js';
 import { openLater } from './dialogs.js';
 import { fromTemplate, make } from './dom.js';
 import { showInvite, welcome } from './invite.js';
-import { shownName } from './message.js';
+import { nameInText } from './message.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
@@ -67,18 +67,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		parts.composer.hidden = why !== '';
 	};
 	const drawTyping = () => {
-		const names = room.people
-			.filter((person) => person.typing && !person.own)
-			.map((person) => shownName(person.name));
-		const text =
-			names.length === 0
-				? ''
-				: names.length === 1
-					? `${names[0]} is writing…`
-					: names.length < 4
-						? `${names.join(', ')} are writing…`
-						: 'Several people are writing…';
-		parts.typing.textContent = text;
+		const people = room.people.filter((person) => person.typing && !person.own);
+		const names = people.flatMap((person, index) => [index > 0 ? ', ' : '', make('bdi', {}, nameInText(person))]);
+		if (people.length === 0) parts.typing.replaceChildren();
+		else if (people.length < 4) parts.typing.replaceChildren(...names, people.length === 1 ? ' is writing…' : ' are writing…');
+		else parts.typing.replaceChildren('Several people are writing…');
 	};
 	const drawBeginning = async () => {
 		const spoken = room.entries.some((entry) => entry.type === 'message');

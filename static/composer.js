@@ -1,6 +1,6 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
-import { shownName } from './message.js';
+import { nameInText } from './message.js';
 import { quoteOf } from './text.js';
 
 /**
@@ -92,7 +92,7 @@ export class Composer {
 	/** @param {Message} message */
 	#setReply(message) {
 		this.#replyTo = message.seq;
-		this.#showContext(`Answering ${message.own ? 'yourself' : shownName(message.name)}: ${quoteOf(message.text)}`);
+		this.#showContext(`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(message.text)}`);
 	}
 
 	/** @param {string} text */

@@ -34,6 +34,8 @@ export class RoomHistory {
 	#changed;
 	#closed;
 	#droppedBefore = 1;
+	/** Above this the server has told nothing when it was asked. */
+	#beginning = 1;
 	/** @type {Promise<number> | null} */
 	#loadingOlder = null;
 
@@ -62,7 +64,7 @@ export class RoomHistory {
 
 	/** Whether there is more above what is shown. */
 	get hasOlder() {
-		return (this.log.first ?? 0) > this.firstSeq;
+		return (this.log.first ?? 0) > Math.max(this.firstSeq, this.#beginning);
 	}
 
 	/** Begins again with nothing but what a server lost. @returns {Promise<void>} */
@@ -71,12 +73,15 @@ export class RoomHistory {
 		const log = this.#newLog();
 		log.rememberNames(names);
 		log.setUnsent(this.log.unsent);
-		for (const { after, events } of lost) {
-			const kept = this.#newLog();
-			kept.add(await this.#readStored(events));
-			log.noteLost(after, kept.entries);
-		}
+		for (const one of lost) await this.#showLost(log, one);
 		this.log = log;
+	}
+
+	/** @param {Log} log @param {RoomRecord['lost'][number]} lost @returns {Promise<Changes>} */
+	async #showLost(log, { after, events }) {
+		const kept = this.#newLog();
+		kept.add(await this.#readStored(events));
+		return log.noteLost(after, kept.entries);
 	}
 
 	/** Shows nothing more. */
@@ -104,7 +109,7 @@ export class RoomHistory {
 		const before = this.log.entries;
 		// What is cached stays, and is shown again when scrolling reaches it.
 		await this.renew();
-		await this.#addPage(page);
+		await this.#addPage(page, page.last_seq);
 		await this.#remember({ lastSeq: page.last_seq, namesFrom: null });
 		const changed = new Set([...before, ...this.log.entries].map(({ key }) => key));
 		this.#changed({ changed, kind: 'update' });
@@ -123,7 +128,10 @@ export class RoomHistory {
 	async append(events, log) {
 		const items = await readEvents(this.#keys, events);
 		if (this.#closed.aborted) return items;
+		await this.#learnUses(items);
+		const before = this.log.first === null ? null : this.log.last;
 		const changes = this.log.add(items);
+		if (before !== null && this.#record.mayExpire === false) this.#noteGaps(events, events.at(-1)?.seq ?? 0, before);
 		await this.#keep(items);
 		await this.#remember({ lastSeq: events.at(-1)?.seq ?? 0, log, names: this.log.names });
 		this.#changed(changes);
@@ -154,21 +162,24 @@ export class RoomHistory {
 		let newer = [];
 		let same = Math.min(mark.last_seq, first - 1);
 		let lastSeq = mark.last_seq;
+		let firstSeq = mark.first_seq;
 		/** @type {number | undefined} */
 		let before;
 		for (;;) {
 			const page = await this.page({ limit: PAGE, ...(before === undefined ? {} : { before }) });
 			if (before === undefined) lastSeq = page.last_seq;
+			firstSeq = page.first_seq;
 			const agreed = page.messages.findLast((event) => this.#agrees(event))?.seq;
 			newer = [...page.messages.filter(({ seq }) => seq > (agreed ?? 0)), ...newer];
 			same = agreed ?? same;
 			before = page.messages[0]?.seq;
 			if (agreed !== undefined || before === undefined || before <= first) break;
 		}
-		if ((this.log.previous?.seq ?? 0) > same) await this.#lose(same);
+		if (this.log.last > same) await this.#lose(same);
 		const items = await readEvents(this.#keys, newer);
 		await this.#keep(items);
 		this.#changed(this.log.add(items));
+		this.#noteGaps(newer, lastSeq, Math.max(same, firstSeq - 1));
 		await this.#remember({ lastSeq, log: mark.log });
 		return lastSeq;
 	}
@@ -186,7 +197,7 @@ export class RoomHistory {
 			const page = await this.page({ before, limit: NAMES_PAGE });
 			const items = await readEvents(this.#keys, page.messages);
 			await this.#keep(items);
-			this.#changed(this.log.learnNames(items));
+			this.#changed(this.log.learnUses(items));
 			before = page.messages[0]?.seq ?? 0;
 			await this.#remember({ names: this.log.names, namesFrom: before });
 		}
@@ -194,19 +205,42 @@ export class RoomHistory {
 
 	/** The server tells the first event that it keeps. @param {number} seq */
 	startAt(seq) {
-		this.firstSeq = Math.max(this.firstSeq, seq);
+		if (seq <= this.firstSeq) return;
+		const held = this.log.first !== null && this.log.first < seq;
+		// Where nothing ever expires, what is no longer there was lost, and own copies are all that is left of it.
+		if (held && this.#record.mayExpire === false) this.#changed(this.log.noteLost(seq - 1, []));
+		else this.firstSeq = seq;
 	}
 
 	/** Lets go what has ended, here and in the cache, whether the server was heard or not. @returns {Promise<void>} */
 	async dropExpired() {
-		const { room, messageTtlS, lost } = this.#record;
-		if (messageTtlS !== null) this.startAt(this.log.firstAfter(Date.now() - messageTtlS * 1000));
+		const { room, messageTtlS } = this.#record;
+		if (messageTtlS !== null) {
+			const oldest = Date.now() - messageTtlS * 1000;
+			const first = this.log.firstAfter(oldest);
+			this.firstSeq = Math.max(this.firstSeq, first);
+			await this.#dropLost(oldest);
+		}
 		if (this.firstSeq <= this.#droppedBefore) return;
 		this.#droppedBefore = this.firstSeq;
 		this.#changed(this.log.dropBefore(this.firstSeq));
 		await this.#store.dropEvents(room, 0, this.firstSeq - 1).catch(() => {});
+		const { lost } = this.#record;
 		const kept = lost.filter(({ after }) => after >= this.firstSeq - 1);
 		if (kept.length < lost.length) await this.#remember({ lost: kept });
+	}
+
+	/** Own copies of what a server lost do not outlive what it kept. @param {number} oldest */
+	async #dropLost(oldest) {
+		const { lost } = this.#record;
+		const kept = lost.map(({ after, events }) => ({
+			after,
+			events: events.filter(({ event }) => event.sent_at_ms > oldest),
+		}));
+		const fewer = kept.filter(({ events }, at) => events.length < (lost[at]?.events.length ?? 0));
+		if (fewer.length === 0) return;
+		await this.#remember({ lost: kept });
+		for (const one of fewer) this.#changed(await this.#showLost(this.log, one));
 	}
 
 	#newLog() {
@@ -224,8 +258,9 @@ export class RoomHistory {
 			return this.#addCached(cached);
 		}
 		const page = await this.page({ before: first, limit: PAGE });
-		await this.#addPage(page);
-		if (page.messages.length === 0) this.startAt(first);
+		await this.#addPage(page, first - 1);
+		// Nothing above, though not all has expired: it was asked for, and there is no use in asking again.
+		if (page.messages.length === 0) this.#beginning = first;
 		return page.messages.length;
 	}
 
@@ -235,18 +270,44 @@ export class RoomHistory {
 		const oldest = messageTtlS === null ? -Infinity : Date.now() - messageTtlS * 1000;
 		// Times never decrease with the sequence, unless a server errs: the first that holds decides.
 		const first = cached.find(({ event }) => event.sent_at_ms > oldest)?.seq ?? (cached.at(-1)?.seq ?? 0) + 1;
-		if (first !== cached[0]?.seq) this.startAt(first);
+		if (first !== cached[0]?.seq) this.firstSeq = Math.max(this.firstSeq, first);
 		const kept = cached.filter(({ seq }) => seq >= this.firstSeq);
 		this.#changed(this.log.add(await this.#readStored(kept)));
 		return kept.length;
 	}
 
-	/** @param {Page} page */
-	async #addPage(page) {
+	/** @param {Page} page @param {number} last Up to here it should go. */
+	async #addPage(page, last) {
+		this.startAt(page.first_seq);
 		const items = await readEvents(this.#keys, page.messages);
+		await this.#learnUses(items);
 		await this.#keep(items);
 		this.#changed(this.log.add(items));
-		this.startAt(page.first_seq);
+		this.#noteGaps(page.messages, last, (page.messages[0]?.seq ?? page.first_seq) - 1);
+	}
+
+	/** An id seen before is known as such however far above that was. @param {Item[]} items */
+	async #learnUses(items) {
+		const ids = items.map(({ event }) => event.client_id).filter((clientId) => clientId !== '');
+		const uses = await this.#store.firstUses(this.#record.room, ids).catch(() => []);
+		this.#changed(this.log.rememberUses(uses));
+	}
+
+	/**
+	 * What a server keeps has no gaps, for events expire from the oldest on.
+	 *
+	 * @param {LogEvent[]} events Ascending.
+	 * @param {number} last
+	 * @param {number} before The sequence before them.
+	 */
+	#noteGaps(events, last, before) {
+		// All of it may have expired between two statements of the server.
+		if (events.length === 0 && this.#record.mayExpire !== false) return;
+		let next = before + 1;
+		for (const seq of [...events.map(({ seq }) => seq), last + 1]) {
+			if (seq > next) this.#changed(this.log.noteLost(seq - 1, []));
+			next = seq + 1;
+		}
 	}
 
 	/** Caches events, and erases what they delete. @param {Item[]} items */
@@ -256,8 +317,7 @@ export class RoomHistory {
 		try {
 			await this.#store.putEvents(this.#toStored(items));
 			for (const { event } of items) {
-				if (event.kind !== 'delete' || event.target === null) continue;
-				for (const seq of [event.target, ...this.log.editsOf(event.target)]) await this.#store.blankEvent(room, seq);
+				if (event.kind === 'delete' && event.target !== null) await this.#store.eraseMessage(room, event.target);
 			}
 		} catch {
 			// A full or failing cache loses nothing: the server has it.

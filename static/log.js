@@ -26,7 +26,8 @@ import { cleanName, foldName, isEmoji } from './text.js';
  * @property {'sending' | 'sent' | 'failed'} state `sent`: acknowledged, but not yet back from the log.
  * @property {string | null} error
  *
- * @typedef {{ emoji: string, count: number, own: boolean, names: string[], pending: boolean }} Reaction
+ * @typedef {{ emoji: string, count: number, own: boolean, names: ReactionName[], pending: boolean }} Reaction
+ * @typedef {{ name: string, taken: boolean }} ReactionName `taken`: another key used this name first.
  *
  * @typedef {object} Common
  * @property {string} key Stable, also from unsent to sent.
@@ -121,10 +122,23 @@ export class Log {
 		return this.#items.size === 0 ? null : this.#first;
 	}
 
-	/** The event last seen, which the next own one names. @returns {Previous | undefined} */
+	/** The last sequence held; 0 for none. */
+	get last() {
+		return this.#last;
+	}
+
+	/**
+	 * The body last seen, which the next own event names. One that is blanked meanwhile, as an edit is when its
+	 * message expires, would look to those who have read it like another.
+	 *
+	 * @returns {Previous | undefined}
+	 */
 	get previous() {
-		const last = this.#items.get(this.#last);
-		return last && { seq: last.event.seq, sha256: last.hash };
+		for (let seq = this.#last; seq >= this.#first; seq -= 1) {
+			const item = this.#items.get(seq);
+			if (item && item.event.body !== '') return { seq, sha256: item.hash };
+		}
+		return undefined;
 	}
 
 	/** @param {number} seq @returns {Entry | undefined} */
@@ -136,11 +150,6 @@ export class Log {
 	/** @param {number} seq @returns {Item | undefined} */
 	item(seq) {
 		return this.#items.get(seq);
-	}
-
-	/** The edits of a message. @param {number} seq @returns {number[]} */
-	editsOf(seq) {
-		return Array.from(this.#pointing.get(seq) ?? []).filter((other) => this.#items.get(other)?.event.kind === 'edit');
 	}
 
 	/** The first sequence sent after a time; times never decrease with the sequence. @param {number} ms @returns {number} */
@@ -168,11 +177,20 @@ export class Log {
 		for (const [name, seq, signer] of names) this.#claimName(name, seq, signer, new Set());
 	}
 
-	/** Takes from events that are not to be shown only who used which name. @param {Item[]} items @returns {Changes} */
-	learnNames(items) {
+	/** Where ids were first seen, beyond what is loaded. @param {[string, number][]} uses @returns {Changes} */
+	rememberUses(uses) {
+		/** @type {Set<number>} */
+		const stale = new Set();
+		for (const [clientId, seq] of uses) this.#noteUse(clientId, seq, stale);
+		return this.#refreshAll(stale, 'update');
+	}
+
+	/** Takes from events that are not to be shown only who used which name, and which ids. @param {Item[]} items @returns {Changes} */
+	learnUses(items) {
 		/** @type {Set<number>} */
 		const stale = new Set();
 		for (const { event, opened } of items) {
+			this.#noteUse(event.client_id, event.seq, stale);
 			const name = opened?.ok ? asCompared(opened.content.name ?? '') : '';
 			if (opened?.ok && name !== '') this.#claimName(name, event.seq, opened.signer, stale);
 		}
@@ -272,11 +290,7 @@ export class Log {
 		this.#last = Math.max(this.#last, seq);
 		stale.add(seq);
 
-		const used = this.#firstUse.get(client_id);
-		if (client_id !== '' && (used === undefined || seq < used)) {
-			this.#firstUse.set(client_id, seq);
-			if (used !== undefined) this.#markStale(used, stale);
-		}
+		this.#noteUse(client_id, seq, stale);
 		if (target !== null) {
 			index(this.#pointing, target, seq);
 			stale.add(target);
@@ -293,12 +307,21 @@ export class Log {
 		this.#claimName(name, seq, signer, stale);
 	}
 
+	/** @param {string} clientId @param {number} seq @param {Set<number>} stale */
+	#noteUse(clientId, seq, stale) {
+		const used = this.#firstUse.get(clientId);
+		if (clientId === '' || (used !== undefined && used <= seq)) return;
+		this.#firstUse.set(clientId, seq);
+		if (used !== undefined) this.#markStale(used, stale);
+	}
+
 	/** @param {string} name @param {number} seq @param {string} signer @param {Set<number>} stale */
 	#claimName(name, seq, signer, stale) {
 		const claimed = this.#names.get(name);
 		if (claimed && claimed.seq <= seq) return;
 		this.#names.set(name, { seq, signer });
-		if (claimed && claimed.signer !== signer) for (const user of this.#nameUsers.get(name) ?? []) stale.add(user);
+		if (!claimed || claimed.signer === signer) return;
+		for (const user of this.#nameUsers.get(name) ?? []) this.#markStale(user, stale);
 	}
 
 	/** @param {number} seq @param {Set<number>} stale */
@@ -446,11 +469,11 @@ export class Log {
 
 	/** @param {Item} message @param {Item[]} changes @param {Unsent[]} pending @returns {Reaction[]} */
 	#reactions(message, changes, pending) {
-		/** By emoji, the names of those whose last word was to add it, by key. @type {Map<string, Map<string, string>>} */
+		/** By emoji, the names of those whose last word was to add it, by key. @type {Map<string, Map<string, ReactionName>>} */
 		const given = new Map();
 		const say = (/** @type {Content} */ { emoji = '', on, name = '' }, /** @type {string} */ signer) => {
 			const names = given.get(emoji) ?? new Map();
-			if (on) names.set(signer, cleanName(name));
+			if (on) names.set(signer, { name: cleanName(name), taken: this.isNameTaken(name, signer) });
 			else names.delete(signer);
 			given.set(emoji, names);
 		};
@@ -493,7 +516,8 @@ export class Log {
 			byOwner: by !== null && by === this.#viewer.ownerSigner,
 			name: cleanName(name),
 			nameTaken: name !== '' && this.isNameTaken(name, by),
-			sentAtMs: event.sent_at_ms,
+			// What is of unknown shape tells no time.
+			sentAtMs: event.sent_at_ms || null,
 			writtenAtMs: (opened?.ok ? opened.content.at_ms : null) ?? null,
 			state: 'sent',
 			error: null,

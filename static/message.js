@@ -2,8 +2,8 @@
 // only gives it a form, and never turns anything but our own templates into elements.
 
 import { drawAvatar, fromTemplate, icon, make } from './dom.js';
-import { isFewEmoji, quoteOf, tokenise } from './text.js';
-import { duration, exactTime, timeOfDay } from './when.js';
+import { cleanText, isFewEmoji, quoteOf, tokenise } from './text.js';
+import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from './when.js';
 
 /** @typedef {import('./log.js').Entry} Entry */
 
@@ -19,8 +19,10 @@ import { duration, exactTime, timeOfDay } from './when.js';
 
 /** A message written this much earlier than it arrived says both times. */
 const LATE_MS = 2 * 60 * 1000;
-/** Beyond this the writer's clock is wrong, or lies. */
-const TOO_LATE_MS = 30 * 24 * 3600 * 1000;
+
+/** More different reactions, or names in a tooltip, than people give: what is beyond is only counted. */
+const MOST_REACTIONS = 20;
+const MOST_NAMES = 20;
 
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
@@ -73,6 +75,16 @@ export function drawEntry(entry, setting) {
 /** @param {string} name as the log gives it @returns {string} */
 export function shownName(name) {
 	return name || 'Someone';
+}
+
+/**
+ * A name amid other words, where no mark can stand beside it.
+ *
+ * @param {{ name: string, taken: boolean }} person `taken`: another key used this name first
+ * @returns {string}
+ */
+export function nameInText({ name, taken }) {
+	return shownName(name) + (taken ? ' (another device or person uses this name)' : '');
 }
 
 /**
@@ -177,9 +189,11 @@ function drawMeta(parts, entry) {
 	const { sentAtMs, writtenAtMs } = entry;
 	if (sentAtMs !== null && writtenAtMs !== null) {
 		const late = sentAtMs - writtenAtMs;
-		if (late > LATE_MS && late < TOO_LATE_MS) {
+		// However long ago: what comes late may have been held back, or be sent by the server a second time.
+		if (late > LATE_MS) {
 			parts.meta.dataset.late = '';
-			time.textContent = `written ${timeOfDay(writtenAtMs)}, sent ${timeOfDay(sentAtMs)}`;
+			const written = dayKey(writtenAtMs) === dayKey(sentAtMs) ? timeOfDay(writtenAtMs) : dateAndTime(writtenAtMs);
+			time.textContent = `written ${written}, sent ${timeOfDay(sentAtMs)}`;
 		}
 	}
 	if (entry.state === 'sending') parts.state.textContent = 'Sending…';
@@ -252,7 +266,7 @@ function drawQuote(parts, entry, quoted) {
 	if (!entry.replyTo) return;
 	parts.quote.hidden = false;
 	if (quoted?.type === 'message' && !entry.replyBroken) {
-		parts.quoteName.textContent = quoted.own ? 'You' : shownName(quoted.name);
+		parts.quoteName.textContent = quoted.own ? 'You' : nameInText({ name: quoted.name, taken: quoted.nameTaken });
 		parts.quoteText.textContent = quoteOf(quoted.text);
 	} else if (quoted?.type === 'removed') {
 		parts.quoteText.textContent = 'A message that was removed';
@@ -267,8 +281,10 @@ function drawQuote(parts, entry, quoted) {
  */
 function drawReactions(list, entry) {
 	list.hidden = entry.reactions.length === 0;
-	for (const { emoji, count, own, names, pending } of entry.reactions) {
-		const who = names.map((name) => shownName(name)).join(', ');
+	const shown = entry.reactions.filter(({ own }, index) => own || index < MOST_REACTIONS);
+	for (const { emoji, count, own, names, pending } of shown) {
+		const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : [];
+		const who = [...names.slice(0, MOST_NAMES).map(nameInText), ...more].join(', ');
 		const press = make(
 			'button',
 			{
@@ -284,6 +300,8 @@ function drawReactions(list, entry) {
 		);
 		list.append(make('li', {}, press));
 	}
+	const others = entry.reactions.length - shown.length;
+	if (others > 0) list.append(make('li', { class: 'fine' }, `and ${others} more`));
 }
 
 /**
@@ -316,6 +334,11 @@ function drawFailedChange(entry) {
 	return item;
 }
 
+/** @param {string} text */
+function said(text) {
+	return make('span', { dir: 'auto' }, cleanText(text));
+}
+
 /** @param {Extract<Entry, { type: 'lost' }>} entry */
 function drawLost(entry) {
 	const item = drawEvent(entry, 'The server withheld or lost messages.', 'warm');
@@ -323,7 +346,7 @@ function drawLost(entry) {
 	if (kept.length > 0) {
 		const lines = kept.map((own) =>
 			own.type === 'message'
-				? make('li', { dir: 'auto' }, make('strong', {}, own.own ? 'You' : shownName(own.name)), ` ${own.text}`)
+				? make('li', {}, make('strong', { dir: 'auto' }, own.own ? 'You' : shownName(own.name)), ' ', said(own.text))
 				: '',
 		);
 		item.append(

@@ -16,6 +16,7 @@
 import { Api, ApiError } from './api.js';
 import { ABOUT, additionalData, open, seal } from './envelope.js';
 import { RoomHistory } from './history.js';
+import { parseObject } from './log.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import { suggestName } from './rooms.js';
@@ -526,6 +527,9 @@ export class Room extends EventTarget {
 
 	/** New events, in order. @param {LogEvent[]} events */
 	async #receive(events) {
+		// One that was set and taken back at once has ended what it has ended.
+		const lifetimes = events.filter(({ kind }) => kind === 'room').map(({ body }) => parseObject(body)['message_ttl_s']);
+		if (lifetimes.some(Boolean)) await this.#change({ mayExpire: true });
 		const items = await this.#loaded().append(events, this.#stream?.sequencer.log ?? null);
 		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
 		const seen = new Set(events.map(({ client_id }) => client_id));
@@ -544,17 +548,18 @@ export class Room extends EventTarget {
 	/** @param {RoomAnswer} answer */
 	async #learn(answer) {
 		const history = this.#loaded();
-		history.startAt(answer.first_seq);
 		const { ownerSigner } = this.#record;
 		const about = answer.about === null ? null : await open(this.#opened().content, ABOUT, answer.about);
 		const believed = about?.ok && (ownerSigner === null || about.signer === ownerSigner) ? about : null;
 		await this.#change({
 			locked: answer.locked,
 			messageTtlS: answer.message_ttl_s,
+			...(answer.message_ttl_s === null ? {} : { mayExpire: true }),
 			expiresAtMs: answer.expires_at_ms,
 			createdAtMs: answer.created_at_ms,
 			...(believed ? { title: cleanName(believed.content.name ?? ''), ownerSigner: believed.signer } : {}),
 		});
+		history.startAt(answer.first_seq);
 		if (believed && ownerSigner === null) this.#emitEntries(history.log.setOwner(believed.signer));
 		this.#emit('info');
 		await history.dropExpired();

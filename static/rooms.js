@@ -53,6 +53,7 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
 		createdAtMs: made.created_at_ms,
 		expiresAtMs: made.expires_at_ms,
 		messageTtlS: made.message_ttl_s,
+		mayExpire: made.message_ttl_s !== null,
 	};
 	await store.putRoom(record);
 	return { record, address: await roomAddress(record) };
@@ -163,6 +164,7 @@ function newRecord(known) {
 		createdAtMs: 0,
 		expiresAtMs: 0,
 		messageTtlS: null,
+		mayExpire: false,
 		locked: false,
 		closed: null,
 		lost: [],

@@ -30,6 +30,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number} createdAtMs
  * @property {number} expiresAtMs
  * @property {number | null} messageTtlS
+ * @property {boolean} [mayExpire] False: as far as this browser knows, messages never had a lifetime here.
  * @property {boolean} locked
  * @property {'deleted' | 'expired' | null} closed
  * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
@@ -144,6 +145,22 @@ export class Store {
 		return (gap < 0 ? held : held.slice(0, gap)).reverse();
 	}
 
+	/**
+	 * Where ids were first used, as far as events are held.
+	 *
+	 * @param {string} room
+	 * @param {string[]} clientIds
+	 * @returns {Promise<[string, number][]>}
+	 */
+	async firstUses(room, clientIds) {
+		const values = clientIds.map((clientId) => [room, clientId]);
+		const keys = await this.#tables.find('client', values);
+		return clientIds.flatMap((clientId, at) => {
+			const seq = keys[at]?.[0]?.[1];
+			return typeof seq === 'number' ? [/** @type {[string, number]} */ ([clientId, seq])] : [];
+		});
+	}
+
 	/** @param {StoredEvent[]} events @returns {Promise<void>} */
 	async putEvents(events) {
 		if (events.length > 0) await this.#tables.put('events', events);
@@ -157,13 +174,15 @@ export class Store {
 		]);
 	}
 
-	/** Erases what an event said. @param {string} room @param {number} seq @returns {Promise<void>} */
-	blankEvent(room, seq) {
-		return this.#tables.update(
-			'events',
-			[room, seq],
-			(held) => held && { ...held, event: { ...held.event, body: '' } },
-		);
+	/** Erases what a message and its edits say, shown or not. @param {string} room @param {number} seq @returns {Promise<void>} */
+	async eraseMessage(room, seq) {
+		const [changes = []] = await this.#tables.find('target', [[room, seq]]);
+		for (const key of [[room, seq], ...changes]) {
+			await this.#tables.update('events', key, (/** @type {StoredEvent | undefined} */ held) => {
+				const says = held && held.event.body !== '' && (held.seq === seq || held.event.kind === 'edit');
+				return says ? { ...held, event: { ...held.event, body: '' } } : null;
+			});
+		}
 	}
 
 	/** @param {string} room @returns {Promise<OutboxEntry[]>} in order */

@@ -19,7 +19,15 @@ const KEYS = {
 
 /** @typedef {keyof typeof KEYS} Table */
 
-const VERSION = 1;
+/** By what else rows are found: a table and the paths of its fields. A row that has not all of them is not found. */
+const INDEXES = {
+	client: { table: /** @type {Table} */ ('events'), path: ['room', 'event.client_id'] },
+	target: { table: /** @type {Table} */ ('events'), path: ['room', 'event.target'] },
+};
+
+/** @typedef {keyof typeof INDEXES} Index */
+
+const VERSION = 2;
 /** Some browsers never answer where storage is blocked. */
 const OPEN_TIMEOUT_MS = 3_000;
 /** A tab that is frozen amid a transaction holds up all others; they must go on without storage. */
@@ -29,30 +37,50 @@ const ANSWER_TIMEOUT_MS = 5_000;
  * @param {IDBFactory | null | undefined} factory
  * @returns {Promise<IndexedTables>} rejects where there is no storage to be had
  */
-export function openIndexedTables(factory) {
+export async function openIndexedTables(factory) {
+	const open = () => openDatabase(factory);
+	return new IndexedTables(await open(), open);
+}
+
+/** @param {IDBFactory | null | undefined} factory @returns {Promise<IDBDatabase>} */
+function openDatabase(factory) {
 	return new Promise((resolve, reject) => {
 		if (!factory) throw new Error('this browser has no IndexedDB');
 		setTimeout(() => reject(new Error('IndexedDB does not answer')), OPEN_TIMEOUT_MS);
 		const opening = factory.open('buddy', VERSION);
-		opening.onupgradeneeded = () => {
-			for (const [table, path] of Object.entries(KEYS)) {
-				opening.result.createObjectStore(table, { keyPath: path.length === 1 ? path[0] : path });
-			}
-		};
+		opening.onupgradeneeded = () => upgrade(opening.result, /** @type {IDBTransaction} */ (opening.transaction));
 		opening.onerror = () => reject(opening.error);
 		opening.onsuccess = () => {
 			const database = opening.result;
 			// A later version in another tab must not wait for this one.
 			database.onversionchange = () => database.close();
-			resolve(new IndexedTables(database));
+			resolve(database);
 		};
 	});
 }
 
+/** Makes what is missing, whatever version was there. @param {IDBDatabase} database @param {IDBTransaction} transaction */
+function upgrade(database, transaction) {
+	for (const [table, path] of Object.entries(KEYS)) {
+		if (database.objectStoreNames.contains(table)) continue;
+		database.createObjectStore(table, { keyPath: path.length === 1 ? path[0] : path });
+	}
+	for (const [index, { table, path }] of Object.entries(INDEXES)) {
+		const rows = transaction.objectStore(table);
+		if (!rows.indexNames.contains(index)) rows.createIndex(index, path);
+	}
+}
+
 class IndexedTables {
-	/** @param {IDBDatabase} database */
-	constructor(database) {
-		this.database = database;
+	#database;
+	#reopen;
+	/** @type {Promise<unknown> | null} */
+	#reopening = null;
+
+	/** @param {IDBDatabase} database @param {() => Promise<IDBDatabase>} reopen */
+	constructor(database, reopen) {
+		this.#database = database;
+		this.#reopen = reopen;
 	}
 
 	/** @param {Table} table @param {Key} key @returns {Promise<any>} */
@@ -94,6 +122,23 @@ class IndexedTables {
 	}
 
 	/**
+	 * The keys of the rows that an index finds, ascending, for each of several values.
+	 *
+	 * @param {Index} index
+	 * @param {(string | number)[][]} values
+	 * @returns {Promise<Key[][]>}
+	 */
+	async find(index, values) {
+		/** @type {IDBRequest<any>[]} */
+		const requests = [];
+		await this.#run(INDEXES[index].table, 'readonly', (rows) => {
+			for (const value of values) requests.push(rows.index(index).getAllKeys(value));
+			return requests[0];
+		});
+		return requests.map(({ result }) => result);
+	}
+
+	/**
 	 * Changes one row in one transaction; null leaves it as it is.
 	 *
 	 * @param {Table} table
@@ -118,23 +163,37 @@ class IndexedTables {
 	 * @param {(rows: IDBObjectStore) => IDBRequest | undefined} work
 	 * @returns {Promise<any>} the result of the request, once all is stored
 	 */
-	#run(table, mode, work) {
-		return new Promise((resolve, reject) => {
-			// Events can be fetched again; all else must survive the machine losing power.
-			const durability = table === 'events' ? 'relaxed' : 'strict';
-			const transaction = this.database.transaction(table, mode, { durability });
-			const request = work(transaction.objectStore(table));
-			const timer = setTimeout(() => transaction.abort(), ANSWER_TIMEOUT_MS);
-			transaction.oncomplete = () => {
-				clearTimeout(timer);
-				resolve(request?.result);
-			};
-			transaction.onabort = () => {
-				clearTimeout(timer);
-				reject(transaction.error ?? new Error('the storage does not answer'));
-			};
-		});
+	async #run(table, mode, work) {
+		// Events can be fetched again; all else must survive the machine losing power.
+		const options = /** @type {const} */ ({ durability: table === 'events' ? 'relaxed' : 'strict' });
+		let transaction;
+		try {
+			transaction = this.#database.transaction(table, mode, options);
+		} catch {
+			// The browser has closed the connection, as Safari does to pages that were set aside.
+			this.#reopening ??= this.#reopen()
+				.then((database) => (this.#database = database))
+				.finally(() => (this.#reopening = null));
+			await this.#reopening;
+			transaction = this.#database.transaction(table, mode, options);
+		}
+		return finished(transaction, work(transaction.objectStore(table)));
 	}
+}
+
+/** @param {IDBTransaction} transaction @param {IDBRequest | undefined} request @returns {Promise<any>} its result, once all is stored */
+function finished(transaction, request) {
+	return new Promise((resolve, reject) => {
+		const timer = setTimeout(() => transaction.abort(), ANSWER_TIMEOUT_MS);
+		transaction.oncomplete = () => {
+			clearTimeout(timer);
+			resolve(request?.result);
+		};
+		transaction.onabort = () => {
+			clearTimeout(timer);
+			reject(transaction.error ?? new Error('the storage does not answer'));
+		};
+	});
 }
 
 export class MemoryTables {
@@ -167,6 +226,17 @@ export class MemoryTables {
 		return structuredClone(rows.slice(0, limit));
 	}
 
+	/** @param {Index} index @param {(string | number)[][]} values @returns {Promise<Key[][]>} */
+	async find(index, values) {
+		const { table, path } = INDEXES[index];
+		/** @type {Map<string, Key[]>} */
+		const found = new Map(values.map((value) => [JSON.stringify(value), []]));
+		for (const row of await this.select(table, null)) {
+			found.get(JSON.stringify(path.map((field) => at(row, field))))?.push(keyOf(table, row));
+		}
+		return values.map((value) => found.get(JSON.stringify(value)) ?? []);
+	}
+
 	/** @param {Table} table @param {Key} key @param {(row: any) => object | null} change @returns {Promise<void>} */
 	async update(table, key, change) {
 		const changed = change(await this.get(table, key));
@@ -178,6 +248,11 @@ export class MemoryTables {
 function keyOf(table, row) {
 	const path = KEYS[table];
 	return path.length === 1 ? row[path[0] ?? ''] : path.map((field) => row[field]);
+}
+
+/** @param {any} row @param {string} path Names with dots between them. @returns {any} */
+function at(row, path) {
+	return path.split('.').reduce((value, name) => value?.[name], row);
 }
 
 /** @param {Key} one @param {Key} other @returns {number} */

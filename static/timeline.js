@@ -6,7 +6,8 @@
 
 import { announce } from './announce.js';
 import { make } from './dom.js';
-import { drawEntry, shownName } from './message.js';
+import { drawEntry, nameInText } from './message.js';
+import { quoteOf } from './text.js';
 import { dayKey, dayName } from './when.js';
 import { shortTag } from './words.js';
 
@@ -357,7 +358,7 @@ export class Timeline {
 			.filter((entry) => changed.has(entry.key) && !entry.own && entry.type === 'message');
 		const [only] = news;
 		if (news.length === 1 && only?.type === 'message')
-			announce(`${shownName(only.name)}: ${only.text.slice(0, 300)}`);
+			announce(`${nameInText({ name: only.name, taken: only.nameTaken })}: ${quoteOf(only.text, 300)}`);
 		else if (news.length > 1) announce(`${news.length} new messages`);
 	}
 
@@ -375,7 +376,7 @@ export class Timeline {
 			const entry = entries[index];
 			const previous = entries[index - 1];
 			const before = wanted.length;
-			for (const [name, text, style] of this.#separators(entry, previous)) {
+			for (const [name, text, style] of this.#separators(entry, index)) {
 				lines.add(name);
 				wanted.push(this.#line(name, text, style));
 			}
@@ -407,17 +408,27 @@ export class Timeline {
 		}
 	}
 
+	/** When the nearest entry above that has a time was sent. @param {number} index @returns {number | null} */
+	#timeBefore(index) {
+		const { entries } = this.#room;
+		for (let above = index - 1; above >= 0; above -= 1) {
+			const at = shownAt(entries[above]);
+			if (at !== null) return at;
+		}
+		return null;
+	}
+
 	/**
 	 * @param {Entry} entry
-	 * @param {Entry | undefined} previous
+	 * @param {number} index
 	 * @returns {[name: string, text: string, style: string][]}
 	 */
-	#separators(entry, previous) {
+	#separators(entry, index) {
 		/** @type {[string, string, string][]} */
 		const separators = [];
 		const at = shownAt(entry);
-		const before = previous && shownAt(previous);
-		if (at !== null && (before === undefined || before === null || dayKey(at) !== dayKey(before))) {
+		const before = this.#timeBefore(index);
+		if (at !== null && (before === null || dayKey(at) !== dayKey(before))) {
 			separators.push([`day ${dayKey(at)} ${entry.key}`, dayName(at), 'day']);
 		}
 		const first = this.#isUnread(entry) && (this.#firstUnread ??= entry.key) === entry.key;

@@ -9,7 +9,7 @@ import { admit, checkNews, createRoom } from '../../static/rooms.js';
 import { parseLink } from '../../static/secrets.js';
 import { openStore, Store } from '../../static/store.js';
 import { MemoryTables } from '../../static/tables.js';
-import { TestServer } from './server.js';
+import { answer, TestServer } from './server.js';
 import { until } from './waiting.js';
 
 let server;
@@ -134,7 +134,7 @@ test('edits, reactions and deletions by their author change a message for all', 
 		() => [ada.entry(1)].find((entry) => entry.text === 'second' && entry.reactions.length === 1),
 		'both',
 	);
-	assert.deepEqual(seen.reactions[0].names, ['Ada']);
+	assert.deepEqual(seen.reactions[0].names, [{ name: 'Ada', taken: false }]);
 	assert.equal(seen.edited.pending, false);
 	await until(() => ben.entry(1).reactions.length === 1, 'Ben sees the reaction');
 	await ben.remove(1);
@@ -270,6 +270,75 @@ test('a log that got shorter says so and keeps what was lost', async () => {
 			['message', 'anew'],
 		],
 	);
+});
+
+test('a message that the server leaves out of history shows as withheld', async () => {
+	const { room: ada } = await ownersRoom();
+	for (let count = 1; count <= 6; count += 1) await ada.send(`message ${count}`);
+	await until(() => ada.entry(6), 'sent');
+	const { events } = server.rooms.get(ada.room);
+	const withheld = new Set([3, 6]);
+	server.intercept = ({ path }, response) => {
+		if (!path.includes('/messages?')) return false;
+		const messages = events.filter(({ seq }) => !withheld.has(seq));
+		return answer(response, 200, { messages, first_seq: 1, last_seq: 6 });
+	};
+	const { room: ben } = await guestOf(ada, 'Ben');
+	const shown = () => ben.entries.map(({ type, text }) => text ?? type);
+	await until(() => shown().length === 6, 'all that there is');
+	assert.deepEqual(shown(), ['message 1', 'message 2', 'lost', 'message 4', 'message 5', 'lost']);
+});
+
+test('where nothing expires, a server that claims so loses its own copies only', async () => {
+	const { room: ada, store } = await ownersRoom();
+	for (let count = 1; count <= 4; count += 1) await ada.send(`message ${count}`);
+	await until(() => ada.entry(4), 'sent');
+	ada.close();
+	server.rooms.get(ada.room).firstSeq = 4;
+	const again = await enter(store, { record: await store.room(ada.room) });
+	const shown = () => again.entries.map(({ type, text }) => text ?? type);
+	await until(() => shown().includes('lost'), 'it shows');
+	assert.deepEqual(shown(), ['message 1', 'message 2', 'message 3', 'lost', 'message 4']);
+	assert.equal((await store.eventsBefore(ada.room, 5, 10)).length, 4);
+	// Once a lifetime was set, what the server says has expired has.
+	await again.change({ messageTtlS: 3600 });
+	await until(() => shown().length === 2, 'gone');
+	assert.equal(shown()[0], 'message 4');
+	assert.equal((await store.eventsBefore(ada.room, 6, 10))[0].seq, 4);
+});
+
+test('a message from long ago that the server sends again is not shown again', async () => {
+	const { room: ada, store } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('yes, do it');
+	for (let count = 1; count <= 130; count += 1) await ada.send(`message ${count}`);
+	await until(() => ada.entry(131), 'sent', 20_000);
+	ada.close();
+	const again = await enter(store, { record: await store.room(ada.room) });
+	assert.equal(again.entry(1), undefined, 'the page begins further down');
+	const { author, client_id, body } = server.rooms.get(ada.room).events[0];
+	server.append(ada.room, { kind: 'message', author, client_id, body });
+	await again.send('last');
+	await until(() => texts(again).at(-1) === 'last' && again.entries.at(-1).seq !== null, 'sent');
+	assert.ok(!texts(again).includes('yes, do it'));
+	const { room: newcomer } = await guestOf(ada, 'Cleo');
+	await until(() => !texts(newcomer).includes('yes, do it'), 'a newcomer learns it, too');
+});
+
+test("copies of what a server lost live no longer than the room's messages", async () => {
+	const { room: ada, store } = await ownersRoom();
+	await ada.send('lost');
+	await until(() => ada.entry(1), 'sent');
+	const { messageTtlS, lost, ...record } = await store.room(ada.room);
+	ada.close();
+	const [event] = await store.eventsBefore(ada.room, 2, 1);
+	const old = { ...event, event: { ...event.event, sent_at_ms: Date.now() - 7200_000 } };
+	await store.putRoom({ ...record, messageTtlS, lost: [{ after: 0, events: [old, event] }] });
+	const again = await enter(store, { record: await store.room(ada.room) });
+	const kept = () => again.entries.find(({ type }) => type === 'lost')?.kept.length;
+	assert.equal(kept(), 1, 'one client id, one entry');
+	await again.change({ messageTtlS: 3600 });
+	await until(async () => (await store.room(ada.room)).lost[0].events.length === 1, 'the old copy is wiped');
 });
 
 test('a room that is deleted goes for all, and a browser that knew it says so', async () => {

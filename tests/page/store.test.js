@@ -48,12 +48,12 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		assert.deepEqual(await seqs(7, 2), [5, 6]);
 		assert.deepEqual(await seqs(2, 10), [1]);
 		assert.deepEqual(await seqs(1, 10), []);
-		await store.blankEvent(ROOM, 4);
+		await store.eraseMessage(ROOM, 4);
 		assert.deepEqual(
 			(await store.eventsBefore(ROOM, 5, 1)).map(({ event, signer }) => [event.body, signer]),
 			[['', 'key']],
 		);
-		await store.blankEvent(ROOM, 99);
+		await store.eraseMessage(ROOM, 99);
 		await store.dropEvents(ROOM, 0, 4);
 		assert.deepEqual(await seqs(99, 10), [5, 6]);
 		await store.dropEvents(ROOM, 6);
@@ -119,6 +119,71 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		assert.equal(await store.setting('name'), 'Ada');
 	});
 }
+
+for (const [kind, openKind] of Object.entries(KINDS)) {
+	test(`${kind}: an id is found where it was first used, in its own room only`, async () => {
+		const store = await openKind();
+		const again = { ...stored(ROOM, 9), event: { ...event(9), client_id: 'id-2' } };
+		await store.putEvents([stored(ROOM, 1), stored(ROOM, 2), again, stored('aa'.repeat(32), 3)]);
+		assert.deepEqual(await store.firstUses(ROOM, ['id-2', 'id-3', 'id-1']), [
+			['id-2', 2],
+			['id-1', 1],
+		]);
+		assert.deepEqual(await store.firstUses(ROOM, []), []);
+	});
+
+	test(`${kind}: erasing a message erases its edits, too, and nothing else`, async () => {
+		const store = await openKind();
+		const change = (seq, kind, target) => ({ ...stored(ROOM, seq), event: { ...event(seq), kind, target } });
+		const others = [change(3, 'edit', 2), change(4, 'react', 1), change(5, 'message', 1)];
+		const edits = [change(6, 'edit', 1), change(7, 'edit', 1)];
+		await store.putEvents([stored(ROOM, 1), stored(ROOM, 2), ...others, ...edits]);
+		await store.eraseMessage(ROOM, 1);
+		const held = await store.eventsBefore(ROOM, 8, 10);
+		assert.deepEqual(
+			held.map(({ event }) => event.body),
+			['', 'sealed', 'sealed', 'sealed', 'sealed', '', ''],
+		);
+		assert.ok(held.every(({ signer }) => signer === 'key'));
+	});
+}
+
+test('a storage of an earlier version keeps what it holds', async () => {
+	const factory = new IDBFactory();
+	await new Promise((resolve, reject) => {
+		const opening = factory.open('buddy', 1);
+		opening.onupgradeneeded = () => opening.result.createObjectStore('events', { keyPath: ['room', 'seq'] });
+		opening.onerror = reject;
+		opening.onsuccess = () => {
+			const writing = opening.result.transaction('events', 'readwrite');
+			writing.objectStore('events').put(stored(ROOM, 1));
+			writing.oncomplete = () => resolve(opening.result.close());
+		};
+	});
+	const store = await openStore(factory);
+	assert.equal(store.persistent, true);
+	assert.equal((await store.eventsBefore(ROOM, 2, 10)).length, 1);
+	assert.deepEqual(await store.firstUses(ROOM, ['id-1']), [['id-1', 1]]);
+	await store.putSetting('name', 'Ada');
+	assert.equal(await store.setting('name'), 'Ada');
+});
+
+test('a connection to the storage that the browser closes is opened again', async () => {
+	const factory = new IDBFactory();
+	const opened = [];
+	const keeping = {
+		open: (...version) => {
+			const opening = factory.open(...version);
+			opening.addEventListener('success', () => opened.push(opening.result));
+			return opening;
+		},
+	};
+	const store = await openStore(keeping);
+	await store.putSetting('name', 'Ada');
+	opened[0].close();
+	assert.deepEqual(await Promise.all([store.setting('name'), store.setting('name')]), ['Ada', 'Ada']);
+	assert.equal(opened.length, 2);
+});
 
 test('two tabs share one storage', async () => {
 	const factory = new IDBFactory();
