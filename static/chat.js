@@ -85,6 +85,8 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		);
 	};
 
+	const isUnkept = () => room.sending.count > 0 && (!persistent || room.sending.unkept);
+
 	/** @type {[target: EventTarget, name: string, listener: (event: any) => void][]} */
 	const listeners = [
 		[room, 'entries', (event) => timeline.update(event.detail)],
@@ -97,6 +99,8 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		[window, 'online', drawConnection],
 		[window, 'offline', drawConnection],
 		[document, 'visibilitychange', () => (timeline.seen(), drawHead())],
+		// The browser asks before it leaves behind what is kept nowhere else.
+		[window, 'beforeunload', (event) => isUnkept() && event.preventDefault()],
 	];
 	for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
 	const countdown = setInterval(drawBanners, COUNTDOWN_MS);

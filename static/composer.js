@@ -24,6 +24,8 @@ export class Composer {
 	#replyTo = null;
 	/** The message whose text is being changed. @type {Message | null} */
 	#editing = null;
+	/** What was being written when the changing began. @type {import('./store.js').Draft | null} */
+	#setAside = null;
 
 	/**
 	 * @param {Room} room
@@ -73,7 +75,7 @@ export class Composer {
 
 	/** @param {Message} message */
 	reply(message) {
-		this.#editing = null;
+		this.#bringBack();
 		this.#setReply(message);
 		this.#save();
 		this.#text.focus();
@@ -81,6 +83,7 @@ export class Composer {
 
 	/** @param {Message} message one's own */
 	edit(message) {
+		this.#setAside ??= { text: this.#text.value, replyTo: this.#replyTo };
 		this.#editing = message;
 		this.#replyTo = null;
 		this.#text.value = message.text;
@@ -102,12 +105,22 @@ export class Composer {
 	}
 
 	#cancelContext() {
-		const wasEditing = this.#editing !== null;
 		this.#clearContext();
-		if (wasEditing) this.#text.value = '';
+		this.#bringBack();
 		this.#save();
 		this.#grow();
 		this.#text.focus();
+	}
+
+	/** Puts what was set aside for a change of an old message back into the field. */
+	#bringBack() {
+		const aside = this.#setAside;
+		if (!aside) return;
+		this.#setAside = null;
+		this.#editing = null;
+		this.#text.value = aside.text;
+		const target = aside.replyTo === null ? undefined : this.#room.entry(aside.replyTo);
+		if (target?.type === 'message') this.#setReply(target);
 	}
 
 	#clearContext() {
@@ -167,9 +180,12 @@ export class Composer {
 		const text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;
+		// Another Enter may have sent it while the name was stored.
+		if (text.trim() === '') return;
 		// Empty at once, so that a second Enter cannot send it twice; a refusal brings it back.
 		this.#text.value = '';
 		this.#clearContext();
+		this.#bringBack();
 		this.#grow();
 		this.#text.focus();
 		try {
@@ -195,7 +211,8 @@ export class Composer {
 		if (editing) this.edit(editing);
 		const target = replyTo === null ? undefined : this.#room.entry(replyTo);
 		if (target?.type === 'message') this.#setReply(target);
-		this.#text.value = text + typedSince;
+		// What was set aside for a change waits apart from it.
+		this.#text.value = editing ? text : text + typedSince;
 		this.#save();
 		this.#grow();
 	}

@@ -91,6 +91,12 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 			actions: [['Unlock', () => room.change({ locked: false })]],
 		});
 	}
+	if (persistent && sending.unkept) {
+		notices.push({
+			text: 'This browser could not keep what you wrote. Stay on this page until it is sent.',
+			tone: 'danger',
+		});
+	}
 	if (!persistent) {
 		notices.push({
 			text: 'This browser keeps nothing for Buddy: messages that are not sent are lost when you leave, so keep the link.',

@@ -11,6 +11,7 @@
  * @property {number} count What is still to be sent.
  * @property {string | null} code Why it waits, as an {@link ApiError}'s code, or `storage`.
  * @property {number | null} waitingUntilMs
+ * @property {boolean} unkept Some of it is in memory only, for the storage refused it.
  */
 
 /** Faults that pass by themselves. Anything else is for a person to decide. */
@@ -25,7 +26,7 @@ export class Outbox {
 	/** In order; `sent` ones stay until the log shows them. @type {OutboxEntry[]} */
 	entries = [];
 	/** @type {Sending} */
-	sending = { count: 0, code: null, waitingUntilMs: null };
+	sending = { count: 0, code: null, waitingUntilMs: null, unkept: false };
 
 	#room;
 	#store;
@@ -47,6 +48,7 @@ export class Outbox {
 	#timer;
 	#draining = false;
 	#again = false;
+	#finishing = false;
 	#stopped = false;
 
 	/**
@@ -77,12 +79,14 @@ export class Outbox {
 	}
 
 	/**
-	 * @param {{ client_id: string, kind: string, target: number | null, body: string }} post
+	 * @param {Pick<OutboxEntry, 'client_id' | 'kind' | 'target' | 'body' | 'author_secret'>} post
 	 * @returns {Promise<void>} when it is stored, or could not be: then it is sent from memory
 	 */
 	async add(post) {
-		// Microseconds, of which the last three are drawn: no two tabs give the same.
-		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), this.#lastOrder + 1);
+		// Microseconds, of which the last three are drawn: no two tabs give the same. Nothing goes before what was
+		// there already, though the clock was set back since.
+		const last = Math.max(this.#lastOrder, ...this.entries.map(({ order }) => order));
+		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), last + 1);
 		/** @type {OutboxEntry} */
 		const entry = { room: this.#room, order: this.#lastOrder, ...post, state: 'waiting', seq: null, error: null };
 		await this.#store.putOutbox(entry).catch(() => this.#unstored.push(entry));
@@ -125,6 +129,20 @@ export class Outbox {
 		await this.#tell();
 	}
 
+	/**
+	 * The server's log is another one than before: what it had acknowledged and not yet shown may be lost. Sent
+	 * again it does no harm where it is not.
+	 *
+	 * @returns {Promise<void>}
+	 */
+	async requeue() {
+		this.#seen = 0;
+		const sent = this.entries.filter(({ state }) => state === 'sent');
+		for (const entry of sent) await this.#settle(entry, { state: 'waiting', seq: null });
+		if (sent.length > 0) await this.#tell();
+		this.kick();
+	}
+
 	/** Tries now, unless the server asked to wait. */
 	kick() {
 		if (this.#stopped || Date.now() < this.#notBefore) return;
@@ -133,6 +151,13 @@ export class Outbox {
 		if (this.#draining) return;
 		// Storage that fails now may work later; nothing is lost that was stored.
 		this.#drain().catch(() => this.#wait('storage', RETRY_MOST_MS));
+	}
+
+	/** Sends what waits, and then stops. */
+	finish() {
+		this.#finishing = true;
+		if (!this.#draining && !this.entries.some(({ state }) => state === 'waiting')) this.stop();
+		else this.kick();
 	}
 
 	stop() {
@@ -157,7 +182,11 @@ export class Outbox {
 		while (!this.#stopped) {
 			await this.#refresh();
 			const entry = this.entries.find(({ state }) => state === 'waiting');
-			if (!entry) return this.#wait(null, 0);
+			if (!entry) {
+				this.#wait(null, 0);
+				if (this.#finishing) this.stop();
+				return;
+			}
 			/** @type {Partial<OutboxEntry>} */
 			let outcome;
 			try {
@@ -219,7 +248,8 @@ export class Outbox {
 		if (this.#stopped) return;
 		this.#notBefore = Date.now() + (asked ?? 0);
 		const count = this.entries.filter(({ state }) => state === 'waiting').length;
-		this.sending = { count, code, waitingUntilMs: code === null ? null : Date.now() + delay };
+		const waitingUntilMs = code === null ? null : Date.now() + delay;
+		this.sending = { ...this.sending, count, code, waitingUntilMs };
 		if (code === null) return this.#changed();
 		this.#timer = setTimeout(() => {
 			// Timers may fire a moment early, and a kick before its time does nothing.
@@ -261,7 +291,8 @@ export class Outbox {
 		if (stored) this.entries = this.#withNotes([...stored, ...this.#unstored]);
 		const { entries } = this;
 		const count = entries.filter(({ state }) => state === 'waiting').length;
-		this.sending = { ...this.sending, count, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
+		const unkept = this.#unstored.some(({ state }) => state === 'waiting');
+		this.sending = { ...this.sending, count, unkept, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
 		this.#changed();
 	};
 }

@@ -1,7 +1,8 @@
 // What the address asks for, on the screen.
 
 import { takeLink } from './address.js';
-import { admit, forgetRoom, listRooms, roomAddress } from './rooms.js';
+import { confirmed } from './dialogs.js';
+import { admit, forgetRoom, listRooms, roomAddress, takeIdentity } from './rooms.js';
 import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
 import { showStart } from './start.js';
 
@@ -10,6 +11,13 @@ import { showStart } from './start.js';
  * @typedef {import('./secrets.js').ParsedLink} ParsedLink
  * @typedef {import('./store.js').Store} Store
  */
+
+/** Whoever made such a link can speak as whoever takes its identity. */
+const SAME_PERSON = /** @type {const} */ ([
+	'Is this your own link?',
+	'It makes you the same person here as on another device. Go on only if you made it yourself, on a device of your own. What you wrote here so far stays under the person you were.',
+	'It is mine',
+]);
 
 export class Pages {
 	#screen;
@@ -88,10 +96,12 @@ export class Pages {
 	async #admit(link, turn) {
 		loadPhases();
 		try {
-			const { record, address } = await admit(this.#store, link);
+			const { record, address, otherIdentity } = await admit(this.#store, link);
 			if (turn !== this.#turn) return;
 			history.replaceState(null, '', address);
-			await this.#showRoom(record, turn);
+			const takes = otherIdentity !== undefined && (await confirmed(...SAME_PERSON));
+			if (turn !== this.#turn) return;
+			await this.#showRoom(takes ? await takeIdentity(this.#store, record, otherIdentity) : record, turn);
 		} catch (error) {
 			if (/** @type {{ code?: string }} */ (error).code !== 'wrong_key') throw error;
 			showNotHere(this.#screen);

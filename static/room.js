@@ -20,7 +20,7 @@ import { parseObject } from './log.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import { suggestName } from './rooms.js';
-import { formatLink, openIdentity, openKeys } from './secrets.js';
+import { formatLink, memberId, openIdentity, openKeys } from './secrets.js';
 import { SharedStream } from './tabs.js';
 import { cleanName } from './text.js';
 import { fingerprint } from './words.js';
@@ -161,6 +161,11 @@ export class Room extends EventTarget {
 		return this.#record.readSeq;
 	}
 
+	/** Whether its link brought an identity along, which makes one the same person as on another device. */
+	get carriesIdentity() {
+		return this.#record.carriesIdentity ?? false;
+	}
+
 	get ownerLinkKept() {
 		return this.#record.ownerLinkKept;
 	}
@@ -195,7 +200,7 @@ export class Room extends EventTarget {
 	}
 
 	get sending() {
-		return this.#outbox?.sending ?? { count: 0, code: null, waitingUntilMs: null };
+		return this.#outbox?.sending ?? { count: 0, code: null, waitingUntilMs: null, unkept: false };
 	}
 
 	/** @returns {readonly Person[]} */
@@ -249,7 +254,8 @@ export class Room extends EventTarget {
 		this.#presence.stop();
 		this.#closed.abort();
 		this.#stream?.stop();
-		this.#outbox?.stop();
+		// What was written and not sent yet goes out though the room is left.
+		this.#outbox?.finish();
 		clearInterval(this.#expiryTimer);
 	}
 
@@ -307,6 +313,8 @@ export class Room extends EventTarget {
 	/** @param {boolean} visible */
 	setVisible(visible) {
 		this.#visible = visible;
+		// A phone may end a page that nobody looks at without a further word.
+		if (!visible) void this.#writeDraft();
 		this.#stream?.setVisible(visible);
 		if (this.phase === 'open' && this.canWrite) this.#presence.setVisible(visible);
 	}
@@ -342,7 +350,9 @@ export class Room extends EventTarget {
 	saveDraft(text, replyTo) {
 		this.#unsavedDraft = { text, replyTo };
 		clearTimeout(this.#draftTimer);
-		this.#draftTimer = setTimeout(() => void this.#writeDraft(), DRAFT_DELAY_MS);
+		// What was sent must not be there to be sent again after a crash.
+		const delay = text === '' ? 0 : DRAFT_DELAY_MS;
+		this.#draftTimer = setTimeout(() => void this.#writeDraft(), delay);
 	}
 
 	/** @returns {Promise<{ member: string | null, reader: string, owner: string | null, device: string | null }>} full addresses */
@@ -465,7 +475,12 @@ export class Room extends EventTarget {
 			sink: {
 				events: (events) => this.#receive(events),
 				missing: (seq) => this.#emitEntries(history.log.noteLost(seq, [])),
-				diverged: (mark) => history.reconcile(mark),
+				diverged: async (mark) => {
+					await this.#outbox?.requeue();
+					const cursor = await history.reconcile(mark);
+					await this.#outbox?.seen(cursor, new Set());
+					return cursor;
+				},
 			},
 			follower: {
 				connection: (connection) => this.#connected(connection),
@@ -625,7 +640,7 @@ export class Room extends EventTarget {
 			const place = { room: this.room, kind, client_id, author: this.#identity.author, target };
 			const body = await seal(key, this.#identity, additionalData(place), content);
 			this.#contents.set(client_id, content);
-			await this.#outbox.add({ client_id, kind, target, body });
+			await this.#outbox.add({ client_id, kind, target, body, author_secret: this.#identity.authorSecret });
 			await this.#showUnsent();
 			return client_id;
 		});
@@ -636,7 +651,7 @@ export class Room extends EventTarget {
 	/** @param {OutboxEntry} entry */
 	async #send(entry) {
 		const { postToken, ownerToken } = this.#opened();
-		const author = this.#identity?.authorSecret;
+		const author = entry.author_secret ?? this.#identity?.authorSecret;
 		try {
 			return await this.#api.post(this.room, { token: postToken, author }, entry);
 		} catch (cause) {
@@ -651,7 +666,8 @@ export class Room extends EventTarget {
 		const entries = this.#outbox?.entries ?? [];
 		for (const entry of entries) {
 			if (this.#contents.has(entry.client_id) || !this.#identity) continue;
-			const place = { ...entry, author: this.#identity.author };
+			const author = entry.author_secret ? await memberId(entry.author_secret) : this.#identity.author;
+			const place = { ...entry, author };
 			const opened = await open(this.#opened().content, additionalData(place), entry.body);
 			if (opened.ok) this.#contents.set(entry.client_id, opened.content);
 		}

@@ -1,11 +1,13 @@
 /**
  * The rooms of this browser: made, admitted from links, listed, forgotten. No DOM.
  *
+ * @import { Bytes } from './bytes.js'
  * @import { RoomLink } from './secrets.js'
  * @import { RoomRecord, Store } from './store.js'
  */
 
 import { Api } from './api.js';
+import { equalBytes } from './bytes.js';
 import { ABOUT, seal } from './envelope.js';
 import { formatLink, hashToken, newSecret, openIdentity, openKeys, ownerIdentity, sameRoom } from './secrets.js';
 import { cleanName } from './text.js';
@@ -14,6 +16,8 @@ import { cleanName } from './text.js';
  * @typedef {object} Admitted
  * @property {RoomRecord} record
  * @property {string} address What the address bar may show: path and fragment.
+ * @property {Bytes} [otherIdentity] The link brought another identity than the one that this browser has there.
+ *   It is for a person to say whether it is theirs: whoever made it can speak as whoever takes it.
  */
 
 /** The roles by what they may do. */
@@ -73,13 +77,30 @@ export async function admit(store, { room, role, secret, identity }) {
 	if (known && !(await sameRoom(known, { room, role, secret }))) throw new WrongKey();
 	const stronger = !known || RANK[role] > RANK[known.role];
 	const strongest = stronger ? { role, secret } : { role: known.role, secret: known.secret };
-	const mine =
-		strongest.role === 'owner' ? await ownerIdentity(strongest.secret) : (identity ?? known?.identity ?? newSecret());
+	const owns = strongest.role === 'owner';
+	const other = !owns && identity && known?.joined && !equalBytes(identity, known.identity) ? identity : null;
+	const given = other ? null : identity;
+	const mine = owns ? await ownerIdentity(strongest.secret) : (given ?? known?.identity ?? newSecret());
 	const record = { ...(known ?? newRecord({ room, role, secret, identity: mine })), ...strongest, identity: mine };
+	if (given && !owns && !record.joined) record.carriesIdentity = true;
 	if (record.role === 'owner') record.ownerSigner = (await openIdentity(mine)).signer;
 	// A newcomer who only looks leaves no trace here, unless the address bar must give something up.
 	if (known || role === 'owner' || identity) await store.putRoom(record);
-	return { record, address: await roomAddress(record) };
+	return { record, address: await roomAddress(record), ...(other ? { otherIdentity: other } : {}) };
+}
+
+/**
+ * Becomes the person of one's other device. What was sealed before stays whose it was.
+ *
+ * @param {Store} store
+ * @param {RoomRecord} record
+ * @param {Bytes} identity
+ * @returns {Promise<RoomRecord>}
+ */
+export async function takeIdentity(store, record, identity) {
+	const taken = { ...record, identity };
+	await store.putRoom(taken);
+	return taken;
 }
 
 /** A known room came with another key. It is not taken over, or any link could lock out its reader. */

@@ -169,6 +169,14 @@ function facts(room) {
 			: room.canWrite
 				? ['invite', 'Whoever has this link can read everything, write, and invite others.']
 				: ['invite', 'With this link you can read everything, but not write.'],
+		...(room.carriesIdentity
+			? [
+					/** @type {[string, string]} */ ([
+						'invite',
+						'This link makes you the same person as on the device it was made on. Is it not yours? Then ask for another.',
+					]),
+				]
+			: []),
 		['shield', 'Messages are encrypted in your browser. The server cannot read them.'],
 		messageTtlS
 			? ['clock', `Messages disappear ${duration(messageTtlS)} after they were sent.`]

@@ -142,11 +142,16 @@ export async function openIdentity(secret) {
 	return {
 		secret,
 		authorSecret,
-		author: hex((await sha256(utf8(authorSecret))).subarray(0, 16)),
+		author: await memberId(authorSecret),
 		publicKey,
 		signer: encodeBase64url(publicKey),
 		sign: async (bytes) => new Uint8Array(await crypto.subtle.sign('Ed25519', key, bytes)),
 	};
+}
+
+/** @param {string} authorSecret @returns {Promise<string>} the public member id that the server makes of it */
+export async function memberId(authorSecret) {
+	return hex((await sha256(utf8(authorSecret))).subarray(0, 16));
 }
 
 /**

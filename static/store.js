@@ -17,6 +17,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {Role} role
  * @property {Bytes} secret The role's own.
  * @property {Bytes} identity
+ * @property {boolean} [carriesIdentity] The identity came with the link.
  * @property {boolean} joined False for one whose link was only opened.
  * @property {string} label A name that only this browser knows.
  * @property {string} title The name that the members share.
@@ -47,6 +48,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {string} kind
  * @property {number | null} target
  * @property {string} body Sealed once; every attempt sends these bytes.
+ * @property {string} [author_secret] Whose it was sealed as; one's identity here may change while it waits.
  * @property {'waiting' | 'sent' | 'failed'} state `sent`: acknowledged, but not yet seen in the log.
  * @property {number | null} seq Once acknowledged.
  * @property {string | null} error

@@ -112,7 +112,7 @@ test('a rate limit is waited for as long as the server asks, whoever kicks', asy
 	await until(() => box.entries[0]?.state === 'sent', 'sent');
 	assert.equal(seen.length, 2);
 	assert.ok(Date.now() - begun >= 295);
-	assert.deepEqual(box.sending, { count: 0, code: null, waitingUntilMs: null });
+	assert.deepEqual(box.sending, { count: 0, code: null, waitingUntilMs: null, unkept: false });
 });
 
 test('being offline is waited out, and a kick ends the wait', async () => {
@@ -142,6 +142,64 @@ test('what a crash left is taken up by the next page', async () => {
 	await outbox(store, send).load();
 	await until(() => stored.size === 2, 'both');
 	assert.deepEqual(Array.from(stored.keys()), ['a', 'b']);
+});
+
+test('what was written later goes later, though the clock was set back', async (context) => {
+	const store = memory();
+	const before = outbox(store, () => new Promise(() => {}));
+	await before.add(post('a'));
+	before.stop();
+	context.mock.timers.enable({ apis: ['Date'], now: Date.now() - 3600_000 });
+	const { send, stored } = server();
+	const box = outbox(store, send);
+	await box.load();
+	await box.add(post('b'));
+	await until(() => stored.size === 2, 'both');
+	assert.deepEqual(Array.from(stored.keys()), ['a', 'b']);
+	assert.deepEqual(states(box).map(([id]) => id), ['a', 'b']);
+});
+
+test('what a server had acknowledged before it lost its log is sent again, and stays one', async () => {
+	const { send, seen, stored } = server();
+	const box = outbox(memory(), send);
+	for (const id of ['a', 'b']) await box.add(post(id));
+	await until(() => box.entries.every(({ state }) => state === 'sent'), 'both are acknowledged');
+	stored.delete('b');
+	await box.requeue();
+	await box.seen(1, new Set());
+	await until(() => stored.has('b') && seen.length === 4, 'sent again');
+	await until(() => states(box).length === 1, 'what the log shows is done');
+	assert.deepEqual(states(box), [['b', 'sent']]);
+	assert.deepEqual(seen[3], { ...seen[1], seq: null });
+});
+
+test('a room that is left sends what waits, and then no more', async () => {
+	const { send, stored } = server(new ApiError('network', 'no'));
+	const box = outbox(memory(), send, { random: () => 0 });
+	await box.add(post('a'));
+	await until(() => box.sending.code === 'network', 'it waits');
+	box.finish();
+	await until(() => stored.has('a'), 'sent after the room was left');
+	await box.add(post('b'));
+	box.kick();
+	const idle = outbox(memory(), send);
+	idle.finish();
+	await idle.add(post('c'));
+	assert.equal(box.entries.find(({ client_id }) => client_id === 'b')?.state, 'waiting');
+	assert.deepEqual(Array.from(stored.keys()), ['a']);
+});
+
+test('what the storage refused is said to be kept nowhere until it is sent', async () => {
+	const store = memory();
+	store.putOutbox = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));
+	const { send } = server(new ApiError('network', 'no'));
+	const box = outbox(store, send);
+	await box.add(post('a'));
+	await until(() => box.sending.code === 'network', 'it waits');
+	assert.equal(box.sending.unkept, true);
+	box.kick();
+	await until(() => box.entries[0]?.state === 'sent', 'sent');
+	await until(() => !box.sending.unkept, 'nothing is unkept');
 });
 
 test("of several tabs only one sends, and each shows the others' posts", async () => {

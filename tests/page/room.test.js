@@ -225,6 +225,37 @@ test('what was written offline survives a reload and is sent in order', async ()
 	);
 });
 
+test('what was written before the owner link came is sent as who wrote it', async () => {
+	const { room: owner } = await ownersRoom();
+	const { room: ben, store } = await guestOf(owner, 'Ben');
+	server.intercept = (_, response) => response.destroy() && true;
+	await ben.send('by the member');
+	ben.close();
+	const { owner: ownerLink } = await owner.links();
+	const { record } = await admit(store, parseLink(ownerLink));
+	assert.equal(record.role, 'owner');
+	server.intercept = () => false;
+	const again = await enter(store, { record });
+	await until(() => owner.entries.length === 1, 'it arrives', 10_000);
+	assert.deepEqual(
+		owner.entries.map(({ type, text, own }) => [type, text, own]),
+		[['message', 'by the member', false]],
+	);
+	await until(() => again.entries.length === 1 && again.entries[0].seq === 1, 'and is here, once');
+	assert.equal(server.rooms.get(owner.room).events.length, 1);
+});
+
+test('a room that is left right after writing loses nothing', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	server.intercept = ({ method, path }, response) =>
+		method === 'POST' && path.endsWith('/messages') && response.destroy() && true;
+	await ben.send('goodbye');
+	ben.close();
+	server.intercept = () => false;
+	await until(() => texts(ada).includes('goodbye'), 'it arrives', 10_000);
+});
+
 test('older history loads page by page', async () => {
 	const { room: ada } = await ownersRoom();
 	for (let count = 0; count < 250; count += 1)

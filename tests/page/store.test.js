@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Api } from '../../static/api.js';
-import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress } from '../../static/rooms.js';
+import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, takeIdentity } from '../../static/rooms.js';
 import { formatLink, newSecret, openKeys, parseLink } from '../../static/secrets.js';
 import { openStore, Store } from '../../static/store.js';
 import { MemoryTables } from '../../static/tables.js';
@@ -250,6 +250,22 @@ test('an identity in a link is taken over and leaves the address', async () => {
 	assert.deepEqual((await store.room(ROOM)).identity, identity);
 	const again = await admit(store, await linkOf('member', member));
 	assert.deepEqual(again.record.identity, identity);
+});
+
+test('a link with another identity does not make a known person another one unasked', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const [member, theirs] = [newSecret(), newSecret()];
+	const { record: mine } = await admit(store, await linkOf('member', member));
+	await store.putRoom({ ...mine, joined: true });
+	const { record, otherIdentity } = await admit(store, await linkOf('member', member, theirs));
+	assert.deepEqual([record.identity, otherIdentity], [mine.identity, theirs]);
+	assert.deepEqual((await store.room(ROOM)).identity, mine.identity);
+	const same = await admit(store, await linkOf('member', member, mine.identity));
+	assert.equal(same.otherIdentity, undefined);
+	await takeIdentity(store, record, theirs);
+	assert.deepEqual((await store.room(ROOM)).identity, theirs);
+	const newcomer = await admit(new Store(new MemoryTables(), false), await linkOf('member', member, theirs));
+	assert.deepEqual([newcomer.record.identity, newcomer.record.carriesIdentity], [theirs, true]);
 });
 
 test('a stronger link makes a known room stronger, a weaker one changes nothing', async () => {
