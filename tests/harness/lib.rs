@@ -7,6 +7,7 @@
 mod answer;
 pub mod chaos;
 mod database;
+pub mod envelope;
 mod fault_proxy;
 mod manifest;
 mod request;
