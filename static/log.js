@@ -94,6 +94,8 @@ export class Log {
 	#names = new Map();
 	/** @type {Map<string, Set<number>>} */
 	#nameUsers = new Map();
+	/** Which key first spoke under a member id: both are derived from one secret. @type {Map<string, { seq: number, signer: string }>} */
+	#authors = new Map();
 	/** @type {Unsent[]} */
 	#unsent = [];
 	#first = Infinity;
@@ -191,6 +193,7 @@ export class Log {
 		const stale = new Set();
 		for (const { event, opened } of items) {
 			this.#noteUse(event.client_id, event.seq, stale);
+			this.#noteAuthor(event, opened, stale);
 			const name = opened?.ok ? asCompared(opened.content.name ?? '') : '';
 			if (opened?.ok && name !== '') this.#claimName(name, event.seq, opened.signer, stale);
 		}
@@ -274,6 +277,7 @@ export class Log {
 		this.#after.clear();
 		this.#firstUse.clear();
 		this.#nameUsers.clear();
+		this.#authors.clear();
 		this.#entries = [];
 		this.#positions = [];
 		this.#all = null;
@@ -298,6 +302,7 @@ export class Log {
 		for (const pointing of this.#pointing.get(seq) ?? []) stale.add(pointing);
 		for (const after of this.#after.get(seq) ?? []) stale.add(after);
 
+		this.#noteAuthor(item.event, item.opened, stale);
 		if (!item.opened?.ok) return;
 		const { content, signer } = item.opened;
 		if (content.prev) index(this.#after, content.prev.seq, seq);
@@ -313,6 +318,18 @@ export class Log {
 		if (clientId === '' || (used !== undefined && used <= seq)) return;
 		this.#firstUse.set(clientId, seq);
 		if (used !== undefined) this.#markStale(used, stale);
+	}
+
+	/** A deletion proves nothing of its writer, for it is what is to be judged. @param {LogEvent} event @param {Opened | null} opened @param {Set<number>} stale */
+	#noteAuthor({ seq, kind, author }, opened, stale) {
+		if (!opened?.ok || author === null || kind === 'delete') return;
+		const known = this.#authors.get(author);
+		if (known && known.seq <= seq) return;
+		this.#authors.set(author, { seq, signer: opened.signer });
+		if (known?.signer === opened.signer) return;
+		for (const { event } of this.#items.values()) {
+			if (event.kind === 'delete' && event.author === author && event.target !== null) stale.add(event.target);
+		}
 	}
 
 	/** @param {string} name @param {number} seq @param {string} signer @param {Set<number>} stale */
@@ -463,8 +480,10 @@ export class Log {
 		const author = target.opened?.ok ? target.opened.signer : (target.signer ?? null);
 		if (event.kind === 'edit') return content.text !== undefined && signer === author;
 		if (signer === this.#viewer.ownerSigner || signer === author) return true;
-		// Of a message blanked before it was read, the key is lost; what remains is the member id.
-		return author === null && target.event.body === '' && event.author !== null && event.author === target.event.author;
+		// Of a message blanked before it was read, the key is lost; what remains is the member id, and whose that is.
+		if (author !== null || target.event.body !== '' || event.author === null) return false;
+		const known = this.#authors.get(event.author);
+		return event.author === target.event.author && (known === undefined || known.signer === signer);
 	}
 
 	/** @param {Item} message @param {Item[]} changes @param {Unsent[]} pending @returns {Reaction[]} */

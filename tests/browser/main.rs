@@ -10,4 +10,6 @@
 mod conversation;
 mod door;
 mod driver;
+mod insider;
 mod profile;
+mod trust;

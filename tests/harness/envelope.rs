@@ -80,6 +80,18 @@ impl Letter {
         Self { public_key: key.verifying_key().to_bytes(), signature, content: content.to_vec() }
     }
 
+    /// What a padded plain text holds.
+    pub fn read(plain_text: &[u8]) -> Self {
+        let end = plain_text.iter().rposition(|byte| *byte != 0).expect("a plain text ends with its mark");
+        let (public_key, rest) = plain_text[..end].split_at(PUBLIC_KEY_BYTES);
+        let (signature, content) = rest.split_at(SIGNATURE_BYTES);
+        Self {
+            public_key: public_key.try_into().expect("32 bytes"),
+            signature: signature.try_into().expect("64 bytes"),
+            content: content.to_vec(),
+        }
+    }
+
     /// The padded plain text.
     pub fn plain_text(&self) -> Vec<u8> {
         let mut plain = [&self.public_key[..], &self.signature, &self.content, &[0x80]].concat();

@@ -116,6 +116,25 @@ test('a deletion of what was blanked before it was read is judged by what remain
 	assert.equal(fold(remembered, deletes(2, other, 1)).entry(1).by, 'server');
 });
 
+test('who deleted what was blanked before it was read must have the key that speaks under the same member id', () => {
+	const gone = blanked(says(1, BEN));
+	const byAnother = { ...deletes(2, BEN, 1), opened: { ...deletes(2, OWNER, 1).opened, signer: 'another-key' } };
+	assert.equal(fold(gone, byAnother).entry(1).by, 'author', 'nothing else is known of them');
+	assert.equal(fold(gone, byAnother, says(3, BEN)).entry(1).by, 'server');
+	assert.equal(fold(gone, deletes(2, BEN, 1), says(3, BEN)).entry(1).by, 'author');
+	// Older history tells whose the member id is.
+	const told = { ...byAnother.opened, content: { ...byAnother.opened.content, target_id: 'id-11' } };
+	const late = newLog();
+	late.add([blanked(says(11, BEN)), { ...deletes(12, BEN, 11), opened: told }]);
+	assert.equal(late.entry(11).by, 'author');
+	assert.ok(late.add([says(3, BEN)]).changed.has('id-11'));
+	assert.equal(late.entry(11).by, 'server');
+	const learnt = newLog();
+	learnt.add([blanked(says(11, BEN)), { ...deletes(12, BEN, 11), opened: told }]);
+	assert.ok(learnt.learnUses([says(3, BEN)]).changed.has('id-11'));
+	assert.equal(learnt.entry(11).by, 'server');
+});
+
 test('an edit that comes after a deletion, or from a blanked body, brings nothing back', () => {
 	const log = fold(says(1, BEN), deletes(2, BEN, 1), edits(3, BEN, 1, 'back again'), blanked(edits(4, BEN, 1, '')));
 	assert.deepEqual(types(log), ['removed']);
