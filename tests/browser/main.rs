@@ -11,5 +11,6 @@ mod conversation;
 mod door;
 mod driver;
 mod insider;
+mod keeping;
 mod profile;
 mod trust;

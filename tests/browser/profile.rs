@@ -120,7 +120,7 @@ impl Profile {
         self.act(css, Locator::Css(css), async |element: Element| element.click().await).await;
     }
 
-    async fn press_at(&self, xpath: &str, what: &str) {
+    pub(crate) async fn press_at(&self, xpath: &str, what: &str) {
         self.act(what, Locator::XPath(xpath), async |element: Element| element.click().await).await;
     }
 
