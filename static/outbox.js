@@ -19,8 +19,11 @@ const PASSING = new Set(['network', 'timeout', 'aborted', 'unavailable', 'rate_l
 
 const RETRY_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
-/** A tab that is frozen while it sends must not hold up the others. Two who send do no harm. */
-const STEAL_AFTER_MS = 45_000;
+/**
+ * A tab that is frozen while it sends must not hold up the others. Two who send do no harm: each goes on to the
+ * next only when the one before has arrived, under whichever of its attempts.
+ */
+const STEAL_AFTER_MS = 5_000;
 
 export class Outbox {
 	/** In order; `sent` ones stay until the log shows them. @type {OutboxEntry[]} */
@@ -35,6 +38,7 @@ export class Outbox {
 	#locks;
 	#channel;
 	#random;
+	#stealAfterMs;
 	/** What the storage refused. @type {OutboxEntry[]} */
 	#unstored = [];
 	/** What the storage has not noted yet, by id; null: removed. @type {Map<string, Partial<OutboxEntry> | null>} */
@@ -60,8 +64,18 @@ export class Outbox {
 	 * @param {LockManager | undefined} [parts.locks]
 	 * @param {BroadcastChannel | null} [parts.channel] To the other tabs of the room; is closed with this.
 	 * @param {() => number} [parts.random]
+	 * @param {number} [parts.stealAfterMs]
 	 */
-	constructor({ room, store, send, changed, locks, channel = null, random = Math.random }) {
+	constructor({
+		room,
+		store,
+		send,
+		changed,
+		locks,
+		channel = null,
+		random = Math.random,
+		stealAfterMs = STEAL_AFTER_MS,
+	}) {
 		this.#room = room;
 		this.#store = store;
 		this.#send = send;
@@ -69,6 +83,7 @@ export class Outbox {
 		this.#locks = locks;
 		this.#channel = channel;
 		this.#random = random;
+		this.#stealAfterMs = stealAfterMs;
 		channel?.addEventListener('message', this.#refresh);
 	}
 
@@ -263,7 +278,7 @@ export class Outbox {
 	async #exclusively(work) {
 		if (!this.#locks) return work();
 		const name = `buddy/outbox/${this.#room}`;
-		const patience = AbortSignal.timeout(STEAL_AFTER_MS);
+		const patience = AbortSignal.timeout(this.#stealAfterMs);
 		let held = false;
 		const once = async () => {
 			held = true;

@@ -12,5 +12,7 @@ mod door;
 mod driver;
 mod insider;
 mod keeping;
+mod library;
 mod profile;
+mod tabs;
 mod trust;

@@ -225,6 +225,29 @@ test("of several tabs only one sends, and each shows the others' posts", async (
 	assert.equal(seen.length, 9);
 });
 
+test('a tab that is frozen while it sends does not hold up the others, and later doubles nothing', async () => {
+	const store = memory();
+	const locks = new TestLocks();
+	const { send, stored } = server();
+	let thaw;
+	const frozen = new Promise((resolve) => {
+		thaw = resolve;
+	});
+	const channel = () => new BroadcastChannel(`outbox-frozen-${ROOM}`);
+	const asleep = outbox(store, (entry) => frozen.then(() => send(entry)), { locks, channel: channel() });
+	await asleep.add(post('a'));
+	const awake = outbox(store, send, { locks, channel: channel(), stealAfterMs: 50 });
+	await awake.load();
+	await awake.add(post('b'));
+	await until(() => stored.size === 2, 'both are sent by the tab that is awake');
+	thaw();
+	await asleep.add(post('c'));
+	await until(() => stored.size === 3, 'the other goes on');
+	for (const box of [asleep, awake])
+		await until(() => box.entries.length === 3 && box.entries.every(({ state }) => state === 'sent'), 'all is settled');
+	assert.deepEqual(Array.from(stored.keys()), ['a', 'b', 'c']);
+});
+
 test('storage that fails holds up nothing: what could not be stored or noted is sent from memory', async () => {
 	for (const failing of ['putOutbox', 'changeOutbox', 'outbox', 'removeOutbox']) {
 		const store = memory();

@@ -1,0 +1,105 @@
+//! The client library by itself, as another page might use it: in Chromium, against the real server, without any of
+//! what shows rooms.
+
+use buddy_tests::Server;
+use serde_json::{Value, json};
+
+use crate::door::Door;
+use crate::driver::Driver;
+
+/// Follows an open room from its beginning, and tells what came.
+const FOLLOW: &str = "
+    const [{ Api }, { Sequencer }, { RoomStream }] =
+        await Promise.all(['/api.js', '/sequencer.js', '/stream.js'].map((module) => import(module)));
+    const room = arguments[0];
+    const api = new Api();
+    const access = { token: null };
+    const seen = (window.seen = { events: [], states: [], missing: [], closed: [] });
+    const sequencer = new Sequencer({ cursor: 0, log: null }, (range) => api.history(room, access, range), {
+        events: (events) => void seen.events.push(...events.map(({ seq, body }) => [seq, body])),
+        missing: (seq) => void seen.missing.push(seq),
+        diverged: (mark) => mark.last_seq,
+    });
+    window.stream = new RoomStream({
+        open: (cursor, signal) => api.stream(room, access, cursor, signal),
+        sequencer,
+        wakes: window,
+        follower: {
+            connection: ({ state, code }) => void seen.states.push([state, code]),
+            signals: () => {},
+            closed: (reason) => void seen.closed.push(reason),
+        },
+    });
+    window.stream.start();
+";
+
+#[tokio::test]
+async fn the_client_library_follows_a_room_through_cuts_and_a_restart_and_says_how_it_stands() {
+    let mut server = Server::setup().without_rate_limits().start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let page = driver.profile().await;
+    let room = server.open_room().await;
+    room.say_many(1..=250).await;
+    page.goto(&door.page("/")).await;
+    page.execute_async(FOLLOW, vec![json!(room.id)]).await;
+    let state = async |state: &str| {
+        let script = format!("return window.seen.states.at(-1)?.[0] === '{state}'");
+        page.finds(&format!("the reader is {state}"), &script).await;
+    };
+    let has = async |last: u64| {
+        let expected: Vec<Value> = (1..=last).map(|seq| json!([seq, format!("message {seq}")])).collect();
+        let seen = async || {
+            (page.client().execute("return window.seen.events", vec![]).await.ok()? == json!(expected)).then_some(())
+        };
+        page.eventually(&format!("all {last} events have come once and in order"), seen).await;
+    };
+    has(250).await;
+    state("live").await;
+
+    // Cut off, while others go on.
+    door.shut();
+    state("offline").await;
+    room.say_many(251..=480).await;
+    door.reopen();
+    has(480).await;
+    state("live").await;
+
+    // The server dies and comes back at another address, which only the door knows.
+    server.kill();
+    state("offline").await;
+    server.restart().await;
+    door.lead_to(&server);
+    let room = room.at(&server.api());
+    room.say_many(481..=500).await;
+    // As when the device wakes: without this it would come, too, but later.
+    page.execute("dispatchEvent(new Event('online'))", vec![]).await;
+    has(500).await;
+    state("live").await;
+    let states = page.execute("return window.seen.states.map(([state]) => state)", vec![]).await;
+    let states: Vec<&str> = states.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert_eq!(states[..3], ["connecting", "catching_up", "live"]);
+
+    room.delete().send().await.must_be(204);
+    state("closed").await;
+    assert_eq!(
+        page.execute("return [window.seen.closed, window.seen.missing]", vec![]).await,
+        json!([["deleted"], []])
+    );
+}
+
+#[tokio::test]
+async fn the_client_library_says_that_a_room_is_refused_and_asks_no_more() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let page = driver.profile().await;
+    page.goto(&door.page("/")).await;
+    page.execute_async(FOLLOW, vec![json!("00".repeat(32))]).await;
+    let refused = "return JSON.stringify(window.seen.states.at(-1)) === '[\"refused\",\"room_not_found\"]'";
+    page.finds("the reader is refused", refused).await;
+    let asked = "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/stream')).length";
+    assert_eq!(page.execute(asked, vec![]).await, 1);
+    page.execute("dispatchEvent(new Event('online'))", vec![]).await;
+    assert_eq!(page.execute(asked, vec![]).await, 1);
+}
