@@ -18,20 +18,29 @@ const PRAGMAS: [&str; 3] =
     ["PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL", "PRAGMA secure_delete = ON"];
 
 thread_local! {
-    static OPEN: RefCell<HashMap<String, Rc<Connection>>> = RefCell::default();
+    static OPEN: RefCell<HashMap<Database, Rc<Connection>>> = RefCell::default();
 }
 
-/// A database by its Spin label. One connection per instance serves all its requests.
+/// A database by its Spin label. One connection per instance serves all its requests, and a second
+/// one the long reads of replay.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Database(String);
+pub struct Database {
+    label: Rc<str>,
+    aside: bool,
+}
 
 impl Database {
-    pub fn new(label: impl Into<String>) -> Self {
-        Self(label.into())
+    pub fn new(label: &str) -> Self {
+        Self { label: label.into(), aside: false }
+    }
+
+    /// The same database over its second connection, where reads that take long hold nobody up.
+    pub fn aside(&self) -> Self {
+        Self { aside: true, ..self.clone() }
     }
 
     pub fn label(&self) -> &str {
-        &self.0
+        &self.label
     }
 
     /// Runs one statement and collects its rows: a statement has succeeded only when all of them
@@ -47,13 +56,13 @@ impl Database {
             },
             Err(error) => error,
         };
-        OPEN.with_borrow_mut(|open| open.remove(&self.0));
+        OPEN.with_borrow_mut(|open| open.remove(self));
         let again = async {
             let connection = self.connection().await?;
             collect(&connection, sql, parameters).await
         };
         again.await.map_err(|error| {
-            Error::Unavailable(format!("database {}: {}; before that: {}", self.0, cause(&error), cause(&first)))
+            Error::Unavailable(format!("database {}: {}; before that: {}", self.label, cause(&error), cause(&first)))
         })
     }
 
@@ -66,16 +75,16 @@ impl Database {
     }
 
     async fn connection(&self) -> Result<Rc<Connection>, sqlite::Error> {
-        if let Some(connection) = OPEN.with_borrow(|open| open.get(&self.0).cloned()) {
+        if let Some(connection) = OPEN.with_borrow(|open| open.get(self).cloned()) {
             return Ok(connection);
         }
-        let connection = Rc::new(Connection::open(&self.0).await?);
+        let connection = Rc::new(Connection::open(&*self.label).await?);
         for pragma in PRAGMAS {
             // Refused PRAGMAs are skipped, see above.
             let _ = collect(&connection, pragma, &[]).await;
         }
         migrate(&connection).await?;
-        OPEN.with_borrow_mut(|open| open.insert(self.0.clone(), connection.clone()));
+        OPEN.with_borrow_mut(|open| open.insert(self.clone(), connection.clone()));
         Ok(connection)
     }
 }

@@ -16,6 +16,8 @@ pub struct Stored {
 /// `?1` room, `?2` slot, `?3` token, `?4` author, `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` now,
 /// `?10` room_max_bytes, `?11` per room, `?12` per author, `?13` address, `?14` per address.
 /// An author's posts are counted only where the room's own limit would not refuse them first.
+/// `LIMIT ?12` alone would have SQLite prepare the statement anew at each execution, in 350 µs: it looks at
+/// what is bound there. At a sum it does not look, here and in all other statements.
 const APPEND: &str = "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,address,body)
   SELECT r.id, r.last_seq+1, ?5, max(?9,r.last_at_ms), ?4, ?6, ?7, ?13, ?8
   FROM room r JOIN slot s ON s.slot=r.slot AND s.state='open'
@@ -26,7 +28,7 @@ const APPEND: &str = "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,targe
     AND (?8='' OR r.bytes+length(CAST(?8 AS BLOB))<=?10)
     AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?11 AND e.sent_at_ms>?9-10000)
     AND (?12>=?11 OR (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?11
-      AND e.sent_at_ms>?9-10000 AND e.author IS ?4 AND e.kind<>'room' LIMIT ?12)) < ?12)
+      AND e.sent_at_ms>?9-10000 AND e.author IS ?4 AND e.kind<>'room' LIMIT ?12+0)) < ?12)
     AND NOT EXISTS(SELECT 1 FROM address a WHERE a.address=?13 AND a.ends_at_ms>?9 AND a.count>=?14)
     AND CASE WHEN ?6 IS NULL THEN ?5='message' ELSE EXISTS(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.seq>r.floor_seq AND t.kind='message'
@@ -153,32 +155,57 @@ fn reason(row: &Row, post: &Post) -> Result<Option<Stored>, Error> {
 /// `Unavailable`.
 pub async fn page(room: &Room, page: &Page) -> Result<Vec<Event>, Error> {
     match *page {
-        Page::After { seq, limit } => after(&room.database, room.id, room.first_seq, seq, limit).await,
+        Page::After { seq, limit } => {
+            let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq>?2 AND seq>=?4 ORDER BY seq LIMIT ?3+0");
+            let rows =
+                room.database.run(&sql, &[room.id.into(), seq.into(), limit.into(), room.first_seq.into()]).await?;
+            Ok(rows.iter().map(event).collect())
+        }
         Page::Newest { limit } => before(room, room.last_seq + 1, limit).await,
         Page::Before { seq, limit } => before(room, seq, limit).await,
     }
 }
 
 async fn before(room: &Room, seq: i64, limit: i64) -> Result<Vec<Event>, Error> {
-    let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq<?2 AND seq>=?4 ORDER BY seq DESC LIMIT ?3");
+    let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq<?2 AND seq>=?4 ORDER BY seq DESC LIMIT ?3+0");
     let rows = room.database.run(&sql, &[room.id.into(), seq.into(), limit.into(), room.first_seq.into()]).await?;
     Ok(rows.iter().rev().map(event).collect())
 }
 
-/// At most `limit` events after `seq`, ascending, `first_seq` and later.
+/// The next events of a log for those who stream it.
+pub struct Batch {
+    pub events: Vec<Event>,
+    /// There was no more.
+    pub is_last: bool,
+}
+
+/// A batch has at most so many rows, and ends with the one that makes its bodies reach so many bytes.
+const BATCH_ROWS: usize = 200;
+const BATCH_BYTES: usize = 128 << 10;
+
+/// `?1` room row, `?2` after this sequence, `?3` rows, `?4` first sequence, `?5` bytes, `?6` now. Adding up
+/// sizes first and reading only what fits takes a third of the time of cutting what was read.
+const NEAR: &str = "WITH near AS (SELECT e.seq AS seq, length(CAST(e.body AS BLOB)) AS size
+    FROM room r JOIN event e ON e.room_id=r.id WHERE r.id=?1 AND e.seq>max(?2,r.floor_seq)
+      AND (r.message_ttl_ms=0 OR e.sent_at_ms>?6-r.message_ttl_ms) ORDER BY e.seq LIMIT ?3+0)";
+const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AND seq<=(SELECT max(seq) FROM
+    (SELECT seq, sum(size) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM near)
+    WHERE before IS NULL OR before<?5)
+  ORDER BY seq LIMIT ?3+0";
+
+/// The events after `seq` that are still shown, ascending, as many as fit a batch. Edits of what came
+/// before `first_seq` show no text.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn after(
-    database: &Database,
-    room_id: i64,
-    first_seq: i64,
-    seq: i64,
-    limit: i64,
-) -> Result<Vec<Event>, Error> {
-    let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq>?2 AND seq>=?4 ORDER BY seq LIMIT ?3");
-    let rows = database.run(&sql, &[room_id.into(), seq.into(), limit.into(), first_seq.into()]).await?;
-    Ok(rows.iter().map(event).collect())
+pub async fn batch_after(database: &Database, room_id: i64, first_seq: i64, seq: i64) -> Result<Batch, Error> {
+    let sql = format!("{NEAR} {COLUMNS} {IN_BATCH}");
+    let (rows, bytes) = (BATCH_ROWS as i64, BATCH_BYTES as i64);
+    let parameters = [room_id.into(), seq.into(), rows.into(), first_seq.into(), bytes.into(), now_ms().into()];
+    let events: Vec<_> = database.run(&sql, &parameters).await?.iter().map(event).collect();
+    let read: usize = events.iter().map(|event| event.body.len()).sum();
+    let is_last = events.len() < BATCH_ROWS && read < BATCH_BYTES;
+    Ok(Batch { events, is_last })
 }
 
 fn event(row: &Row) -> Event {

@@ -52,7 +52,7 @@ pub async fn locate(slot: u8) -> Result<Database, Error> {
     let labels = settings::databases().await;
     let hinted = hint(slot).await.filter(|hint| labels.contains(&hint.database));
     let database = match hinted {
-        Some(hint) => Database::new(hint.database),
+        Some(hint) => Database::new(&hint.database),
         None => find(slot, &labels).await?,
     };
     remember(slot, &database);
@@ -123,7 +123,7 @@ async fn find(slot: u8, labels: &[String]) -> Result<Database, Error> {
         None => (claim(slot, labels).await?, 1),
     };
     hint_at(slot, &Hint { database: label.clone(), epoch }).await;
-    Ok(Database::new(label))
+    Ok(Database::new(&label))
 }
 
 /// The first database settles it, so two instances cannot disagree.

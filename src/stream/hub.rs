@@ -3,143 +3,35 @@
 //! readers itself, so that no wake-up crosses tasks. Handlers only leave readers in the inbox.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
-use std::pin::pin;
-use std::rc::Rc;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use buddy_domain::{Error, comment};
+use buddy_platform::database::Database;
+use buddy_platform::room::Known;
+use buddy_platform::{now_ms, sleep, spawn};
+use futures::future::{LocalBoxFuture, poll_fn};
+use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::WRITE_DEADLINE;
-use buddy_domain::{Error, Mark, comment, frame};
-use buddy_platform::database::Database;
-use buddy_platform::room::{News, Room};
-use buddy_platform::signal::Sent;
-use buddy_platform::{Writer, event, now_ms, random, room, settings, signal, sleep, spawn};
-use futures::future::{AbortHandle, Either, LocalBoxFuture, abortable, select};
-use futures::stream::{FuturesUnordered, StreamExt};
-use serde_json::json;
+use crate::limits::Limits;
+use crate::poll::{Asked, End, Update, poll};
+use crate::reader::{Next, Reader, Written};
 
-/// Bytes that may wait for a reader before it is cut off.
-const QUEUE_MAX: usize = 1 << 20;
-/// Rows read of a room at one tick.
-const ROWS: i64 = 200;
-/// How long a room counts as active after an event.
+/// How long a room counts as active after an event, or while somebody types.
 const ACTIVE_MS: i64 = 10_000;
-/// How long a database may take to answer the hub.
-const POLL_DEADLINE: Duration = Duration::from_secs(10);
+/// How long signals are gathered into one frame.
+const SIGNALS_MS: i64 = 1000;
+/// How often readers are looked through for those that need a heartbeat or an end.
+const LOOK_MS: i64 = 200;
+/// How long a database that failed is left alone.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
 thread_local! {
     static INBOX: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
     static RUNNING: Cell<bool> = const { Cell::new(false) };
-    static STREAMS: Cell<i64> = const { Cell::new(0) };
-}
-
-/// The settings of streams.
-#[derive(Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) streams: i64,
-    stream_max_ms: i64,
-    heartbeat_ms: i64,
-    active_ms: i64,
-    idle_ms: i64,
-}
-
-impl Limits {
-    pub(crate) async fn read() -> Result<Self, Error> {
-        Ok(Self {
-            streams: settings::number("streams_per_instance").await?,
-            stream_max_ms: settings::number("stream_max_s").await? * 1000,
-            heartbeat_ms: settings::number("heartbeat_s").await?.max(1) * 1000,
-            active_ms: settings::number("poll_active_ms").await?.max(1),
-            idle_ms: settings::number("poll_idle_ms").await?.max(1),
-        })
-    }
-
-    /// When a stream that starts now ends itself: plus or minus 10 %, so that not all return at once.
-    pub(crate) fn ends_at_ms(&self, now: i64) -> i64 {
-        if self.stream_max_ms == 0 {
-            return i64::MAX;
-        }
-        let tenths = i64::from(u32::from_le_bytes(random()) % 2001);
-        now + self.stream_max_ms * (9000 + tenths) / 10_000
-    }
-}
-
-/// One of the streams that an instance may have.
-pub(crate) struct Place(());
-
-impl Place {
-    pub(crate) fn take(most: i64) -> Result<Self, Error> {
-        if STREAMS.get() >= most {
-            return Err(Error::Unavailable("streams_per_instance is reached".into()));
-        }
-        STREAMS.set(STREAMS.get() + 1);
-        Ok(Self(()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        STREAMS.set(STREAMS.get() - 1);
-    }
-}
-
-/// A client that follows a room.
-pub(crate) struct Reader {
-    room: Room,
-    /// Absent while a write is under way.
-    writer: Option<Writer>,
-    last_seq: i64,
-    ends_at_ms: i64,
-    written_at_ms: i64,
-    queue: VecDeque<Rc<[u8]>>,
-    queued: usize,
-    /// No more frames: the stream ends when the queue is empty.
-    ending: bool,
-    abort: Option<AbortHandle>,
-    _place: Place,
-}
-
-impl Reader {
-    pub(crate) fn new(room: Room, writer: Writer, last_seq: i64, ends_at_ms: i64, place: Place) -> Self {
-        Self {
-            room,
-            writer: Some(writer),
-            last_seq,
-            ends_at_ms,
-            written_at_ms: now_ms(),
-            queue: VecDeque::new(),
-            queued: 0,
-            ending: false,
-            abort: None,
-            _place: place,
-        }
-    }
-
-    fn push(&mut self, frame: &Rc<[u8]>) {
-        self.queued += frame.len();
-        self.queue.push_back(frame.clone());
-    }
-}
-
-/// A room that somebody follows.
-struct Followed {
-    last_seq: i64,
-    signal_seq: i64,
-    signals_at_ms: i64,
-    active_at_ms: i64,
-    readers: Vec<u64>,
-}
-
-type Key = (String, i64);
-type Written = (u64, Option<Writer>);
-type Polled = (String, Result<Vec<Update>, Error>);
-
-/// What a tick found out about a room. `None` news: the room is elsewhere or gone.
-struct Update {
-    id: i64,
-    news: Option<News>,
-    events: Vec<(i64, Rc<[u8]>)>,
-    signals: Option<Rc<[u8]>>,
 }
 
 /// Leaves a reader to the hub, and starts one where none runs.
@@ -150,41 +42,50 @@ pub(crate) fn join(reader: Reader, limits: Limits) {
     }
 }
 
-/// The future's outcome, or `None` after the deadline.
-pub(crate) async fn in_time<T>(future: impl Future<Output = T>, deadline: Duration) -> Option<T> {
-    match select(pin!(future), pin!(sleep(deadline))).await {
-        Either::Left((outcome, _)) => Some(outcome),
-        Either::Right(_) => None,
-    }
+/// A room that somebody follows.
+struct Followed {
+    /// The sequence that all of its readers have reached.
+    last_seq: i64,
+    signal_seq: i64,
+    signals_at_ms: i64,
+    readers: BTreeSet<u64>,
 }
 
-/// All signals of a room in one frame.
-pub(crate) fn signal_frame(signals: &[Sent]) -> Vec<u8> {
-    signals.iter().flat_map(|signal| frame(None, "signal", signal)).collect()
+/// The followed rooms of one database, by row key.
+struct Source {
+    rooms: HashMap<i64, Followed>,
+    active_until_ms: i64,
+    /// When it is asked next; `None` while it is being asked.
+    due: Option<Instant>,
 }
+
+type Polled = (Database, Result<Vec<Update>, Error>);
 
 struct Hub {
     limits: Limits,
-    rooms: HashMap<Key, Followed>,
+    sources: HashMap<Database, Source>,
     readers: HashMap<u64, Reader>,
     next_reader: u64,
-    writes: FuturesUnordered<LocalBoxFuture<'static, Result<Written, u64>>>,
+    writes: FuturesUnordered<LocalBoxFuture<'static, Written>>,
     polls: FuturesUnordered<LocalBoxFuture<'static, Polled>>,
-    /// When each database is asked next; absent while it is being asked.
-    due: HashMap<String, i64>,
     looked_at_ms: i64,
+}
+
+enum Step {
+    Written(Written),
+    Polled(Polled),
+    Tick,
 }
 
 impl Hub {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
-            rooms: HashMap::new(),
+            sources: HashMap::new(),
             readers: HashMap::new(),
             next_reader: 0,
             writes: FuturesUnordered::new(),
             polls: FuturesUnordered::new(),
-            due: HashMap::new(),
             looked_at_ms: 0,
         }
     }
@@ -197,64 +98,81 @@ impl Hub {
                 RUNNING.set(false);
                 return;
             }
-            let now = now_ms();
-            if now - self.looked_at_ms >= 200 {
-                self.looked_at_ms = now;
-                self.look_after_readers(now);
-            }
-            self.start_polls(now);
-            let next_due = self.due.values().min().map_or(0, |due| due - now);
-            let pause = next_due.min(self.limits.idle_ms).max(self.limits.active_ms);
-            let tick = sleep(Duration::from_millis(pause.unsigned_abs()));
-            let mut tick = pin!(tick);
+            let ticked = Instant::now();
+            self.look_after_readers();
+            self.start_polls(ticked);
+            // Counted from tick to tick, so that what a tick does makes no tick later.
+            let due = self.sources.values().filter_map(|source| source.due).min();
+            let pause = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(ticked));
+            let next = ticked + pause.clamp(self.limits.active, self.limits.idle);
+            let mut tick = pin!(sleep(next.saturating_duration_since(Instant::now())));
             loop {
-                let step = futures::future::poll_fn(|context| {
-                    use std::task::Poll;
-                    if let Poll::Ready(Some(written)) = self.writes.poll_next_unpin(context) {
-                        return Poll::Ready(Step::Written(written));
+                match self.step(tick.as_mut()).await {
+                    Step::Written((number, Some(writer))) => {
+                        if let Some(reader) = self.readers.get_mut(&number) {
+                            reader.written(writer);
+                            self.write_next(number);
+                        }
                     }
-                    if let Poll::Ready(Some(polled)) = self.polls.poll_next_unpin(context) {
-                        return Poll::Ready(Step::Polled(polled));
-                    }
-                    tick.as_mut().poll(context).map(|()| Step::Tick)
-                });
-                match step.await {
-                    Step::Written(written) => self.written(written),
-                    Step::Polled(polled) => self.polled(polled),
+                    Step::Written((number, None)) => self.remove(number),
+                    Step::Polled((database, updates)) => self.polled(&database, updates),
                     Step::Tick => break,
                 }
             }
         }
     }
 
+    async fn step(&mut self, mut tick: Pin<&mut impl Future<Output = ()>>) -> Step {
+        poll_fn(|context| {
+            if let Poll::Ready(Some(written)) = self.writes.poll_next_unpin(context) {
+                return Poll::Ready(Step::Written(written));
+            }
+            if let Poll::Ready(Some(polled)) = self.polls.poll_next_unpin(context) {
+                return Poll::Ready(Step::Polled(polled));
+            }
+            tick.as_mut().poll(context).map(|()| Step::Tick)
+        })
+        .await
+    }
+
     fn take_inbox(&mut self) {
         for reader in INBOX.take() {
-            let room = &reader.room;
-            let key = (room.database.label().to_owned(), room.id);
             let number = self.next_reader;
             self.next_reader += 1;
-            let followed = self.rooms.entry(key).or_insert_with(|| Followed {
+            let now = Instant::now();
+            let source = self.sources.entry(reader.database.clone()).or_insert_with(|| Source {
+                rooms: HashMap::new(),
+                active_until_ms: 0,
+                due: Some(now),
+            });
+            source.active_until_ms = source.active_until_ms.max(reader.last_at_ms + ACTIVE_MS);
+            // What came since the reader's replay is not to wait for an idle tick.
+            source.due = source.due.map(|_| now);
+            let room = source.rooms.entry(reader.room_id).or_insert_with(|| Followed {
                 last_seq: reader.last_seq,
-                signal_seq: room.signal_seq,
+                signal_seq: reader.signal_seq,
                 signals_at_ms: 0,
-                active_at_ms: now_ms(),
-                readers: Vec::new(),
+                readers: BTreeSet::new(),
             });
             // Rows between the reader's cursor and the hub's are read again; others skip them.
-            followed.last_seq = followed.last_seq.min(reader.last_seq);
-            followed.readers.push(number);
-            self.due.entry(room.database.label().to_owned()).and_modify(|due| *due = 0).or_insert(0);
+            room.last_seq = room.last_seq.min(reader.last_seq);
+            room.readers.insert(number);
             self.readers.insert(number, reader);
         }
     }
 
-    /// Heartbeats, and ends of streams that have lasted long enough.
-    fn look_after_readers(&mut self, now: i64) {
-        let heartbeat: Rc<[u8]> = comment().into();
+    /// Heartbeats, ends of streams that have lasted long enough, and of those that take nothing.
+    fn look_after_readers(&mut self) {
+        let now = now_ms();
+        if now - self.looked_at_ms < LOOK_MS {
+            return;
+        }
+        self.looked_at_ms = now;
+        let heartbeat = comment().into();
         let (mut waiting, mut stuck) = (Vec::new(), Vec::new());
         for (number, reader) in &mut self.readers {
             let silent_ms = now - reader.written_at_ms;
-            if reader.writer.is_none() {
+            if reader.is_writing() {
                 if silent_ms >= WRITE_DEADLINE.as_millis() as i64 {
                     stuck.push(*number);
                 }
@@ -274,97 +192,78 @@ impl Hub {
         }
     }
 
-    fn start_polls(&mut self, now: i64) {
-        let due: Vec<_> = self.due.iter().filter(|(_, at)| **at <= now).map(|(label, _)| label.clone()).collect();
-        for label in due {
-            let asked: Vec<_> = self
-                .rooms
-                .iter()
-                .filter(|((database, _), _)| *database == label)
-                .map(|((_, id), room)| (*id, room.last_seq, room.signal_seq, room.signals_at_ms <= now))
-                .collect();
-            self.due.remove(&label);
-            if asked.is_empty() {
+    fn start_polls(&mut self, ticked: Instant) {
+        let now = now_ms();
+        for (database, source) in &mut self.sources {
+            if source.due.is_none_or(|due| due > ticked) {
                 continue;
             }
-            let database = Database::new(&label);
-            self.polls.push(Box::pin(async move {
-                let late = || Error::Unavailable(format!("database {}: no answer in time", database.label()));
-                let updates = in_time(poll(&database, &asked), POLL_DEADLINE).await.unwrap_or_else(|| Err(late()));
-                (label, updates)
-            }));
+            source.due = None;
+            let asked = source.rooms.iter().map(|(id, room)| Asked {
+                known: Known { id: *id, last_seq: room.last_seq, signal_seq: room.signal_seq },
+                signals_due: room.signals_at_ms <= now,
+            });
+            let asked = asked.collect();
+            let database = database.clone();
+            self.polls.push(Box::pin(async move { (database.clone(), poll(database, asked).await) }));
         }
     }
 
-    fn polled(&mut self, (label, updates): Polled) {
-        let now = now_ms();
-        match updates {
+    fn polled(&mut self, database: &Database, updates: Result<Vec<Update>, Error>) {
+        let pause = match updates {
             Ok(updates) => {
                 for update in updates {
-                    self.update(&label, update, now);
+                    self.update(database, &update);
                 }
-                let active = self
-                    .rooms
-                    .iter()
-                    .any(|((database, _), room)| *database == label && now - room.active_at_ms < ACTIVE_MS);
-                let pause = if active { 0 } else { self.limits.idle_ms };
-                self.due.insert(label, now + pause);
+                let active = self.sources.get(database).is_some_and(|source| now_ms() < source.active_until_ms);
+                if active { Duration::ZERO } else { self.limits.idle }
             }
             // A database error never ends the hub.
-            Err(Error::Unavailable(cause)) => {
-                eprintln!("stream: {cause}");
-                self.due.insert(label, now + 1000);
+            Err(error) => {
+                if let Error::Unavailable(cause) = error {
+                    eprintln!("stream: {cause}");
+                }
+                FAILED_PAUSE
             }
-            Err(_) => {
-                self.due.insert(label, now + 1000);
-            }
+        };
+        if let Some(source) = self.sources.get_mut(database) {
+            source.due = Some(Instant::now() + pause);
         }
     }
 
-    fn update(&mut self, label: &str, update: Update, now: i64) {
-        let Some(room) = self.rooms.get_mut(&(label.to_owned(), update.id)) else { return };
-        let numbers = room.readers.clone();
-        if let Some((seq, _)) = update.events.last() {
-            room.last_seq = room.last_seq.max(*seq);
-            room.active_at_ms = now;
+    /// Hands what is new in a room to its readers.
+    fn update(&mut self, database: &Database, update: &Update) {
+        let Some(source) = self.sources.get_mut(database) else { return };
+        let Some(room) = source.rooms.get_mut(&update.room_id) else { return };
+        let now = now_ms();
+        if !update.events.is_empty() || update.signals.as_ref().is_some_and(|signals| signals.typing) {
+            source.active_until_ms = now + ACTIVE_MS;
         }
-        if update.signals.is_some() {
-            room.signals_at_ms = now + 1000;
-            if let Some(news) = &update.news {
-                room.signal_seq = news.signal_seq;
-            }
+        if let Some(signals) = &update.signals {
+            room.signals_at_ms = now + SIGNALS_MS;
+            room.signal_seq = signals.seq;
         }
-        let closed = match &update.news {
-            None => Some(None),
-            Some(news) => news.closed.map(Some),
-        };
-        let last_frame = closed.flatten().map(|reason| Rc::from(frame(None, "closed", &json!({"reason": reason}))));
-        for number in numbers {
-            let Some(reader) = self.readers.get_mut(&number).filter(|reader| !reader.ending) else { continue };
-            for (seq, bytes) in &update.events {
-                if *seq <= reader.last_seq {
-                    continue;
+        let numbers: Vec<_> = room.readers.iter().copied().collect();
+        let mut reached = i64::MAX;
+        for number in &numbers {
+            let Some(reader) = self.readers.get_mut(number).filter(|reader| !reader.ending) else { continue };
+            reader.push_events(update);
+            reached = reached.min(reader.last_seq);
+            if let Some(signals) = update.signals.as_ref().filter(|signals| !signals.frame.is_empty()) {
+                reader.push(&signals.frame);
+            }
+            if let Some(end) = &update.end {
+                if let End::Closed(frame) = end {
+                    reader.push(frame);
                 }
-                if *seq != reader.last_seq + 1 {
-                    let last = update.events.last().map_or(*seq, |(last, _)| *last);
-                    let data = Mark { log: &reader.room.log, first_seq: *seq, last_seq: last };
-                    reader.push(&Rc::from(frame(Some(last), "reset", &data)));
-                    reader.last_seq = last;
-                    continue;
-                }
-                reader.last_seq = *seq;
-                reader.push(bytes);
-            }
-            if let Some(signals) = update.signals.as_ref().filter(|frame| !frame.is_empty()) {
-                reader.push(signals);
-            }
-            if let Some(frame) = &last_frame {
-                reader.push(frame);
-            }
-            if closed.is_some() {
                 reader.ending = true;
             }
-            if reader.queued > QUEUE_MAX {
+        }
+        if reached < i64::MAX {
+            room.last_seq = reached;
+        }
+        for number in numbers {
+            if self.readers.get(&number).is_some_and(Reader::is_overrun) {
                 self.remove(number);
             } else {
                 self.write_next(number);
@@ -374,82 +273,24 @@ impl Hub {
 
     /// Starts the reader's next write, or ends its stream.
     fn write_next(&mut self, number: u64) {
-        let Some(reader) = self.readers.get_mut(&number) else { return };
-        if reader.writer.is_none() {
-            return;
-        }
-        let Some(bytes) = reader.queue.pop_front() else {
-            if reader.ending {
-                self.remove(number);
-            }
-            return;
-        };
-        reader.queued -= bytes.len();
-        reader.written_at_ms = now_ms();
-        let mut writer = reader.writer.take().expect("checked above");
-        let (write, abort) = abortable(async move {
-            let sent = writer.send(bytes.to_vec()).await;
-            (number, sent.then_some(writer))
-        });
-        reader.abort = Some(abort);
-        self.writes.push(Box::pin(async move { write.await.map_err(|_| number) }));
-    }
-
-    fn written(&mut self, written: Result<Written, u64>) {
-        let Ok((number, writer)) = written else { return };
-        match (self.readers.get_mut(&number), writer) {
-            (Some(reader), Some(writer)) => {
-                reader.writer = Some(writer);
-                self.write_next(number);
-            }
-            _ => self.remove(number),
+        match self.readers.get_mut(&number).map(|reader| reader.next(number)) {
+            Some(Next::Write(write)) => self.writes.push(write),
+            Some(Next::End) => self.remove(number),
+            Some(Next::Nothing) | None => {}
         }
     }
 
     fn remove(&mut self, number: u64) {
         let Some(reader) = self.readers.remove(&number) else { return };
-        if let Some(abort) = &reader.abort {
-            abort.abort();
-        }
-        let key = (reader.room.database.label().to_owned(), reader.room.id);
-        if let Some(room) = self.rooms.get_mut(&key) {
-            room.readers.retain(|other| *other != number);
+        let Some(source) = self.sources.get_mut(&reader.database) else { return };
+        if let Some(room) = source.rooms.get_mut(&reader.room_id) {
+            room.readers.remove(&number);
             if room.readers.is_empty() {
-                self.rooms.remove(&key);
+                source.rooms.remove(&reader.room_id);
             }
+        }
+        if source.rooms.is_empty() {
+            self.sources.remove(&reader.database);
         }
     }
-}
-
-enum Step {
-    Written(Result<Written, u64>),
-    Polled(Polled),
-    Tick,
-}
-
-/// One question for all rooms, then the rows of those that have news.
-async fn poll(database: &Database, asked: &[(i64, i64, i64, bool)]) -> Result<Vec<Update>, Error> {
-    let ids: Vec<_> = asked.iter().map(|(id, ..)| *id).collect();
-    let mut found: HashMap<_, _> = room::news(database, &ids).await?.into_iter().map(|news| (news.id, news)).collect();
-    let mut updates = Vec::new();
-    for (id, last_seq, signal_seq, signals_due) in asked {
-        let news = found.remove(id);
-        let mut events = Vec::new();
-        let mut signals = None;
-        if let Some(news) = &news {
-            if news.last_seq > *last_seq {
-                for event in event::after(database, *id, 0, *last_seq, ROWS).await? {
-                    events.push((event.seq, Rc::from(frame(Some(event.seq), &event.kind, &event))));
-                }
-            }
-            if news.signal_seq > *signal_seq && *signals_due {
-                let sent = signal::since(database, *id, *signal_seq).await?;
-                signals = Some(Rc::from(signal_frame(&sent)));
-            }
-        }
-        if news.as_ref().is_none_or(|news| news.closed.is_some()) || !events.is_empty() || signals.is_some() {
-            updates.push(Update { id: *id, news, events, signals });
-        }
-    }
-    Ok(updates)
 }

@@ -2,19 +2,26 @@
 //! cursor by the request's own task, then the hub, which follows for all readers of the instance.
 
 mod hub;
+mod limits;
+mod poll;
+mod reader;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use buddy_domain::{Error, Mark, RoomId, cursor, frame, retry};
 use buddy_platform::room::Room;
 use buddy_platform::{Answer, Request, Writer, event, event_stream, now_ms, preflight, random, room};
-use buddy_platform::{signal, spawn, sweep};
+use buddy_platform::{signal, sleep, spawn, sweep};
+use futures::FutureExt;
+use futures::future::{Either, LocalBoxFuture, select};
+
+use crate::limits::{Limits, Place};
+use crate::reader::Reader;
 
 buddy_platform::serve!(handle);
 
 const STREAM: &str = "GET, OPTIONS";
-/// Rows of one page of replay: with the largest bodies some 2 MB.
-const PAGE: i64 = 100;
 /// A client that takes no byte for so long has gone.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -31,9 +38,9 @@ async fn handle(request: Request) -> Result<Answer, Error> {
         None => None,
     };
     let cursor = cursor(last_event_id, &request.caller.query)?;
-    let limits = hub::Limits::read().await?;
+    let limits = Limits::read().await?;
     let room = room::read(&id, &request.caller.access()).await?;
-    let place = hub::Place::take(limits.streams)?;
+    let place = Place::take(&limits)?;
     sweep::later(&room.database);
     let (answer, writer) = event_stream()?;
     spawn(async move {
@@ -45,13 +52,8 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 }
 
 /// Greets, sends what is missing, and hands the reader on once it is at the end. `None`: it left.
-async fn replay(
-    room: Room,
-    cursor: Option<i64>,
-    mut writer: Writer,
-    place: hub::Place,
-    limits: &hub::Limits,
-) -> Option<hub::Reader> {
+async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, limits: &Limits) -> Option<Reader> {
+    let mut sender = Sender::new(writer);
     let ends_at_ms = limits.ends_at_ms(now_ms());
     let wanted = cursor.unwrap_or(room.last_seq);
     let known = wanted >= room.first_seq - 1 && wanted <= room.last_seq;
@@ -60,35 +62,68 @@ async fn replay(
     let pause = 1000 + u32::from_le_bytes(random()) % 4001;
     let mut greeting = retry(pause);
     greeting.extend(frame(Some(last_seq), if known { "hello" } else { "reset" }, &data));
-    send(&mut writer, greeting).await?;
+    sender.send(greeting).await?;
 
+    // A reader at the end needs no connection for long reads.
+    let database = if last_seq < room.last_seq { room.database.aside() } else { room.database.clone() };
     let mut first_seq = room.first_seq;
     loop {
         // A failing database ends the replay; the client comes back with its cursor.
-        let events = event::after(&room.database, room.id, first_seq, last_seq, PAGE).await.ok()?;
-        let is_short = (events.len() as i64) < PAGE;
-        for event in events {
+        let batch = event::batch_after(&database, room.id, first_seq, last_seq).await.ok()?;
+        for event in batch.events {
             if event.seq != last_seq + 1 {
                 last_seq = room.last_seq.max(event.seq);
                 let data = Mark { log: &room.log, first_seq: event.seq, last_seq };
                 first_seq = event.seq;
-                send(&mut writer, frame(Some(last_seq), "reset", &data)).await?;
+                sender.send(frame(Some(last_seq), "reset", &data)).await?;
                 break;
             }
             last_seq = event.seq;
-            send(&mut writer, frame(Some(event.seq), &event.kind, &event)).await?;
+            sender.send(frame(Some(event.seq), &event.kind, &event)).await?;
         }
-        if is_short {
+        if batch.is_last {
             break;
         }
     }
     let signals = signal::since(&room.database, room.id, 0).await.ok()?;
     if !signals.is_empty() {
-        send(&mut writer, hub::signal_frame(&signals)).await?;
+        sender.send(poll::signal_frame(&signals)).await?;
     }
-    Some(hub::Reader::new(room, writer, last_seq, ends_at_ms, place))
+    Some(Reader::new(&room, sender.writer, last_seq, ends_at_ms, place))
 }
 
-async fn send(writer: &mut Writer, frame: Vec<u8>) -> Option<()> {
-    hub::in_time(writer.send(frame), WRITE_DEADLINE).await.filter(|sent| *sent).map(drop)
+/// Writes a replay's frames, and gives a client up that takes none of them for long enough.
+struct Sender {
+    writer: Writer,
+    /// Shared by many writes: a timer for each would cost more than most of them.
+    timer: LocalBoxFuture<'static, ()>,
+}
+
+impl Sender {
+    fn new(writer: Writer) -> Self {
+        Self { writer, timer: sleep(WRITE_DEADLINE).boxed_local() }
+    }
+
+    /// `None`: the client has left, or has taken nothing for one to two deadlines.
+    async fn send(&mut self, frame: Vec<u8>) -> Option<()> {
+        let mut write = pin!(self.writer.send(frame));
+        let mut is_own = false;
+        loop {
+            match select(write.as_mut(), &mut self.timer).await {
+                Either::Left((sent, _)) => return sent.then_some(()),
+                Either::Right(_) if is_own => return None,
+                // Earlier writes had their share of this time.
+                Either::Right(_) => self.timer = sleep(WRITE_DEADLINE).boxed_local(),
+            }
+            is_own = true;
+        }
+    }
+}
+
+/// The future's outcome, or `None` after the deadline.
+async fn in_time<T>(future: impl Future<Output = T>, deadline: Duration) -> Option<T> {
+    match select(pin!(future), pin!(sleep(deadline))).await {
+        Either::Left((outcome, _)) => Some(outcome),
+        Either::Right(_) => None,
+    }
 }

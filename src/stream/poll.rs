@@ -1,0 +1,115 @@
+//! What the hub asks of a database: one question for all rooms, then what is new in those that have
+//! news, read and encoded once for all readers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use buddy_domain::{Error, frame};
+use buddy_platform::database::Database;
+use buddy_platform::room::{Known, News};
+use buddy_platform::signal::Sent;
+use buddy_platform::{event, room, signal};
+use serde_json::json;
+
+use crate::in_time;
+
+/// How long a database may take to answer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A room as the hub knows it.
+pub(crate) struct Asked {
+    pub(crate) known: Known,
+    /// Signals are gathered: whether it is time for the next ones.
+    pub(crate) signals_due: bool,
+}
+
+/// An event as every reader gets it.
+pub(crate) struct Framed {
+    pub(crate) seq: i64,
+    pub(crate) bytes: Rc<[u8]>,
+}
+
+/// All new signals of a room in one frame, which may be empty.
+pub(crate) struct Signals {
+    pub(crate) frame: Rc<[u8]>,
+    /// The room's signal sequence when they were read, or an earlier one.
+    pub(crate) seq: i64,
+    /// Somebody is about to say something.
+    pub(crate) typing: bool,
+}
+
+/// What is new in a room.
+pub(crate) struct Update {
+    pub(crate) room_id: i64,
+    /// The events are those after this sequence,
+    pub(crate) after: i64,
+    /// up to this one, as far as they are still shown.
+    pub(crate) last_seq: i64,
+    pub(crate) events: Vec<Framed>,
+    pub(crate) signals: Option<Signals>,
+    pub(crate) end: Option<End>,
+}
+
+/// The room is not to be followed here any longer.
+pub(crate) enum End {
+    /// It is no more; the frame says so.
+    Closed(Rc<[u8]>),
+    Elsewhere,
+}
+
+/// # Errors
+/// `Unavailable`, also where the database takes too long.
+pub(crate) async fn poll(database: Database, asked: Vec<Asked>) -> Result<Vec<Update>, Error> {
+    let late = || Error::Unavailable(format!("database {}: no answer in time", database.label()));
+    in_time(updates(&database, asked), DEADLINE).await.unwrap_or_else(|| Err(late()))
+}
+
+async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, Error> {
+    let (known, due): (Vec<_>, Vec<_>) = asked.into_iter().map(|asked| (asked.known, asked.signals_due)).unzip();
+    let news = room::news(database, &known).await?;
+    let mut updates = Vec::new();
+    for (room, signals_due) in known.into_iter().zip(due) {
+        let Some(news) = news.get(&room.id) else { continue };
+        let mut update = Update {
+            room_id: room.id,
+            after: room.last_seq,
+            last_seq: room.last_seq,
+            events: Vec::new(),
+            signals: None,
+            end: None,
+        };
+        match news {
+            News::Closed(reason) => {
+                update.end = Some(End::Closed(frame(None, "closed", &json!({"reason": reason})).into()));
+            }
+            News::Elsewhere => update.end = Some(End::Elsewhere),
+            News::Moved { last_seq, signal_seq } => {
+                if *last_seq > room.last_seq {
+                    update.events = framed(database, &room).await?;
+                    update.last_seq = update.events.last().map_or(*last_seq, |last| last.seq);
+                }
+                if *signal_seq > room.signal_seq && signals_due {
+                    let sent = signal::since(database, room.id, room.signal_seq).await?;
+                    let typing = sent.iter().any(|signal| signal.kind == "typing");
+                    update.signals = Some(Signals { frame: signal_frame(&sent).into(), seq: *signal_seq, typing });
+                }
+            }
+        }
+        updates.push(update);
+    }
+    Ok(updates)
+}
+
+async fn framed(database: &Database, room: &Known) -> Result<Vec<Framed>, Error> {
+    let batch = event::batch_after(database, room.id, 0, room.last_seq).await?;
+    let framed = |event: &buddy_domain::Event| Framed {
+        seq: event.seq,
+        bytes: frame(Some(event.seq), &event.kind, event).into(),
+    };
+    Ok(batch.events.iter().map(framed).collect())
+}
+
+/// All signals of a room in one frame.
+pub(crate) fn signal_frame(signals: &[Sent]) -> Vec<u8> {
+    signals.iter().flat_map(|signal| frame(None, "signal", signal)).collect()
+}
