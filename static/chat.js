@@ -36,7 +36,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	new Tools(room, parts.list, timeline, composer);
 
 	const drawHead = () => {
-		const name = room.displayName || 'Room without a name';
+		const name = room.displayName || 'Unnamed room';
 		const unseen = document.hidden ? timeline.unseen : 0;
 		parts.title.textContent = name;
 		document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${name} · Buddy`;

@@ -47,6 +47,7 @@ export class Composer {
 		parts.send.addEventListener('pointerdown', (event) => event.preventDefault());
 		parts.contextCancel.addEventListener('click', () => this.#cancelContext());
 		this.#text.addEventListener('input', () => this.#typed());
+		this.#name.addEventListener('input', () => this.#say(''));
 		this.#text.addEventListener('blur', () => room.typingStopped());
 		this.#text.addEventListener('keydown', (event) => this.#pressed(event));
 	}
@@ -177,6 +178,7 @@ export class Composer {
 			await this.#room.setName(name);
 			this.showName();
 		}
+		this.#say('');
 		const text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;

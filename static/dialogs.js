@@ -3,6 +3,9 @@
 import { toast } from './announce.js';
 import { button, fromTemplate, make } from './dom.js';
 
+/** How many dialogs have been opened. */
+let count = 0;
+
 /**
  * Opens a dialog. It leaves the document when it closes, and focus returns to where it was.
  *
@@ -13,6 +16,10 @@ import { button, fromTemplate, make } from './dom.js';
 export function openDialog(title, ...content) {
 	const { root, parts } = fromTemplate('t-dialog');
 	const dialog = /** @type {HTMLDialogElement} */ (root);
+	// One dialog may ask over another; each is called by its own title.
+	count += 1;
+	parts.title.id = `dialog-title-${count}`;
+	dialog.setAttribute('aria-labelledby', parts.title.id);
 	parts.title.textContent = title;
 	parts.body.append(...content);
 	document.body.append(dialog);

@@ -47,7 +47,7 @@ function about(room) {
 	return make(
 		'section',
 		{},
-		make('h3', { dir: 'auto' }, title || room.displayName || 'Room without a name'),
+		make('h3', { dir: 'auto' }, title || room.displayName || 'Unnamed room'),
 		make('p', {}, facts.join(' ')),
 		make(
 			'div',
@@ -115,7 +115,7 @@ function owning(room, close) {
 	name.value = title;
 	const expiry = choice(
 		'expiry',
-		[['keep', 'Leave as it is'], ['', 'As usual on this server'], ...EXPIRIES.map(afterLast)],
+		[['keep', 'Leave as it is'], ['', 'As usual on this server'], ...EXPIRIES.map(afterQuiet)],
 		'keep',
 	);
 	const lifetime = choice(
@@ -220,8 +220,8 @@ function ending(room, close) {
 }
 
 /** @param {number} seconds @returns {[string, string]} */
-function afterLast(seconds) {
-	return [String(seconds), `${duration(seconds)} after the last message`];
+function afterQuiet(seconds) {
+	return [String(seconds), `After ${duration(seconds)} of quiet`];
 }
 
 /**

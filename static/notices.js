@@ -36,8 +36,6 @@ export function connectionText(room) {
 			return 'Catching up…';
 		case 'offline':
 			return navigator.onLine ? 'Not connected' : 'Offline';
-		case 'refused':
-			return 'Refused';
 		case 'closed':
 			return 'Closed';
 		default:
@@ -59,7 +57,7 @@ export function connectionText(room) {
 export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwnerLink, updates }, now = Date.now()) {
 	/** @type {Notice[]} */
 	const notices = [];
-	const { state, code, retryAtMs } = room.connection;
+	const { state, retryAtMs } = room.connection;
 	const { sending, info } = room;
 	if (!navigator.onLine) {
 		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
@@ -67,8 +65,6 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 		const wait =
 			retryAtMs && retryAtMs > now ? `Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : 'Trying again…';
 		notices.push({ text: 'The server can’t be reached. What you write is kept here.', wait, tone: 'warm' });
-	} else if (state === 'refused') {
-		notices.push({ text: `The server refuses the connection (${code ?? 'no reason given'}).`, tone: 'danger' });
 	}
 	if (sending.code === 'rate_limited' && sending.waitingUntilMs !== null) {
 		const seconds = Math.max(1, Math.ceil((sending.waitingUntilMs - now) / 1000));

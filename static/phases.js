@@ -1,5 +1,6 @@
 // Shows a room from before joining to its end: whichever phase it is in, its screen.
 
+import { toast } from './announce.js';
 import { showChat } from './chat.js';
 import { Room } from './room.js';
 import { suggestedName } from './rooms.js';
@@ -9,6 +10,11 @@ import { showGone, showNotHere, showPreview, showUnreachable } from './screens.j
  * @typedef {import('./store.js').RoomRecord} RoomRecord
  * @typedef {import('./store.js').Store} Store
  */
+
+/** A server that does not answer is asked again after this, and then after twice as long each time … */
+const FIRST_WAIT_MS = 3_000;
+/** … up to this. */
+const LONGEST_WAIT_MS = 30_000;
 
 /**
  * Opens a room and shows it until told to stop.
@@ -25,12 +31,17 @@ export function showRoom(screen, record, { store, forget }) {
 	const left = new AbortController();
 	const { signal } = left;
 	let leaveChat = () => {};
-	/** @type {string | null} */
+	/** What is on the screen. @type {string | null} */
 	let drawn = null;
+	let wait = FIRST_WAIT_MS;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	let waiting;
 
 	const draw = async () => {
-		if (signal.aborted || drawn === room.phase) return;
-		drawn = room.phase;
+		const wanted = room.phase === 'unreachable' ? `unreachable, online: ${navigator.onLine}` : room.phase;
+		// While it opens, what was shown before stays: the screen must not flicker.
+		if (signal.aborted || room.phase === 'opening' || drawn === wanted) return;
+		drawn = wanted;
 		leaveChat();
 		leaveChat = () => {};
 		for (const dialog of document.querySelectorAll('dialog')) dialog.close();
@@ -52,27 +63,32 @@ export function showRoom(screen, record, { store, forget }) {
 				showNotHere(screen);
 				break;
 			case 'unreachable':
-				showUnreachable(screen, retry);
-				break;
-			default:
-			// While it opens, what was shown before stays: the screen must not flicker.
+				showUnreachable(screen, async () => {
+					await open();
+					if (room.phase === 'unreachable') toast('Still no answer');
+				});
 		}
 	};
-	const retry = async () => {
-		drawn = null;
+	const open = async () => {
+		clearTimeout(waiting);
 		await room.open();
-		await draw();
+		if (signal.aborted || room.phase !== 'unreachable') return;
+		waiting = setTimeout(open, wait * (1 + Math.random() / 4));
+		wait = Math.min(2 * wait, LONGEST_WAIT_MS);
 	};
+	const back = () => room.phase === 'unreachable' && !document.hidden && open();
 
 	room.addEventListener('phase', draw, { signal });
-	document.addEventListener('visibilitychange', () => room.setVisible(!document.hidden), { signal });
+	document.addEventListener('visibilitychange', () => (room.setVisible(!document.hidden), back()), { signal });
 	// A page that is only set aside comes back as it was; one that is left says goodbye.
 	addEventListener('pagehide', (event) => event.persisted || room.close(), { signal });
-	addEventListener('online', () => room.phase === 'unreachable' && retry(), { signal });
-	room.open().then(draw);
+	addEventListener('online', back, { signal });
+	addEventListener('offline', draw, { signal });
+	open();
 
 	return () => {
 		left.abort();
+		clearTimeout(waiting);
 		leaveChat();
 		room.close();
 	};

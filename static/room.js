@@ -591,6 +591,13 @@ export class Room extends EventTarget {
 	/** @param {Connection} connection */
 	#connected(connection) {
 		this.connection = connection;
+		// What refuses us is not there any more, which is said once, by the room's end.
+		if (connection.state === 'refused') {
+			const expired = this.#record.expiresAtMs > 0 && this.#record.expiresAtMs <= Date.now();
+			if (expired) void this.#end('expired');
+			else this.#gone('unknown');
+			return;
+		}
 		this.#emit('connection');
 		if (connection.state === 'live') {
 			this.#outbox?.kick();
@@ -601,10 +608,6 @@ export class Room extends EventTarget {
 				.learnNames()
 				.catch(() => {});
 		}
-		if (connection.state !== 'refused') return;
-		const expired = this.#record.expiresAtMs > 0 && this.#record.expiresAtMs <= Date.now();
-		if (expired) void this.#end('expired');
-		else this.#gone('unknown');
 	}
 
 	/** The room is no more: what was said in it goes, that it was known stays. @param {'deleted' | 'expired'} reason */

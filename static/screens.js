@@ -98,7 +98,7 @@ export function showGone(screen, room, forget) {
  */
 export function showUnreachable(screen, again) {
 	const [title, text] = navigator.onLine
-		? ['The server can’t be reached', 'Your link is fine, but the server does not answer right now.']
+		? ['The server can’t be reached', 'Your link is fine, but the server does not answer right now. This page keeps trying.']
 		: ['You are offline', 'Your link is fine. The room opens as soon as you are connected again.'];
 	showMessage(screen, title, text, button('Try again', again), toStart());
 }

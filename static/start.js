@@ -161,7 +161,7 @@ function roomItem(record, store, { follow, redraw }) {
 
 /** @param {RoomRecord} record */
 function nameOf(record) {
-	return record.label || record.title || 'Room without a name';
+	return record.label || record.title || 'Unnamed room';
 }
 
 /** @param {RoomRecord} record */

@@ -10,9 +10,11 @@
 mod conversation;
 mod door;
 mod driver;
+mod gallery;
 mod insider;
 mod keeping;
 mod library;
 mod profile;
+mod states;
 mod tabs;
 mod trust;

@@ -120,6 +120,24 @@ impl Profile {
         self.act(css, Locator::Css(css), async |element: Element| element.click().await).await;
     }
 
+    /// Opens what is folded beneath a line that begins with these words.
+    pub(crate) async fn choose_summary(&self, words: &str) {
+        let xpath = format!("//summary[contains(normalize-space(), {})]", quoted(words));
+        self.press_at(&xpath, words).await;
+    }
+
+    /// Presses a button of the toolbar that belongs to a message.
+    pub(crate) async fn press_in(&self, message: &str, words: &str) {
+        let text = format!("//li[contains(@class, 'message')]//*[@data-part='text'][contains(., {})]", quoted(message));
+        let button = format!("{text}/ancestor::li//button[@aria-label={}]", quoted(words));
+        self.eventually(&format!("{words:?} of {message:?} can be pressed"), async || {
+            // As with a mouse: the toolbar comes to the message that is pressed.
+            self.client.find(Locator::XPath(&text)).await.ok()?.click().await.ok()?;
+            self.client.find(Locator::XPath(&button)).await.ok()?.click().await.ok()
+        })
+        .await;
+    }
+
     pub(crate) async fn press_at(&self, xpath: &str, what: &str) {
         self.act(what, Locator::XPath(xpath), async |element: Element| element.click().await).await;
     }
@@ -153,15 +171,23 @@ impl Profile {
 
     /// Does something with the first that is found and shown and lets it be done.
     async fn act(&self, what: &str, search: Locator<'_>, act: impl AsyncFn(Element) -> Result<(), CmdError>) {
-        self.eventually(&format!("{what} is there and works"), async || {
-            for element in self.client.find_all(search).await.ok()? {
-                if element.is_displayed().await.unwrap_or(false) && act(element).await.is_ok() {
-                    return Some(());
+        let mut refusal = "nothing of that kind is shown".to_owned();
+        let end = Instant::now() + DEADLINE;
+        loop {
+            for element in self.client.find_all(search).await.unwrap_or_default() {
+                if !element.is_displayed().await.unwrap_or(false) {
+                    continue;
+                }
+                match act(element).await {
+                    Ok(()) => return,
+                    Err(error) => refusal = error.to_string(),
                 }
             }
-            None
-        })
-        .await;
+            if Instant::now() > end {
+                panic!("waited {DEADLINE:?} in vain for {what}: {refusal}\n{}", self.describe().await);
+            }
+            sleep(Duration::from_millis(25)).await;
+        }
     }
 
     // Rooms.
@@ -184,9 +210,28 @@ impl Profile {
         self.fill("Your name", name).await;
     }
 
+    /// Gives a name first, where one is asked for.
+    pub(crate) async fn says_as(&self, name: &str, text: &str) {
+        self.calls_themself(name).await;
+        self.say(text).await;
+    }
+
     pub(crate) async fn say(&self, text: &str) {
         self.type_into("Message", text).await;
         self.press("Send").await;
+    }
+
+    /// Puts text into the composer as pasting does, line breaks and all.
+    pub(crate) async fn pastes(&self, text: &str) {
+        self.type_into("Message", "").await;
+        let script = "document.querySelector('.composer textarea').focus();
+            return document.execCommand('insertText', false, arguments[0])";
+        assert_eq!(self.execute(script, vec![json!(text)]).await, json!(true), "the composer takes what is pasted");
+    }
+
+    /// Waits until nothing that was written here is still on its way.
+    pub(crate) async fn has_sent_all(&self) {
+        self.eventually("all is sent", async || (!self.shows(".message[data-state]").await).then_some(())).await;
     }
 
     /// Waits until exactly these messages are shown, each once, in whatever order the server gave them.
@@ -205,6 +250,14 @@ impl Profile {
     pub(crate) async fn reads_in_order(&self, expected: &[&str]) {
         self.eventually(&format!("{expected:?} are shown in this order"), async || {
             (self.texts().await? == expected).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until this is the last message.
+    pub(crate) async fn reads_last(&self, expected: &str) {
+        self.eventually(&format!("{expected:?} is the last message"), async || {
+            (self.texts().await?.last()? == expected).then_some(())
         })
         .await;
     }
@@ -238,6 +291,19 @@ impl Profile {
     pub(crate) async fn shows(&self, css: &str) -> bool {
         let script = "return [...document.querySelectorAll(arguments[0])].some((one) => one.checkVisibility())";
         self.client.execute(script, vec![json!(css)]).await.is_ok_and(|shown| shown == json!(true))
+    }
+
+    /// The text of what `css` finds, as soon as it is there.
+    pub(crate) async fn text_at(&self, css: &str) -> String {
+        self.eventually(&format!("{css} has a text"), async || {
+            self.client.find(Locator::Css(css)).await.ok()?.text().await.ok().filter(|text| !text.is_empty())
+        })
+        .await
+    }
+
+    /// Waits until something that `css` finds is shown.
+    pub(crate) async fn sees_at(&self, css: &str) {
+        self.eventually(&format!("{css} is shown"), async || self.shows(css).await.then_some(())).await;
     }
 
     /// Waits until `script` returns true.
@@ -314,10 +380,38 @@ impl Profile {
         self.command("chromium/network_conditions", json!({ "network_conditions": conditions })).await;
     }
 
+    /// Lets only so many bytes a second through. [`Profile::set_offline`] with `false` ends it.
+    pub(crate) async fn slow_down(&self, bytes_per_s: u32) {
+        let conditions = json!({ "offline": false, "latency": 0, "throughput": bytes_per_s });
+        self.command("chromium/network_conditions", json!({ "network_conditions": conditions })).await;
+    }
+
+    /// Refuses to load what these patterns fit, such as `*/app.js`.
+    pub(crate) async fn block(&self, patterns: &[&str]) {
+        self.cdp("Network.enable", json!({})).await;
+        self.cdp("Network.setBlockedURLs", json!({ "urls": patterns })).await;
+        self.cdp("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
+    }
+
+    /// Runs a script in every page from now on, before any of the page's own.
+    pub(crate) async fn before_each_page(&self, script: &str) {
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Waits until the service worker holds the page, so that it opens without a server.
+    pub(crate) async fn keeps_the_page(&self) {
+        self.execute_async("await navigator.serviceWorker.ready", vec![]).await;
+    }
+
     /// Shows the page on a screen of another size.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Ends what [`Profile::resize`] began.
+    pub(crate) async fn unsize(&self) {
+        self.cdp("Emulation.clearDeviceMetricsOverride", json!({})).await;
     }
 
     /// Sets what the person prefers, such as `prefers-color-scheme` to `dark`. What is not named is as in the

@@ -28,6 +28,9 @@ const PROGRAMS: [(&str, &str); 5] = [
 /// Runs all tests. Where some fail, the others run all the same.
 pub(crate) fn test(options: &Test) -> Result<()> {
     install_programs()?;
+    // For the browser tests too: they run an audit that comes from npm.
+    let page = root().join("tests/page");
+    install_npm_packages(&page)?;
     components::build()?;
     let server = match &options.server {
         Some(server) => server.clone(),
@@ -39,7 +42,7 @@ pub(crate) fn test(options: &Test) -> Result<()> {
 
     let mut all = Counts::default();
     let mut failures = Vec::new();
-    for (name, outcome) in [("Rust", rust_tests(&server)), ("page", page_tests())] {
+    for (name, outcome) in [("Rust", rust_tests(&server)), ("page", page_tests(&page))] {
         match outcome {
             Ok(Counts { passed: 0, failed: 0 }) => failures.push(format!("{name}: no test ran")),
             Ok(counts) => {
@@ -88,11 +91,9 @@ fn rust_tests(server: &str) -> Result<Counts> {
 }
 
 /// The page's modules under Node, and their types.
-fn page_tests() -> Result<Counts> {
-    let folder = root().join("tests/page");
-    install_npm_packages(&folder)?;
-    step::run(npm(&folder).args(["run", "check"])).context("the page's types do not hold")?;
-    let (status, printed) = step::tee(npm(&folder).args(["test", "--", "--test-reporter=spec"]))?;
+fn page_tests(folder: &Path) -> Result<Counts> {
+    step::run(npm(folder).args(["run", "check"])).context("the page's types do not hold")?;
+    let (status, printed) = step::tee(npm(folder).args(["test", "--", "--test-reporter=spec"]))?;
     let counts = Counts::of_node(&printed);
     if !status.success() && counts.failed == 0 {
         bail!("`npm test` ended with {status}");
