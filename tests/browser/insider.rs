@@ -197,17 +197,37 @@ impl Operator {
 
     /// Appends to the log without asking anyone.
     pub(crate) fn append(&self, draft: &Draft, body: &str) -> u64 {
+        self.append_at(draft, body, now_ms())
+    }
+
+    fn append_at(&self, draft: &Draft, body: &str, sent_at_ms: u64) -> u64 {
         let last: i64 = self.database.value("SELECT last_seq FROM room WHERE id = ?1", [self.room_id]);
         let author = hex::decode(&draft.author).expect("a member id is hex");
         let client_id = Uuid::parse_str(&draft.client_id).expect("a client id is a UUID");
         let target = draft.target.map(|seq| i64::try_from(seq).expect("a sequence is small"));
-        let now = i64::try_from(now_ms()).expect("it is not that late");
+        let now = i64::try_from(sent_at_ms).expect("it is not that late");
         self.database.execute(
             "INSERT INTO event(room_id, seq, kind, sent_at_ms, author, target, client_id, body)
              VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (self.room_id, last + 1, draft.kind, now, author, target, client_id.as_bytes(), body),
         );
         u64::try_from(last + 1).expect("a sequence is positive")
+    }
+
+    /// Lets a member have said all of these, each at its time by its number from 1 on.
+    pub(crate) fn fill(
+        &self,
+        member: &Insider,
+        texts: impl IntoIterator<Item = String>,
+        sent_at_ms: impl Fn(u64) -> u64,
+    ) {
+        self.database.execute("BEGIN", []);
+        for (number, text) in (1..).zip(texts) {
+            let mut draft = member.message(&text);
+            draft.content["at_ms"] = json!(sent_at_ms(number));
+            self.append_at(&draft, &member.sealed(&draft), sent_at_ms(number));
+        }
+        self.database.execute("COMMIT", []);
     }
 
     /// Changes rows of the room's log; `?1` is the room.

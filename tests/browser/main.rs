@@ -17,4 +17,5 @@ mod library;
 mod profile;
 mod states;
 mod tabs;
+mod talking;
 mod trust;
