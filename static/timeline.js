@@ -133,8 +133,10 @@ export class Timeline {
 		this.#settling = false;
 		const { length } = this.#room.entries;
 		if (this.#end < length || this.#drawn.length !== length) {
+			// From far above nothing that is drawn can stay, and more than the end would hold up the page.
+			const most = this.#end < length - STEP ? FIRST : MOST;
 			this.#end = length;
-			this.#start = Math.max(this.#start, length - MOST);
+			this.#start = Math.max(this.#start, length - most);
 			this.#draw();
 		}
 		this.#scrollToEnd();

@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 mod conversation;
+mod devices;
 mod door;
 mod driver;
 mod gallery;

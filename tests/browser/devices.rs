@@ -1,0 +1,168 @@
+//! One person on several devices: the link that makes them the same person, and the one that makes them the owner.
+
+use buddy_tests::{Server, eventually};
+use serde_json::json;
+
+use crate::door::Door;
+use crate::driver::Driver;
+use crate::insider::Insider;
+use crate::profile::Profile;
+
+impl Profile {
+    /// The link for a device of one's own, as the page shows it.
+    async fn own_link(&self) -> String {
+        self.press("Manage room").await;
+        self.press("My other device / recovery").await;
+        let script = "return [...document.querySelectorAll('dialog output')].find((link) => link.checkVisibility())?.textContent";
+        let link = self.eventually("the link is shown", async || {
+            self.client().execute(script, vec![]).await.ok()?.as_str().map(str::to_owned)
+        });
+        let link = link.await;
+        self.press("Close").await;
+        link
+    }
+
+    /// The texts of the messages that stand there as one's own.
+    async fn own_texts(&self) -> serde_json::Value {
+        let script =
+            "return [...document.querySelectorAll('.message[data-own] .text')].map((text) => text.textContent)";
+        self.execute(script, vec![]).await
+    }
+
+    /// Follows a link within the page that is open, as no reload does.
+    async fn follows(&self, link: &str) {
+        self.goto("about:blank").await;
+        self.goto(link).await;
+    }
+}
+
+#[tokio::test]
+async fn the_identity_link_makes_a_second_device_the_same_person() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let ana = driver.profile().await;
+    let link = ana.makes_room(&door.page("/")).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Welcome").await;
+    let laptop = driver.profile().await;
+    laptop.joins(&link).await;
+    laptop.calls_themself("Ben").await;
+    laptop.say("From the laptop").await;
+    ana.reads(&["Welcome", "From the laptop"]).await;
+    let own_link = laptop.own_link().await;
+    assert_eq!(own_link.matches('.').count() - link.matches('.').count(), 1, "it carries an identity, too");
+
+    let phone = driver.profile().await;
+    phone.goto(&own_link).await;
+    phone.sees("This link makes you the same person as on the device it was made on.").await;
+    assert_eq!(phone.address().await, link, "the identity does not stay in the address");
+    phone.press("Join").await;
+    phone.reads(&["Welcome", "From the laptop"]).await;
+    assert_eq!(phone.own_texts().await, json!(["From the laptop"]));
+    phone.calls_themself("Ben").await;
+    phone.say("From the phone").await;
+    let all = ["Welcome", "From the laptop", "From the phone"];
+    laptop.reads_in_order(&all).await;
+    assert_eq!(laptop.own_texts().await, json!(["From the laptop", "From the phone"]));
+    ana.reads_in_order(&all).await;
+    let marked = "return [...document.querySelectorAll('.name-note')].some((note) => note.checkVisibility())";
+    assert_eq!(ana.execute(marked, vec![]).await, false, "it is one person, whose name is nobody else's");
+
+    // One may take back here what one has said there.
+    let own = "//li[@data-own][.//*[text()='From the laptop']]//time";
+    phone.press_at(own, "the message from the laptop").await;
+    phone.press("More").await;
+    phone.choose("Edit").await;
+    phone.fill("Message", "From both of them").await;
+    phone.press("Send").await;
+    for reader in [&ana, &laptop, &phone] {
+        reader.reads_in_order(&["Welcome", "From both of them", "From the phone"]).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_becomes_somebody_else_by_a_link_that_was_sent_to_them() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let ana = driver.profile().await;
+    let link = ana.makes_room(&door.page("/")).await;
+    let mallory = driver.profile().await;
+    mallory.joins(&link).await;
+    mallory.calls_themself("Mallory").await;
+    mallory.say("Open this").await;
+    let trap = mallory.own_link().await;
+    let ben = driver.profile().await;
+    ben.joins(&link).await;
+    ben.calls_themself("Ben").await;
+    ben.say("I am Ben").await;
+    ben.reads(&["Open this", "I am Ben"]).await;
+    let insider = Insider::with(&server, &link, "");
+    let authors =
+        async || -> Vec<_> { insider.events().await.into_iter().map(|event| event["author"].clone()).collect() };
+    eventually("both have spoken", async || (authors().await.len() == 2).then_some(())).await;
+
+    ben.follows(&trap).await;
+    ben.sees("Is this your own link?").await;
+    ben.press("Cancel").await;
+    ben.reads(&["Open this", "I am Ben"]).await;
+    assert_eq!(ben.own_texts().await, json!(["I am Ben"]));
+    assert_eq!(ben.address().await, link);
+    ben.say("I am still Ben").await;
+    eventually("it arrives", async || (authors().await.len() == 3).then_some(())).await;
+    let known = authors().await;
+    assert_ne!(known[0], known[1]);
+    assert_eq!(known[2], known[1]);
+
+    // Who made the link may take it.
+    ben.follows(&trap).await;
+    ben.press("It is mine").await;
+    ben.reads(&["Open this", "I am Ben", "I am still Ben"]).await;
+    assert_eq!(ben.own_texts().await, json!(["Open this"]));
+}
+
+#[tokio::test]
+async fn the_owner_link_makes_another_device_the_owner_and_never_stands_in_the_address() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let ana = driver.profile().await;
+    let link = ana.makes_room(&door.page("/")).await;
+    ana.calls_themself("Ana").await;
+    ana.say("From the first device").await;
+    let ben = driver.profile().await;
+    ben.joins(&link).await;
+    ben.calls_themself("Ben").await;
+    ben.say("By a guest").await;
+    ana.reads(&["From the first device", "By a guest"]).await;
+    let owner_link = ana.own_link().await;
+    assert!(owner_link.contains("#o."));
+
+    let second = driver.profile().await;
+    second.goto(&owner_link).await;
+    second.sees("You own this room").await;
+    assert_eq!(second.address().await, link);
+    second.press("Join").await;
+    second.reads(&["From the first device", "By a guest"]).await;
+    assert_eq!(second.own_texts().await, json!(["From the first device"]));
+    assert_eq!(second.address().await, link);
+    let fragments = "return performance.getEntries().map(({ name }) => name).filter((name) => name.includes('#o.'))";
+    second.refresh().await;
+    second.reads(&["From the first device", "By a guest"]).await;
+    assert_eq!(second.execute(fragments, vec![]).await, json!([]));
+
+    // It may what only an owner may, and everybody sees that it was the owner.
+    second.press_at("//li[.//*[text()='By a guest']]//time", "the guest's message").await;
+    second.press("More").await;
+    second.choose("Delete").await;
+    second.press_css("dialog .danger").await;
+    for reader in [&ana, &ben, &second] {
+        reader.sees("Removed by the owner").await;
+    }
+    second.calls_themself("Ana").await;
+    second.say("From the second device").await;
+    ben.reads(&["From the first device", "Removed by the owner", "From the second device"]).await;
+    let roles = "return [...document.querySelectorAll('.message')].filter((one) => one.querySelector('.role')?.checkVisibility()).length";
+    ben.finds("both devices speak as the owner", &format!("{roles} === 2")).await;
+}
