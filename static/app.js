@@ -5,13 +5,15 @@ import { takeLink } from './address.js';
 import { support } from './secrets.js';
 
 const link = takeLink();
-const [supported, { showInsecure, showTooOld }, { Pages }, { openStore }, { registerWorker }] = await Promise.all([
-	support(),
-	import('./screens.js'),
-	import('./pages.js'),
-	import('./store.js'),
-	import('./worker.js'),
-]);
+const [supported, { showInsecure, showTooOld }, { Pages }, { sweepRooms }, { openStore }, { registerWorker }] =
+	await Promise.all([
+		support(),
+		import('./screens.js'),
+		import('./pages.js'),
+		import('./rooms.js'),
+		import('./store.js'),
+		import('./worker.js'),
+	]);
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
 if (supported === 'insecure') showInsecure(screen);
 else if (supported === 'old') showTooOld(screen);
@@ -19,7 +21,8 @@ else await start();
 
 async function start() {
 	registerWorker();
-	const pages = new Pages(screen, await openStore());
+	const store = await openStore();
+	const pages = new Pages(screen, store);
 	// Links to the start page need no load: what was not stored must not be lost.
 	addEventListener('click', (event) => {
 		const toStart = event.target instanceof Element ? event.target.closest('a[href="/"]') : null;
@@ -29,4 +32,5 @@ async function start() {
 	});
 	addEventListener('popstate', () => pages.show(takeLink()));
 	await pages.show(link);
+	await sweepRooms(store);
 }

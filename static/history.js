@@ -130,10 +130,13 @@ export class RoomHistory {
 		if (this.#closed.aborted) return items;
 		await this.#learnUses(items);
 		const before = this.log.first === null ? null : this.log.last;
+		const { nameCount } = this.log;
 		const changes = this.log.add(items);
 		if (before !== null && this.#record.mayExpire === false) this.#noteGaps(events, events.at(-1)?.seq ?? 0, before);
 		await this.#keep(items);
-		await this.#remember({ lastSeq: events.at(-1)?.seq ?? 0, log, names: this.log.names });
+		// Whoever floods a room with names must not make every message costly to store.
+		const names = this.log.nameCount === nameCount ? {} : { names: this.log.names };
+		await this.#remember({ lastSeq: events.at(-1)?.seq ?? 0, log, ...names });
 		this.#changed(changes);
 		return items;
 	}

@@ -169,6 +169,11 @@ export class Log {
 		return first !== undefined && first.signer !== signer;
 	}
 
+	/** How many names are known. */
+	get nameCount() {
+		return this.#names.size;
+	}
+
 	/** Names and who first used them, to be remembered beyond what is loaded. @returns {[string, number, string][]} */
 	get names() {
 		return Array.from(this.#names, ([name, { seq, signer }]) => [name, seq, signer]);

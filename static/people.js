@@ -7,6 +7,9 @@ import { shortTag } from './words.js';
 
 /** @typedef {import('./room.js').Room} Room */
 
+/** Anyone can be as many people as they like; so many rows still open at once. */
+const MOST = 200;
+
 /**
  * Lists everyone who is here or has written, oneself first.
  *
@@ -14,7 +17,9 @@ import { shortTag } from './words.js';
  */
 export function showPeople(room) {
 	const list = make('div', { class: 'people' });
-	for (const person of everyone(room)) list.append(personRow(room, person, false));
+	const people = everyone(room);
+	for (const person of people.slice(0, MOST)) list.append(personRow(room, person, false));
+	if (people.length > MOST) list.append(make('p', { class: 'fine' }, `and ${people.length - MOST} more`));
 	openDialog(
 		'People',
 		make(

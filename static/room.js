@@ -343,7 +343,8 @@ export class Room extends EventTarget {
 
 	/** @returns {Promise<Draft>} */
 	async draft() {
-		return this.#unsavedDraft ?? (await this.#store.draft(this.room)) ?? { text: '', replyTo: null };
+		const stored = await this.#store.draft(this.room).catch(() => undefined);
+		return this.#unsavedDraft ?? stored ?? { text: '', replyTo: null };
 	}
 
 	/** @param {string} text @param {number | null} replyTo */

@@ -59,8 +59,23 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
 		messageTtlS: made.message_ttl_s,
 		mayExpire: made.message_ttl_s !== null,
 	};
-	await store.putRoom(record);
+	await keep(store, record);
 	return { record, address: await roomAddress(record) };
+}
+
+/**
+ * A room that cannot be stored is there all the same, as long as the page: its secret is in no address any more.
+ *
+ * @param {Store} store
+ * @param {RoomRecord} record
+ * @returns {Promise<void>}
+ */
+async function keep(store, record) {
+	try {
+		await store.putRoom(record);
+	} catch {
+		store.persistent = false;
+	}
 }
 
 /**
@@ -73,7 +88,7 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
  * @throws {WrongKey} if the room is known here by another secret, which stays
  */
 export async function admit(store, { room, role, secret, identity }) {
-	const known = await store.room(room);
+	const known = await store.room(room).catch(() => undefined);
 	if (known && !(await sameRoom(known, { room, role, secret }))) throw new WrongKey();
 	const stronger = !known || RANK[role] > RANK[known.role];
 	const strongest = stronger ? { role, secret } : { role: known.role, secret: known.secret };
@@ -85,7 +100,7 @@ export async function admit(store, { room, role, secret, identity }) {
 	if (given && !owns && !record.joined) record.carriesIdentity = true;
 	if (record.role === 'owner') record.ownerSigner = (await openIdentity(mine)).signer;
 	// A newcomer who only looks leaves no trace here, unless the address bar must give something up.
-	if (known || role === 'owner' || identity) await store.putRoom(record);
+	if (known || role === 'owner' || identity) await keep(store, record);
 	return { record, address: await roomAddress(record), ...(other ? { otherIdentity: other } : {}) };
 }
 
@@ -99,7 +114,7 @@ export async function admit(store, { room, role, secret, identity }) {
  */
 export async function takeIdentity(store, record, identity) {
 	const taken = { ...record, identity };
-	await store.putRoom(taken);
+	await keep(store, taken);
 	return taken;
 }
 
@@ -110,7 +125,7 @@ class WrongKey extends Error {
 
 /** @param {Store} store @returns {Promise<RoomRecord[]>} most recently opened first */
 export async function listRooms(store) {
-	const rooms = await store.rooms();
+	const rooms = await store.rooms().catch(() => []);
 	return rooms.filter(({ joined }) => joined).sort((one, other) => other.openedAtMs - one.openedAtMs);
 }
 
@@ -153,6 +168,18 @@ export function renameRoom(store, room, label) {
 	return store.changeRoom(room, { label: cleanName(label) });
 }
 
+/**
+ * Wipes what has ended in rooms that may not be opened again for long.
+ *
+ * @param {Store} store
+ * @returns {Promise<void>}
+ */
+export async function sweepRooms(store) {
+	for (const { room, messageTtlS } of await store.rooms().catch(() => [])) {
+		if (messageTtlS !== null) await store.dropEnded(room, Date.now() - messageTtlS * 1000).catch(() => {});
+	}
+}
+
 /** Wipes everything of a room from this browser. @param {Store} store @param {string} room @returns {Promise<void>} */
 export function forgetRoom(store, room) {
 	return store.forgetRoom(room);
@@ -160,7 +187,7 @@ export function forgetRoom(store, room) {
 
 /** @param {Store} store @returns {Promise<string>} the name last used in any room */
 export function suggestedName(store) {
-	return store.setting(NAME);
+	return store.setting(NAME).catch(() => '');
 }
 
 /** @param {Store} store @param {string} name @returns {Promise<void>} */

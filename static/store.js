@@ -148,6 +148,25 @@ export class Store {
 	}
 
 	/**
+	 * Drops what has ended, from the oldest on: times never decrease with the sequence.
+	 *
+	 * @param {string} room
+	 * @param {number} oldestMs What was sent by then has ended.
+	 * @returns {Promise<void>}
+	 */
+	async dropEnded(room, oldestMs) {
+		for (let from = 0; ; ) {
+			/** @type {StoredEvent[]} */
+			const held = await this.#tables.select('events', [[room, from], allOf(room)[1]], { limit: 100 });
+			const ended = held.filter(({ event }) => event.sent_at_ms <= oldestMs);
+			const last = ended.at(-1);
+			if (last) await this.dropEvents(room, 0, last.seq);
+			if (!last || ended.length < held.length) return;
+			from = last.seq + 1;
+		}
+	}
+
+	/**
 	 * Where ids were first used, as far as events are held.
 	 *
 	 * @param {string} room

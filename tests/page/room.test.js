@@ -5,7 +5,7 @@ import fc from 'fast-check';
 
 import { Api } from '../../static/api.js';
 import { Room } from '../../static/room.js';
-import { admit, checkNews, createRoom } from '../../static/rooms.js';
+import { admit, checkNews, createRoom, listRooms, suggestedName } from '../../static/rooms.js';
 import { parseLink } from '../../static/secrets.js';
 import { openStore, Store } from '../../static/store.js';
 import { MemoryTables } from '../../static/tables.js';
@@ -243,6 +243,24 @@ test('what was written before the owner link came is sent as who wrote it', asyn
 	);
 	await until(() => again.entries.length === 1 && again.entries[0].seq === 1, 'and is here, once');
 	assert.equal(server.rooms.get(owner.room).events.length, 1);
+});
+
+test('a storage that fails as soon as it is used keeps nobody from talking', async () => {
+	const failing = new Proxy({}, { get: () => () => Promise.reject(new DOMException('no', 'UnknownError')) });
+	const store = new Store(failing, true);
+	const admitted = await createRoom(store, { name: 'Summer trip' }, api);
+	assert.equal(store.persistent, false, 'it is said that nothing is kept');
+	assert.deepEqual(await listRooms(store), []);
+	assert.equal(await suggestedName(store), '');
+	const room = await enter(store, admitted, 'Ada');
+	assert.deepEqual(await room.draft(), { text: '', replyTo: null });
+	await room.send('all the same');
+	const { owner } = await room.links();
+	const other = new Store(failing, true);
+	const { record } = await admit(other, parseLink(owner));
+	assert.equal(other.persistent, false);
+	const again = await enter(other, { record }, 'Ada');
+	await until(() => texts(again).includes('all the same'), 'it arrived');
 });
 
 test('a room that is left right after writing loses nothing', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Api } from '../../static/api.js';
-import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, takeIdentity } from '../../static/rooms.js';
+import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, sweepRooms, takeIdentity } from '../../static/rooms.js';
 import { formatLink, newSecret, openKeys, parseLink } from '../../static/secrets.js';
 import { openStore, Store } from '../../static/store.js';
 import { MemoryTables } from '../../static/tables.js';
@@ -147,6 +147,21 @@ for (const [kind, openKind] of Object.entries(KINDS)) {
 		assert.ok(held.every(({ signer }) => signer === 'key'));
 	});
 }
+
+test('what has ended is wiped in rooms that nobody opens, too', async () => {
+	const store = await openStore(new IDBFactory());
+	const now = Date.now();
+	const at = (room, seq, sent_at_ms) => ({ ...stored(room, seq), event: { ...event(seq), sent_at_ms } });
+	const [other, third] = ['aa'.repeat(32), 'bb'.repeat(32)];
+	const old = Array.from({ length: 250 }, (_, index) => at(ROOM, index + 1, now - 7_200_000 + index));
+	await store.putEvents([...old, at(ROOM, 251, now - 1000), at(other, 1, 1), at(third, 1, now - 7_200_000)]);
+	await store.putRoom({ room: ROOM, joined: true, messageTtlS: 3600 });
+	await store.putRoom({ room: other, joined: true, messageTtlS: null });
+	await store.putRoom({ room: third, joined: true, messageTtlS: 3600 });
+	await sweepRooms(store);
+	const kept = async (room) => (await store.eventsBefore(room, 1000, 1000)).map(({ seq }) => seq);
+	assert.deepEqual([await kept(ROOM), await kept(other), await kept(third)], [[251], [1], []]);
+});
 
 test('a storage of an earlier version keeps what it holds', async () => {
 	const factory = new IDBFactory();
