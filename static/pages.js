@@ -2,7 +2,7 @@
 
 import { takeLink } from './address.js';
 import { confirmed } from './dialogs.js';
-import { admit, forgetRoom, listRooms, roomAddress, takeIdentity } from './rooms.js';
+import { admit, forgetRoom, listRooms, roomAddress, takeIdentity, watchForgotten } from './rooms.js';
 import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
 import { showStart } from './start.js';
 
@@ -22,6 +22,8 @@ const SAME_PERSON = /** @type {const} */ ([
 export class Pages {
 	#screen;
 	#store;
+	/** The room on the screen. @type {Admitted['record'] | null} */
+	#shown = null;
 	/** Ends what the screen before has started. */
 	#leave = () => {};
 	/** Counts what was shown, so that an answer that comes late does not show over a later one. */
@@ -31,6 +33,12 @@ export class Pages {
 	constructor(screen, store) {
 		this.#screen = screen;
 		this.#store = store;
+		watchForgotten(store, (room) => {
+			if (room !== this.#shown?.room) return;
+			// Nothing of it is to be stored on the way out.
+			this.#shown.joined = false;
+			void this.follow('/');
+		});
 	}
 
 	/**
@@ -85,6 +93,7 @@ export class Pages {
 	#next() {
 		this.#leave();
 		this.#leave = () => {};
+		this.#shown = null;
 		this.#turn += 1;
 		return this.#turn;
 	}
@@ -119,7 +128,9 @@ export class Pages {
 	 * @param {number} turn
 	 */
 	async #showRoom(record, turn) {
+		this.#shown = record;
 		const forget = async () => {
+			record.joined = false;
 			this.#next();
 			await forgetRoom(this.#store, record.room);
 			return this.follow('/');

@@ -180,9 +180,31 @@ export async function sweepRooms(store) {
 	}
 }
 
-/** Wipes everything of a room from this browser. @param {Store} store @param {string} room @returns {Promise<void>} */
-export function forgetRoom(store, room) {
-	return store.forgetRoom(room);
+/** Where tabs tell each other which room was forgotten. */
+const FORGOTTEN = 'buddy/forgotten';
+
+/**
+ * Wipes everything of a room from this browser; other tabs that show it leave it.
+ *
+ * @param {Store} store
+ * @param {string} room
+ * @returns {Promise<void>}
+ */
+export async function forgetRoom(store, room) {
+	await store.forgetRoom(room);
+	if (!store.persistent || typeof BroadcastChannel === 'undefined') return;
+	const channel = new BroadcastChannel(FORGOTTEN);
+	channel.postMessage(room);
+	channel.close();
+}
+
+/**
+ * @param {Store} store
+ * @param {(room: string) => void} forgotten A room was forgotten, here or in another tab.
+ */
+export function watchForgotten(store, forgotten) {
+	if (!store.persistent || typeof BroadcastChannel === 'undefined') return;
+	new BroadcastChannel(FORGOTTEN).addEventListener('message', ({ data }) => forgotten(data));
 }
 
 /** @param {Store} store @returns {Promise<string>} the name last used in any room */

@@ -113,7 +113,7 @@ function prepareOpen(parts, open) {
 		event.preventDefault();
 		const link = parseLink(field.value);
 		if (link.state !== 'ok') say(CANNOT_OPEN[link.state]);
-		else if (link.origin !== location.origin)
+		else if (link.origin !== '' && link.origin !== location.origin)
 			say(`This room is on another server: ${new URL(link.origin).host}. Open the link itself.`);
 		else open(link);
 	});

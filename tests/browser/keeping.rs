@@ -21,7 +21,7 @@ const STORED: &str = "
 
 impl Profile {
     /// The rows of a table of this browser's storage.
-    async fn stored(&self, table: &str) -> Vec<Value> {
+    pub(crate) async fn stored(&self, table: &str) -> Vec<Value> {
         let rows = self.execute_async(STORED, vec![json!(table)]).await;
         rows.as_array().expect("a table has rows").clone()
     }

@@ -153,3 +153,32 @@ async fn with_more_than_three_rooms_hidden_ones_leave_the_connections_to_what_is
         ana.reads_in_order(&[&format!("Room {number}"), "While you were away", "Now that you are here"]).await;
     }
 }
+
+#[tokio::test]
+async fn a_room_forgotten_in_one_tab_is_left_in_the_others_and_leaves_nothing_behind() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+    let ana = driver.profile().await;
+    let link = ana.makes_room(&door.page("/")).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Forget me").await;
+    ana.reads(&["Forget me"]).await;
+    ana.type_into("Message", "A draft").await;
+    let first = ana.tab().await;
+    ana.new_tab().await;
+    ana.goto(&link).await;
+    ana.reads(&["Forget me"]).await;
+    ana.type_into("Message", "Another draft").await;
+    ana.press("Manage room").await;
+    ana.press("Forget this room").await;
+    ana.press("Forget").await;
+    ana.sees("New room").await;
+    ana.shows_tab(&first).await;
+    ana.sees("New room").await;
+    assert!(!ana.address().await.contains("/r/"));
+    for table in ["rooms", "events", "outbox", "drafts"] {
+        let what = format!("nothing is left in {table}");
+        ana.eventually(&what, async || ana.stored(table).await.is_empty().then_some(())).await;
+    }
+}

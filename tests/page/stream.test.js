@@ -33,7 +33,7 @@ const hello = (id, last_seq, log = 'log', first_seq = 1) => begin('hello', id, {
  * A reader against a server that plays one script per stream request (the last one again and again).
  * A script gets the response, after its headers, and the request's cursor.
  */
-async function reader({ scripts, history = () => [], cursor = 0, log = null, timing = {}, diverged }) {
+async function reader({ scripts, history = () => [], cursor = 0, log = null, timing = {}, diverged, random }) {
 	const seen = {
 		requests: [],
 		cursors: [],
@@ -45,6 +45,7 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 		marks: [],
 		ranges: [],
 		heard: 0,
+		waits: [],
 	};
 	const server = createServer((request, response) => {
 		const url = new URL(request.url, 'http://x');
@@ -80,9 +81,13 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 		open: (from, signal) => api.stream(ROOM, { token: 'secret' }, from, signal),
 		sequencer,
 		wakes,
+		random,
 		timing: { silence: 1_000, stale: 100, retry: 10, retryMost: 50, resume: 5, settled: 5_000, ...timing },
 		follower: {
-			connection: (connection) => void seen.states.push(connection),
+			connection: (connection) => {
+				seen.states.push(connection);
+				if (connection.retryAtMs !== null) seen.waits.push(connection.retryAtMs - Date.now());
+			},
 			signals: (signals) => void seen.signals.push(...signals),
 			closed: (reason) => void seen.closed.push(reason),
 			alive: () => void (seen.heard += 1),
@@ -365,6 +370,23 @@ test('the server says how long to wait between attempts', async () => {
 	await until(() => seen.states.some(({ state }) => state === 'offline'), 'offline');
 	const { retryAtMs } = seen.states.find(({ state }) => state === 'offline');
 	assert.ok(retryAtMs - Date.now() > 250, 'at least half of it');
+});
+
+test('each failure doubles the wait, up to a limit, and chance spreads it', async () => {
+	const refusing = [(response) => refuse(response, 503, 'unavailable')];
+	const timing = { retry: 20, retryMost: 100 };
+	const breaking = playsAndBreaks(hello(0, 0), frame(event(1)));
+	for (const [random, scripts, waits] of [
+		[() => 1, refusing, [20, 40, 80, 100, 100]],
+		[() => 0, refusing, [10, 20, 40, 50, 50]],
+		// What has come through makes earlier failures forgotten.
+		[() => 1, [...refusing, ...refusing, ...refusing, breaking, ...refusing], [20, 40, 80, 20, 20, 40]],
+	]) {
+		const { seen, stream } = await reader({ scripts, timing, random });
+		await until(() => seen.waits.length >= waits.length, 'as many attempts');
+		stream.stop();
+		for (const [at, wait] of waits.entries()) assert.ok(Math.abs((seen.waits[at] ?? 0) - wait) <= 3, `${seen.waits}`);
+	}
 });
 
 test('a closed room ends the stream and says why, after what came before it', async () => {
