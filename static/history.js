@@ -133,11 +133,12 @@ export class RoomHistory {
 		const { nameCount } = this.log;
 		const changes = this.log.add(items);
 		if (before !== null && this.#record.mayExpire === false) this.#noteGaps(events, events.at(-1)?.seq ?? 0, before);
+		// It is shown before it is stored: what a crash takes from the storage, the server has.
+		this.#changed(changes);
 		await this.#keep(items);
 		// Whoever floods a room with names must not make every message costly to store.
 		const names = this.log.nameCount === nameCount ? {} : { names: this.log.names };
 		await this.#remember({ lastSeq: events.at(-1)?.seq ?? 0, log, ...names });
-		this.#changed(changes);
 		return items;
 	}
 

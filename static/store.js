@@ -71,6 +71,9 @@ export async function openStore(factory) {
 	}
 }
 
+/** What changes with every message, and is found again if the machine loses power. */
+const FOUND_AGAIN = new Set(['lastSeq', 'log', 'names', 'namesFrom', 'readSeq']);
+
 export class Store {
 	#tables;
 
@@ -109,7 +112,8 @@ export class Store {
 	 * @returns {Promise<void>}
 	 */
 	changeRoom(room, changes) {
-		return this.#tables.update('rooms', room, (held) => held && { ...held, ...changes });
+		const lasting = !Object.keys(changes).every((name) => FOUND_AGAIN.has(name));
+		return this.#tables.update('rooms', room, (held) => held && { ...held, ...changes }, lasting);
 	}
 
 	/** @param {string} room @returns {Promise<void>} */

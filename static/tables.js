@@ -144,28 +144,30 @@ class IndexedTables {
 	 * @param {Table} table
 	 * @param {Key} key
 	 * @param {(row: any) => object | null} change
+	 * @param {boolean} [lasting] Whether it must survive the machine losing power.
 	 * @returns {Promise<void>}
 	 */
-	async update(table, key, change) {
-		await this.#run(table, 'readwrite', (rows) => {
+	async update(table, key, change, lasting = isLasting(table)) {
+		const work = (/** @type {IDBObjectStore} */ rows) => {
 			const held = rows.get(key);
 			held.onsuccess = () => {
 				const changed = change(held.result);
 				if (changed) rows.put(changed);
 			};
 			return held;
-		});
+		};
+		await this.#run(table, 'readwrite', work, lasting);
 	}
 
 	/**
 	 * @param {Table} table
 	 * @param {IDBTransactionMode} mode
 	 * @param {(rows: IDBObjectStore) => IDBRequest | undefined} work
+	 * @param {boolean} [lasting]
 	 * @returns {Promise<any>} the result of the request, once all is stored
 	 */
-	async #run(table, mode, work) {
-		// Events can be fetched again; all else must survive the machine losing power.
-		const options = /** @type {const} */ ({ durability: table === 'events' ? 'relaxed' : 'strict' });
+	async #run(table, mode, work, lasting = isLasting(table)) {
+		const options = /** @type {const} */ ({ durability: lasting ? 'strict' : 'relaxed' });
 		let transaction;
 		try {
 			transaction = this.#database.transaction(table, mode, options);
@@ -179,6 +181,11 @@ class IndexedTables {
 		}
 		return finished(transaction, work(transaction.objectStore(table)));
 	}
+}
+
+/** Events can be fetched again; all else must survive the machine losing power. @param {Table} table */
+function isLasting(table) {
+	return table !== 'events';
 }
 
 /** @param {IDBTransaction} transaction @param {IDBRequest | undefined} request @returns {Promise<any>} its result, once all is stored */
