@@ -1,0 +1,93 @@
+//! What an owner may do, and that everybody sees it done.
+
+use buddy_tests::Server;
+
+use crate::door::Door;
+use crate::driver::Driver;
+
+#[tokio::test]
+async fn an_owner_changes_a_room_before_everybodys_eyes() {
+    let server = Server::start().await;
+    let door = Door::to(&server).await;
+    let driver = Driver::start().await;
+
+    let ana = driver.profile().await;
+    let link = ana.makes_room(&door.page("/")).await;
+    ana.says_as("Ana", "Welcome").await;
+    let ben = driver.profile().await;
+    ben.joins(&link).await;
+    ben.says_as("Ben", "Buy cheap watches").await;
+    ana.reads(&["Welcome", "Buy cheap watches"]).await;
+
+    // Anybody's message can be deleted, and shows as removed by the owner.
+    ana.press_in("Buy cheap watches", "More").await;
+    ana.press("Delete").await;
+    ana.sees("You own the room: it is erased for everyone").await;
+    ana.press("Delete").await;
+    for person in [&ana, &ben] {
+        person.sees("Removed by the owner").await;
+        person.sees_no("Buy cheap watches").await;
+    }
+    let blanked: i64 = server.database().value("SELECT count(*) FROM event WHERE kind = 'message' AND body = ''", []);
+    assert_eq!(blanked, 1, "it is erased on the server too");
+    ben.press_in("Welcome", "More").await;
+    ben.sees("Copy text").await;
+    assert!(!ben.shows("dialog .danger").await, "Ben may not delete Ana's");
+    ben.press("Close").await;
+
+    ana.press("Manage room").await;
+    ana.fill("Room name", "Watch club").await;
+    ana.select("Room expires", "After 7 days of quiet").await;
+    ana.select("Messages disappear", "After 1 day").await;
+    ana.press("Save").await;
+    for person in [&ana, &ben] {
+        person.sees("The room is now called “Watch club”").await;
+        person.sees("Messages now disappear after 1 day").await;
+        person.sees("The room now expires 7 days after the last message").await;
+        person.finds("the title is the room's name", "return document.title.includes('Watch club')").await;
+    }
+
+    ana.press("Manage room").await;
+    ana.press("Lock the room").await;
+    ben.sees("The owner locked the room.").await;
+    ben.sees("The owner has locked this room").await;
+    assert!(!ben.shows("textarea").await, "Ben cannot write");
+    ana.say("Only I can speak now").await;
+    ben.sees("Only I can speak now").await;
+    ana.press("Manage room").await;
+    ana.press("Unlock the room").await;
+    ben.sees("The owner unlocked the room.").await;
+    ben.say("Thank you").await;
+    ana.reads(&["Welcome", "Removed by the owner", "Only I can speak now", "Thank you"]).await;
+
+    // A member manages less.
+    ben.press("Manage room").await;
+    ben.sees("In this browser").await;
+    ben.sees_no("You own this room").await;
+    ben.sees_no("Delete the room").await;
+    ben.press("Close").await;
+
+    // Asked twice, and each time one may think better of it.
+    for asked in 1..=2 {
+        ana.press("Manage room").await;
+        ana.press("Delete the room").await;
+        if asked == 2 {
+            ana.press("Delete the room…").await;
+            ana.sees("This is the last question").await;
+        }
+        ana.press("Cancel").await;
+        ana.press("Close").await;
+    }
+    ben.say("Still here").await;
+    ana.sees("Still here").await;
+    ana.press("Manage room").await;
+    ana.press("Delete the room").await;
+    ana.press("Delete the room…").await;
+    ana.press("Delete for everyone").await;
+    for person in [&ana, &ben] {
+        person.sees("This room was deleted").await;
+        person.sees_no("Still here").await;
+    }
+    let left: i64 = server.database().value("SELECT count(*) FROM room WHERE deleted_at_ms = 0", []);
+    assert_eq!(left, 0);
+}
