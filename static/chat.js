@@ -1,6 +1,6 @@
 // An open room: brings the parts of the screen together and keeps them true to the room.
 
-import { Composer } from './composer.js';
+import { Composer, isTouchKeyboard } from './composer.js';
 import { openLater } from './dialogs.js';
 import { fromTemplate, make } from './dom.js';
 import { showInvite, welcome } from './invite.js';
@@ -122,7 +122,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	drawBeginning().then(() => timeline.open());
 	composer.open().then(() => {
 		// On a phone the keyboard would cover the conversation before it was read.
-		if (room.canWrite && matchMedia('(pointer: fine)').matches) composer.focus();
+		if (room.canWrite && !isTouchKeyboard()) composer.focus();
 	});
 
 	return () => {

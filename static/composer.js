@@ -233,6 +233,6 @@ export class Composer {
 }
 
 /** On a phone's keyboard Enter is the only way to a new line. */
-function isTouchKeyboard() {
+export function isTouchKeyboard() {
 	return matchMedia('(pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches;
 }

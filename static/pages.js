@@ -4,7 +4,6 @@ import { takeLink } from './address.js';
 import { confirmed } from './dialogs.js';
 import { admit, forgetRoom, listRooms, roomAddress, takeIdentity, watchForgotten } from './rooms.js';
 import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
-import { showStart } from './start.js';
 
 /**
  * @typedef {import('./rooms.js').Admitted} Admitted
@@ -68,9 +67,10 @@ export class Pages {
 			case 'unknown_room':
 				return showNotHere(this.#screen);
 			default: {
-				const rooms = await listRooms(this.#store);
+				const [rooms, start] = await Promise.all([listRooms(this.#store), loadStart()]);
 				if (turn !== this.#turn) return;
-				this.#leave = showStart(this.#screen, this.#store, rooms, {
+				if (!start) return showNotLoaded(this.#screen);
+				this.#leave = start.showStart(this.#screen, this.#store, rooms, {
 					enter: (admitted) => this.#enter(admitted),
 					follow: (address) => this.follow(address),
 					open: (link) => this.#open(link),
@@ -140,6 +140,11 @@ export class Pages {
 		if (phases) this.#leave = phases.showRoom(this.#screen, record, { store: this.#store, forget });
 		else showNotLoaded(this.#screen);
 	}
+}
+
+/** A room shows without it. */
+function loadStart() {
+	return import('./start.js').catch(() => null);
 }
 
 /** Most of the page is for open rooms; the start page shows without it. */

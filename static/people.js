@@ -3,7 +3,7 @@
 import { openDialog } from './dialogs.js';
 import { drawAvatar, make } from './dom.js';
 import { shownName } from './message.js';
-import { shortTag } from './words.js';
+import { fingerprint, shortTag } from './words.js';
 
 /** @typedef {import('./room.js').Room} Room */
 
@@ -106,7 +106,7 @@ function personRow(room, person, open) {
 	].filter(Boolean);
 	const words = make('p', { class: 'fingerprint' });
 	const note = make('span', { class: 'note' }, notes.join(' · '));
-	room.fingerprint(person.key).then((list) => {
+	fingerprint(person.key).then((list) => {
 		words.textContent = list.join(' ');
 		note.append(` · ${shortTag(list)}`);
 	});

@@ -1,10 +1,9 @@
 // Shows a room from before joining to its end: whichever phase it is in, its screen.
 
 import { toast } from './announce.js';
-import { showChat } from './chat.js';
 import { Room } from './room.js';
 import { suggestedName } from './rooms.js';
-import { showGone, showNotHere, showPreview, showUnreachable } from './screens.js';
+import { showGone, showNotHere, showNotLoaded, showPreview, showUnreachable } from './screens.js';
 
 /**
  * @typedef {import('./store.js').RoomRecord} RoomRecord
@@ -47,13 +46,17 @@ export function showRoom(screen, record, { store, forget }) {
 		for (const dialog of document.querySelectorAll('dialog')) dialog.close();
 		switch (room.phase) {
 			case 'preview':
-				showPreview(screen, room, () => room.join(''));
+				showPreview(screen, room, () => {
+					loadChat();
+					room.join('');
+				});
 				break;
 			case 'open': {
 				store.askPersistence();
-				const suggestion = await suggestedName(store);
+				const [chat, suggestion] = await Promise.all([loadChat(), suggestedName(store)]);
 				if (signal.aborted || room.phase !== 'open') return;
-				leaveChat = showChat(screen, room, { persistent: store.persistent, suggestion, forget });
+				if (chat) leaveChat = chat.showChat(screen, room, { persistent: store.persistent, suggestion, forget });
+				else showNotLoaded(screen);
 				break;
 			}
 			case 'gone':
@@ -84,6 +87,7 @@ export function showRoom(screen, record, { store, forget }) {
 	addEventListener('pagehide', (event) => event.persisted || room.close(), { signal });
 	addEventListener('online', back, { signal });
 	addEventListener('offline', draw, { signal });
+	if (record.joined) loadChat();
 	open();
 
 	return () => {
@@ -92,4 +96,9 @@ export function showRoom(screen, record, { store, forget }) {
 		leaveChat();
 		room.close();
 	};
+}
+
+/** Who only looks at what a room is needs nothing of what it takes to talk. */
+function loadChat() {
+	return import('./chat.js').catch(() => null);
 }

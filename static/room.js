@@ -23,7 +23,6 @@ import { suggestName } from './rooms.js';
 import { formatLink, memberId, openIdentity, openKeys } from './secrets.js';
 import { SharedStream } from './tabs.js';
 import { cleanName } from './text.js';
-import { fingerprint } from './words.js';
 
 /**
  * @typedef {'opening' | 'preview' | 'open' | 'not_here' | 'gone' | 'unreachable'} Phase
@@ -371,11 +370,6 @@ export class Room extends EventTarget {
 	/** @returns {Promise<void>} */
 	setOwnerLinkKept() {
 		return this.#change({ ownerLinkKept: true });
-	}
-
-	/** @param {string} key @returns {Promise<string[]>} */
-	fingerprint(key) {
-		return fingerprint(key);
 	}
 
 	/**

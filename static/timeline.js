@@ -9,7 +9,7 @@ import { make } from './dom.js';
 import { drawEntry, nameInText } from './message.js';
 import { quoteOf } from './text.js';
 import { dayKey, dayName } from './when.js';
-import { shortTag } from './words.js';
+import { fingerprint, shortTag } from './words.js';
 
 /**
  * @typedef {import('./log.js').Entry} Entry
@@ -475,13 +475,18 @@ export class Timeline {
 		if (old && old.entry === entry && old.runStart === runStart && old.quoted === quoted && old.tag === tag)
 			return old.node;
 		const node = drawEntry(entry, { runStart, quoted, tag, unfolded: old?.node.dataset.unfolded !== undefined });
+		this.#rows.set(entry.key, { node, entry, runStart, quoted, tag });
 		if (old) {
 			node.tabIndex = old.node.tabIndex;
-			const focused = old.node.contains(document.activeElement);
+			const active = /** @type {HTMLElement | null} */ (document.activeElement);
+			const focused = old.node.contains(active);
 			old.node.replaceWith(node);
-			if (focused) node.focus({ preventScroll: true });
+			if (focused) {
+				// The toolbar comes along, and the focus stays on it.
+				node.focus({ preventScroll: true });
+				if (active !== node && node.contains(active)) active?.focus({ preventScroll: true });
+			}
 		}
-		this.#rows.set(entry.key, { node, entry, runStart, quoted, tag });
 		return node;
 	}
 
@@ -490,7 +495,7 @@ export class Timeline {
 		const known = this.#tags.get(signer);
 		if (known !== undefined) return known;
 		this.#tags.set(signer, '');
-		this.#room.fingerprint(signer).then((words) => {
+		fingerprint(signer).then((words) => {
 			this.#tags.set(signer, shortTag(words));
 			this.update({ changed: new Set(), kind: 'update' });
 		});

@@ -62,6 +62,8 @@ const ATTACKS: &str = "
             await refused;
         },
     };
+    // Until here the debugger runs this, and to it everything is allowed.
+    await new Promise((done) => setTimeout(done));
     const worked = [];
     for (const [name, attack] of Object.entries(attacks)) {
         try {

@@ -16,8 +16,9 @@ use crate::driver::Browser;
 
 /// The texts of all messages on show.
 const TEXTS: &str = "return [...document.querySelectorAll('.message .text')].map((text) => text.textContent)";
-/// What can be read on the page.
-const VISIBLE: &str = "return document.body.innerText";
+/// What can be read on the page. What is only said aloud, and for a moment, does not count.
+const VISIBLE: &str = "return [...document.body.children].filter(({ id }) => id !== 'announcer')
+    .map(({ innerText }) => innerText ?? '').join('\\n')";
 /// What can be pressed.
 const PRESSABLE: &str = "(self::button or self::a or self::summary or self::label)";
 /// What can be filled in.
@@ -328,7 +329,8 @@ impl Profile {
 
     async fn describe(&self) -> String {
         let mut text = String::new();
-        for (what, script) in [("address", "return location.href"), ("page", VISIBLE)] {
+        let focus = "return document.activeElement?.outerHTML.slice(0, 200)";
+        for (what, script) in [("address", "return location.href"), ("focus", focus), ("page", VISIBLE)] {
             let answer = self.client.execute(script, vec![]).await;
             let _ = match answer {
                 Ok(value) => writeln!(text, "--- {what} ---\n{}", value.as_str().unwrap_or_default()),
