@@ -49,10 +49,6 @@ impl Door {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// Leads to another server, or to the same one after a restart.
     pub(crate) fn lead_to(&self, server: &Server) {
         server.address().clone_into(&mut lock(&self.state).server);

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use crate::profile::Profile;
 
 const DRIVER: &str = "/usr/bin/chromedriver";
 const BROWSER: &str = "/usr/bin/chromium";
+/// The name of chromedriver's log in its folder.
+const LOG: &str = "driver.log";
 
 /// `chromedriver` as a child process. When dropped it ends its browsers and then itself.
 pub(crate) struct Driver {
@@ -38,23 +40,23 @@ impl Driver {
     pub(crate) async fn start() -> Self {
         let folder =
             tempfile::Builder::new().prefix("buddy-browser-").tempdir().expect("a temporary folder can be made");
-        let log = folder.path().join("driver.log");
-        let output = File::create(&log).expect("the log file can be made");
-        let child = Command::new(DRIVER)
-            .arg("--port=0")
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::null())
-            .stdout(output)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {DRIVER}: {error}"));
-        let mut driver = Self { child, port: 0, folder };
+        let mut driver = Self { child: spawn(folder.path()), port: 0, folder };
         driver.port = eventually("chromedriver tells its port", async || {
-            let text = fs::read_to_string(&log).ok()?;
+            // It takes a port that is free for IPv4, and ends where somebody has the same one for IPv6.
+            if driver.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                driver.child = spawn(driver.folder.path());
+            }
+            let text = driver.log();
             let (_, rest) = text.split_once("started successfully on port ")?;
             rest.split_once('.')?.0.parse().ok()
         })
         .await;
         driver
+    }
+
+    /// What chromedriver has printed.
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
     }
 
     /// A browser of a person who was never here before, 1280 × 800 and with everything as Chromium has it.
@@ -92,7 +94,23 @@ impl Drop for Driver {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of chromedriver ---\n{}--- end of the log ---", self.log());
+        }
     }
+}
+
+fn spawn(folder: &Path) -> Child {
+    let output = File::create(folder.join(LOG)).expect("the log file can be made");
+    let errors = output.try_clone().expect("a file handle can be copied");
+    Command::new(DRIVER)
+        .arg("--port=0")
+        .env("TMPDIR", folder)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {DRIVER}: {error}"))
 }
 
 impl Browser {

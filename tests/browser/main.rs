@@ -4,9 +4,6 @@
 //! A test reads like a story: who opens what, what they press, what they then see. It finds things as people do,
 //! by the words on them. Each test has a server and a driver of its own.
 
-// What no test uses yet, one that is being written does.
-#![allow(dead_code)]
-
 mod conversation;
 mod devices;
 mod door;

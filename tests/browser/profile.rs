@@ -84,12 +84,6 @@ impl Profile {
         self.client.switch_to_window(tab.clone()).await.expect("the tab is there");
     }
 
-    /// Ends the browser as a person does.
-    pub(crate) async fn quit(self) -> Browser {
-        self.client.close().await.expect("a browser can be closed");
-        self.browser
-    }
-
     /// Ends the browser as a crash does: at once, and without a last word.
     pub(crate) async fn crash(self) -> Browser {
         let capabilities = self.client.capabilities().expect("the session has capabilities");
