@@ -475,6 +475,7 @@ export class Timeline {
 		if (old && old.entry === entry && old.runStart === runStart && old.quoted === quoted && old.tag === tag)
 			return old.node;
 		const node = drawEntry(entry, { runStart, quoted, tag, unfolded: old?.node.dataset.unfolded !== undefined });
+		// Before anything is focused, for the toolbar asks whose element that is.
 		this.#rows.set(entry.key, { node, entry, runStart, quoted, tag });
 		if (old) {
 			node.tabIndex = old.node.tabIndex;

@@ -353,6 +353,8 @@ async fn a_log_that_got_shorter_shows_so_and_the_browser_keeps_what_it_had() {
         scene.ana_says(text).await;
     }
     let Scene { server, door, ana, .. } = &mut scene;
+    // What she has not seen come back is not lost: it would be sent again.
+    ana.eventually("nothing is on its way", async || ana.stored("outbox").await.is_empty().then_some(())).await;
     // A backup of this morning, whose log an operator has renewed.
     server.kill();
     let operator = Operator::of(server);
