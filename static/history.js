@@ -168,22 +168,24 @@ export class RoomHistory {
 		let lastSeq = mark.last_seq;
 		let firstSeq = mark.first_seq;
 		/** @type {number | undefined} */
-		let before;
+		let above;
 		for (;;) {
-			const page = await this.page({ limit: PAGE, ...(before === undefined ? {} : { before }) });
-			if (before === undefined) lastSeq = page.last_seq;
+			const page = await this.page({ limit: PAGE, ...(above === undefined ? {} : { before: above }) });
+			if (above === undefined) lastSeq = page.last_seq;
 			firstSeq = page.first_seq;
 			const agreed = page.messages.findLast((event) => this.#agrees(event))?.seq;
 			newer = [...page.messages.filter(({ seq }) => seq > (agreed ?? 0)), ...newer];
 			same = agreed ?? same;
-			before = page.messages[0]?.seq;
-			if (agreed !== undefined || before === undefined || before <= first) break;
+			above = page.messages[0]?.seq;
+			if (agreed !== undefined || above === undefined || above <= first) break;
 		}
 		if (this.log.last > same) await this.#lose(same);
 		const items = await readEvents(this.#keys, newer);
 		await this.#keep(items);
 		this.#changed(this.log.add(items));
-		this.#noteGaps(newer, lastSeq, Math.max(same, firstSeq - 1));
+		// Where things expire, the oldest may have gone between two statements of the server.
+		const before = this.#record.mayExpire === false ? Math.max(same, firstSeq - 1) : (newer[0]?.seq ?? 1) - 1;
+		this.#noteGaps(newer, lastSeq, before);
 		await this.#remember({ lastSeq, log: mark.log });
 		return lastSeq;
 	}

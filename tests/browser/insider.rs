@@ -131,6 +131,13 @@ impl Insider {
         self.api.post(&path).token(&self.post_token).author(&self.me.author_secret).json(&json).send().await
     }
 
+    /// What the room is called, as if this member were its owner.
+    pub(crate) fn about(&self, name: &str) -> String {
+        let content = json!({ "name": name, "at_ms": now_ms() }).to_string();
+        let letter = Letter::signed(&self.me.key, "v1|about", content.as_bytes());
+        seal(&self.content_key, nonce(), "v1|about", &letter.plain_text())
+    }
+
     /// Tells that this member is here or types.
     pub(crate) async fn signal(&self, kind: &str) {
         let bound = additional_data(&self.room, &format!("signal/{kind}"), "", &self.me.author, None);

@@ -68,7 +68,10 @@ async fn what_was_written_offline_survives_a_reload_and_arrives_once_and_in_orde
     let door = Door::to(&server).await;
     let driver = Driver::start().await;
     let ana = driver.profile().await;
+    let asked = "navigator.storage.persist = async () => (window.askedToPersist = true)";
+    ana.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": asked })).await;
     let link = ana.makes_room(&door.page("/")).await;
+    ana.finds("the browser is asked to keep what is stored", "return window.askedToPersist").await;
     ana.calls_themself("Ana").await;
     ana.has_said("With a network").await;
     let ben = driver.profile().await;

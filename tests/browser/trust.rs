@@ -387,6 +387,28 @@ async fn a_message_left_out_of_history_shows_as_withheld() {
 }
 
 #[tokio::test]
+async fn a_name_of_the_room_that_its_owner_did_not_sign_is_not_used() {
+    let scene = Scene::set().await;
+    let Scene { server, ana, insider, .. } = &scene;
+    scene.ana_says("Before").await;
+    let ben = scene.ben().await;
+    ben.reads(&["Before"]).await;
+    let renamed = insider.draft("room", None, json!({}));
+    let body = json!({ "about": insider.about("Ivo's den") }).to_string();
+    Operator::of(server).append(&renamed, &body);
+    for reader in [ana, &ben] {
+        reader.sees("Someone gave the room a name that its owner did not sign; it is not used.").await;
+        reader.refresh().await;
+        reader.reads(&["Before"]).await;
+        reader.sees("Someone gave the room a name that its owner did not sign; it is not used.").await;
+        reader.sees_no("den").await;
+    }
+    ben.press_css("[data-part='people']").await;
+    ben.sees("owner").await;
+    ben.sees_no("Ivo").await;
+}
+
+#[tokio::test]
 async fn hostile_words_and_names_break_nobodys_view() {
     let scene = Scene::set().await;
     let Scene { server, ana, insider, .. } = &scene;
