@@ -99,7 +99,8 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 			tone: 'warm',
 		});
 	}
-	if (remindOwner) {
+	// It can wait until nothing else is to be said.
+	if (remindOwner && notices.length === 0) {
 		notices.push({
 			text: 'You own this room in this browser only. Keep the owner link somewhere safe.',
 			tone: 'plain',

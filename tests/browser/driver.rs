@@ -78,7 +78,7 @@ impl Driver {
             .connect(&driver)
             .await
             .expect("Chromium starts");
-        Profile::new(client, driver, browser.clone()).await
+        Profile::new(client, driver, Some(browser.clone())).await
     }
 }
 

@@ -41,7 +41,10 @@ const MISPLACED: &str = "
     for (const one of (dialog ?? document).querySelectorAll('a, button, input, select, textarea, summary')) {
         if (!one.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
         const { left, right, top, bottom } = one.getBoundingClientRect();
-        if (left < -0.5 || right > clientWidth + 0.5) found.push(`${name(one)} reaches from ${left} to ${right} px`);
+        const column = one.closest('.sheet');
+        const padding = column ? parseFloat(getComputedStyle(column).paddingInlineEnd) : 0;
+        const edge = (column?.getBoundingClientRect().right ?? clientWidth) - padding;
+        if (left < -0.5 || right > edge + 0.5) found.push(`${name(one)} reaches from ${left} to ${right} px`);
         const [x, y] = [(left + right) / 2, (top + bottom) / 2];
         // What is scrolled out of sight is covered by right.
         const holder = one.closest('.timeline, dialog');

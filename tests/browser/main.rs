@@ -9,6 +9,7 @@ mod devices;
 mod door;
 mod driver;
 mod everyone;
+mod firefox;
 mod first_minute;
 mod gallery;
 mod insider;
