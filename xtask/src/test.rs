@@ -17,13 +17,17 @@ pub(crate) struct Test {
 }
 
 /// Programs that only the tests use, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];
+
+/// What steers Firefox. Debian has no package of it; crates.io has its source.
+const GECKODRIVER: (&str, &str) = ("geckodriver", "0.37.1");
 
 /// Runs all tests. Where some fail, the others run all the same.
 pub(crate) fn test(options: &Test) -> Result<()> {
@@ -31,6 +35,7 @@ pub(crate) fn test(options: &Test) -> Result<()> {
     // For the browser tests too: they run an audit that comes from npm.
     let page = root().join("tests/page");
     install_npm_packages(&page)?;
+    install_geckodriver()?;
     components::build()?;
     let server = match &options.server {
         Some(server) => server.clone(),
@@ -110,6 +115,20 @@ fn install_npm_packages(folder: &Path) -> Result<()> {
         return Ok(());
     }
     step::quietly("Installing the page tests' packages", npm(folder).args(["ci", "--no-audit", "--no-fund"]))
+}
+
+/// Builds geckodriver into `target/tools`, where the browser tests look for it, unless it is there.
+fn install_geckodriver() -> Result<()> {
+    let (name, version) = GECKODRIVER;
+    let tools = target().join("tools");
+    if step::is_installed(name) || tools.join("bin").join(name).exists() {
+        return Ok(());
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    // Only tests use it, so it need not be fast; it need not be slow to build either.
+    cargo.args(["install", name, "--version", version, "--locked", "--debug", "--config", "profile.dev.debug=false"]);
+    cargo.arg("--root").arg(&tools).current_dir(root());
+    step::quietly("Building geckodriver, which steers Firefox", &mut cargo)
 }
 
 fn npm(folder: &Path) -> Command {
