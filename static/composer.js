@@ -1,7 +1,7 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
 import { nameInText } from './message.js';
-import { quoteOf } from './text.js';
+import { cleanName, quoteOf } from './text.js';
 
 /**
  * @typedef {import('./room.js').Room} Room
@@ -169,21 +169,20 @@ export class Composer {
 			return;
 		}
 		if (!this.#parts.nameRow.hidden) {
-			const name = this.#name.value.trim();
+			const name = cleanName(this.#name.value);
 			if (name === '') {
 				this.#say('Please say who you are first.');
 				this.#name.focus();
 				return;
 			}
-			await this.#room.setName(name);
+			// The name holds at once. To wait until it is stored would take into this message what is typed meanwhile.
+			void this.#room.setName(name);
 			this.showName();
 		}
 		this.#say('');
 		const text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;
-		// Another Enter may have sent it while the name was stored.
-		if (text.trim() === '') return;
 		// Empty at once, so that a second Enter cannot send it twice; a refusal brings it back.
 		this.#text.value = '';
 		this.#clearContext();

@@ -457,6 +457,7 @@ export class Room extends EventTarget {
 		const cursor = await this.#beginAtEnd();
 		if (this.#closed.signal.aborted || this.phase !== 'open') return;
 		if (cursor !== null) await this.#outbox?.seen(cursor, new Set()).catch(() => {});
+		await this.#recallName();
 
 		const { log } = this.#record;
 		const { locks, channel, wakes } = this.#environment();
@@ -545,7 +546,17 @@ export class Room extends EventTarget {
 		const seen = new Set(events.map(({ client_id }) => client_id));
 		await this.#outbox?.seen(this.#record.lastSeq, seen).catch(() => {});
 		await this.#settleRead();
+		await this.#recallName();
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
+	}
+
+	/** On another device of one's own nobody is asked again how one is called. */
+	async #recallName() {
+		if (this.yourName !== '' || !this.canWrite) return;
+		const own = this.entries.findLast((entry) => entry.own && entry.seq !== null && entry.name !== '');
+		if (!own) return;
+		await this.#change({ yourName: own.name });
+		this.#emit('info');
 	}
 
 	/** Events that show in no entry of their own, such as reactions, are read with what is above them. */

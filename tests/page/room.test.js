@@ -263,6 +263,20 @@ test('a storage that fails as soon as it is used keeps nobody from talking', asy
 	await until(() => texts(again).includes('all the same'), 'it arrived');
 });
 
+test('a second device of the same person knows their name', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben, store } = await guestOf(ada, 'Ben');
+	await ada.send('hello');
+	await ben.send('from the laptop');
+	await until(() => ada.entries.length === 2, 'both are there');
+	const { device } = await ben.links();
+	const phone = await enter(browser(), await admit(browser(), parseLink(device)), '');
+	await until(() => phone.yourName === 'Ben', 'the name is known');
+	const stranger = await enter(browser(), await admit(browser(), parseLink((await ada.links()).member)), '');
+	assert.equal(stranger.yourName, '');
+	assert.equal((await store.room(ada.room)).yourName, 'Ben');
+});
+
 test('a room that is left right after writing loses nothing', async () => {
 	const { room: ada } = await ownersRoom();
 	const { room: ben } = await guestOf(ada, 'Ben');
