@@ -12,10 +12,11 @@ pub use spin_sdk::sqlite::{RowResult as Row, Value};
 /// In the order they are applied. A list of single statements each (separator line `--;`).
 const MIGRATIONS: [(i64, &str); 1] = [(1, include_str!("../../migrations/0001_create_tables.sql"))];
 
-/// A database may refuse these, as remote ones do, and is none the worse for it.
-/// `auto_vacuum` counts only before the first table and before WAL.
-const PRAGMAS: [&str; 3] =
-    ["PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL", "PRAGMA secure_delete = ON"];
+/// These count only before the first table, in this order, and stay in the file. Asking for
+/// `auto_vacuum` once more would cost each new connection a commit. A database may refuse them and the
+/// one below, as remote ones do, and is none the worse for it.
+const FILE_PRAGMAS: [&str; 2] = ["PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA journal_mode = WAL"];
+const CONNECTION_PRAGMA: &str = "PRAGMA secure_delete = ON";
 
 thread_local! {
     static OPEN: RefCell<HashMap<Database, Rc<Connection>>> = RefCell::default();
@@ -79,32 +80,34 @@ impl Database {
             return Ok(connection);
         }
         let connection = Rc::new(Connection::open(&*self.label).await?);
-        for pragma in PRAGMAS {
-            // Refused PRAGMAs are skipped, see above.
-            let _ = collect(&connection, pragma, &[]).await;
+        let _ = collect(&connection, CONNECTION_PRAGMA, &[]).await;
+        // A database that is up to date is only read.
+        if applied(&connection).await.ok() != MIGRATIONS.last().map(|(version, _)| *version) {
+            migrate(&connection).await?;
         }
-        migrate(&connection).await?;
         OPEN.with_borrow_mut(|open| open.insert(self.clone(), connection.clone()));
         Ok(connection)
     }
+}
+
+/// The version of the schema.
+async fn applied(connection: &Connection) -> Result<i64, sqlite::Error> {
+    const APPLIED: &str = "SELECT coalesce(max(version),0) FROM migration LIMIT 1";
+    let rows = collect(connection, APPLIED, &[]).await?;
+    Ok(rows.first().map_or(0, |row| integer(row, 0)))
 }
 
 /// Applies what is missing. There are no transactions across statements and two instances may do
 /// this at once: every statement can be repeated, and the version is written last.
 async fn migrate(connection: &Connection) -> Result<(), sqlite::Error> {
     const TABLE: &str = "CREATE TABLE IF NOT EXISTS migration(version INTEGER PRIMARY KEY) STRICT";
-    const APPLIED: &str = "SELECT coalesce(max(version),0) FROM migration LIMIT 1";
     const APPLY: &str = "INSERT INTO migration(version) VALUES(?1) ON CONFLICT(version) DO NOTHING";
 
-    // A database that is up to date is only read.
-    let applied = match collect(connection, APPLIED, &[]).await {
-        Ok(rows) => rows,
-        Err(_) => {
-            collect(connection, TABLE, &[]).await?;
-            collect(connection, APPLIED, &[]).await?
-        }
-    };
-    let applied: i64 = applied.first().and_then(|row| row.get(0)).unwrap_or(0);
+    for pragma in FILE_PRAGMAS {
+        let _ = collect(connection, pragma, &[]).await;
+    }
+    collect(connection, TABLE, &[]).await?;
+    let applied = applied(connection).await?;
     for (version, statements) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
         for statement in statements.split("\n--;\n") {
             collect(connection, statement, &[]).await?;

@@ -1,6 +1,6 @@
 //! What a stream does with the cursor it is opened with: replay, or `reset` where it cannot. Section 5.
 
-use buddy_tests::{Block, Server, eventually};
+use buddy_tests::{Block, Server, eventually, now_ms};
 use serde_json::json;
 
 /// The ids of the blocks that have one, in order.
@@ -150,6 +150,56 @@ async fn a_replay_that_finds_a_gap_resets() {
     assert_eq!(reset.id(), Some(6));
     room.say("seven").await;
     assert_eq!(stream.next_event().await.id(), Some(7));
+}
+
+#[tokio::test]
+async fn events_that_are_gone_before_an_open_stream_had_them_reset_it() {
+    let server = Server::start().await;
+    let room = server.open_room().await;
+    room.say_many(1..=2).await;
+    let mut stream = room.stream_after(2).await;
+    stream.hello().await;
+    // As after a message that expired while the database could not be read.
+    assert_eq!(server.database().execute("UPDATE room SET last_seq = last_seq + 3", []), 1);
+    let reset = stream.next_named("reset").await;
+    assert_eq!(reset.id(), Some(5));
+    assert_eq!(reset.data()["last_seq"], 5);
+    room.say("six").await;
+    assert_eq!(stream.next_event().await.id(), Some(6));
+}
+
+#[tokio::test]
+async fn two_hundred_thousand_events_replay_from_any_cursor_in_bounded_memory() {
+    const EVENTS: u64 = 200_000;
+    const BODY_BYTES: u64 = 500;
+    let server = Server::start().await;
+    let room = server.open_room().await;
+    let fill = "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?1)
+        INSERT INTO event(room_id, seq, kind, sent_at_ms, client_id, body)
+        SELECT (SELECT id FROM room), seq, 'message', ?2, randomblob(16), printf('%0*d', ?3, seq) FROM n";
+    let parameters = [EVENTS, now_ms(), BODY_BYTES].map(u64::cast_signed);
+    assert_eq!(server.database().execute(fill, parameters) as u64, EVENTS);
+    for cursor in [0, 1, EVENTS / 2, EVENTS - 1] {
+        let mut stream = room.stream_after(cursor).await;
+        assert_eq!(stream.hello().await.id(), Some(cursor));
+        assert_eq!(stream.next_event().await.id(), Some(cursor + 1));
+    }
+
+    let before = server.resident_bytes();
+    // These take nothing, and stay where they are while another one reads everything.
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        stalled.push(room.stream_after(0).await);
+    }
+    let mut stream = room.stream_after(0).await;
+    stream.hello().await;
+    for seq in 1..=EVENTS {
+        assert_eq!(stream.next_event().await.id(), Some(seq));
+    }
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < EVENTS * BODY_BYTES / 2, "21 replays of 100 MB took {} MiB of memory", grown >> 20);
+    room.say("live").await;
+    assert_eq!(stream.next_event().await.id(), Some(EVENTS + 1));
 }
 
 #[tokio::test]
