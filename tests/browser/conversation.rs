@@ -53,7 +53,6 @@ async fn two_people_talk_through_a_link_and_survive_a_crash() {
         person.refresh().await;
         person.reads(&all).await;
     }
-    ana.save_screenshot("room.png").await;
 
     let stored = stored_bytes(server.key_value_file().parent().expect("the file lies in the state folder"));
     let bodies: Vec<String> = server.database().column("SELECT body FROM event WHERE kind = 'message'", []);
