@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use buddy_domain::{Mark, frame};
 use buddy_platform::database::Database;
+use buddy_platform::room::Room;
 use buddy_platform::{Writer, now_ms};
 use futures::future::{AbortHandle, LocalBoxFuture, abortable};
 use futures::{FutureExt, TryFutureExt};
@@ -48,13 +49,7 @@ pub(crate) enum Next {
 }
 
 impl Reader {
-    pub(crate) fn new(
-        room: &buddy_platform::room::Room,
-        writer: Writer,
-        last_seq: i64,
-        ends_at_ms: i64,
-        place: Place,
-    ) -> Self {
+    pub(crate) fn new(room: &Room, writer: Writer, last_seq: i64, ends_at_ms: i64, place: Place) -> Self {
         Self {
             database: room.database.clone(),
             room_id: room.id,
