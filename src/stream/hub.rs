@@ -71,6 +71,13 @@ struct Hub {
     looked_at_ms: i64,
 }
 
+impl Drop for Hub {
+    /// However a hub ends, the next reader starts another one.
+    fn drop(&mut self) {
+        RUNNING.set(false);
+    }
+}
+
 enum Step {
     Written(Written),
     Polled(Polled),
@@ -93,9 +100,8 @@ impl Hub {
     async fn run(mut self) {
         loop {
             self.take_inbox();
-            // No await between finding the inbox empty and saying that no hub runs.
+            // No await between finding the inbox empty and, by dropping this, saying that no hub runs.
             if self.readers.is_empty() {
-                RUNNING.set(false);
                 return;
             }
             let ticked = Instant::now();

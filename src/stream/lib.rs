@@ -1,10 +1,10 @@
 //! The component that streams a room's log to its readers as server-sent events: replay from a
 //! cursor by the request's own task, then the hub, which follows for all readers of the instance.
 //!
-//! - [`hub`]: the instance's one task that polls and writes;
-//! - [`poll`]: what it asks of a database;
-//! - [`reader`]: a client, what waits for it, and the end to write to;
-//! - [`limits`]: settings, and how many streams an instance may have.
+//! - `hub`: the instance's one task that polls and writes;
+//! - `poll`: what it asks of a database;
+//! - `reader`: a client, what waits for it, and the end to write to;
+//! - `limits`: settings, and how many streams an instance may have.
 
 mod hub;
 mod limits;
