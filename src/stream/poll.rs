@@ -80,6 +80,9 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
         };
         match news {
             News::Closed(reason) => {
+                // What was said last comes before the farewell.
+                update.events = framed(database, &room).await?;
+                update.last_seq = update.events.last().map_or(room.last_seq, |last| last.seq);
                 update.end = Some(End::Closed(frame(None, "closed", &json!({"reason": reason})).into()));
             }
             News::Elsewhere => update.end = Some(End::Elsewhere),

@@ -32,6 +32,19 @@ async fn deleting_a_room_closes_its_streams() {
 }
 
 #[tokio::test]
+async fn what_was_said_just_before_a_room_was_deleted_comes_before_the_end() {
+    // So rarely that both happen between two looks.
+    let server = Server::setup().variable("poll_active_ms", 1000).variable("poll_idle_ms", 1000).start().await;
+    let room = server.open_room().await;
+    let mut stream = room.stream().await;
+    stream.hello().await;
+    room.say("the last words").await;
+    room.delete().send().await.must_be(204);
+    assert_eq!(stream.next_event().await.id(), Some(1));
+    assert_eq!(stream.next_event().await.event(), Some("closed"));
+}
+
+#[tokio::test]
 async fn an_expiring_room_closes_its_streams() {
     let server = Server::start().await;
     let room = server.room(json!({ "expires_in_s": 2 })).await;
