@@ -1,18 +1,18 @@
 // The page's first module. It looks at the address before anything else is even loaded: an owner's
 // or an identity's secret must not stay in the address bar, where history and onlookers find it.
 
-import { takeLink } from './address.js';
-import { support } from './secrets.js';
+import { takeLink } from './view/address.js';
+import { support } from './crypto/secrets.js';
 
 const link = takeLink();
 const [supported, { showInsecure, showTooOld }, { Pages }, { sweepRooms }, { openStore }, { registerWorker }] =
 	await Promise.all([
 		support(),
-		import('./screens.js'),
+		import('./view/screens.js'),
 		import('./pages.js'),
-		import('./rooms.js'),
-		import('./store.js'),
-		import('./worker.js'),
+		import('./room/rooms.js'),
+		import('./storage/store.js'),
+		import('./view/worker.js'),
 	]);
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
 if (supported === 'insecure') showInsecure(screen);

@@ -1,14 +1,14 @@
 // What the address asks for, on the screen.
 
-import { takeLink } from './address.js';
-import { confirmed } from './dialogs.js';
-import { admit, forgetRoom, listRooms, roomAddress, takeIdentity, watchForgotten } from './rooms.js';
-import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './screens.js';
+import { takeLink } from './view/address.js';
+import { confirmed } from './view/dialogs.js';
+import { admit, forgetRoom, listRooms, roomAddress, takeIdentity, watchForgotten } from './room/rooms.js';
+import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './view/screens.js';
 
 /**
- * @typedef {import('./rooms.js').Admitted} Admitted
- * @typedef {import('./secrets.js').ParsedLink} ParsedLink
- * @typedef {import('./store.js').Store} Store
+ * @typedef {import('./room/rooms.js').Admitted} Admitted
+ * @typedef {import('./values/link.js').ParsedLink} ParsedLink
+ * @typedef {import('./storage/store.js').Store} Store
  */
 
 /** Whoever made such a link can speak as whoever takes its identity. */
@@ -144,10 +144,10 @@ export class Pages {
 
 /** A room shows without it. */
 function loadStart() {
-	return import('./start.js').catch(() => null);
+	return import('./view/start.js').catch(() => null);
 }
 
 /** Most of the page is for open rooms; the start page shows without it. */
 function loadPhases() {
-	return import('./phases.js').catch(() => null);
+	return import('./chat/phases.js').catch(() => null);
 }

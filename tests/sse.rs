@@ -51,7 +51,7 @@ struct Frame {
 
 impl Parser {
     fn start() -> Self {
-        let module = project_root().join("static/sse.js");
+        let module = project_root().join("static/wire/sse.js");
         let mut child = Command::new("node")
             .args(["--input-type=module", "--eval", PARSE])
             .arg(format!("file://{}", module.display()))

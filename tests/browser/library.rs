@@ -10,7 +10,7 @@ use crate::driver::Driver;
 /// Follows an open room from its beginning, and tells what came.
 const FOLLOW: &str = "
     const [{ Api }, { Sequencer }, { RoomStream }] =
-        await Promise.all(['/api.js', '/sequencer.js', '/stream.js'].map((module) => import(module)));
+        await Promise.all(['/wire/api.js', '/wire/sequencer.js', '/wire/stream.js'].map((module) => import(module)));
     const room = arguments[0];
     const api = new Api();
     const access = { token: null };

@@ -82,7 +82,7 @@ async fn the_browser_holds_the_page_to_its_policy() {
     let ana = driver.profile().await;
     ana.goto(&door.page("/")).await;
     ana.sees("New room").await;
-    for path in ["/", &format!("/r/{}", "5a".repeat(32)), "/app.js", "/base.css"] {
+    for path in ["/", &format!("/r/{}", "5a".repeat(32)), "/app.js", "/style/base.css"] {
         let headers = "const { headers } = await fetch(arguments[0], { cache: 'no-store' });
             return Object.fromEntries(headers)";
         let headers = ana.execute_async(headers, vec![json!(path)]).await;

@@ -494,7 +494,7 @@ async fn a_room_says_how_it_is_connected() {
 
     // A newer page that waits to be used.
     ana.execute_async(
-        "const { updates } = await import('/worker.js');
+        "const { updates } = await import('/view/worker.js');
          Object.defineProperty(updates, 'waiting', { value: true });
          updates.dispatchEvent(new Event('change'));",
         vec![],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, mock, test } from 'node:test';
 
-import { Api, ApiError } from '../../static/api.js';
+import { Api, ApiError } from '../../static/wire/api.js';
 import { answer, refuse } from './server.js';
 
 const ROOM = '0f'.repeat(32);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { concat, decodeBase64url, encodeBase64url, randomBytes, utf8 } from '../../static/bytes.js';
-import { ABOUT, additionalData, MAX_ABOUT_BYTES, MAX_CONTENT_BYTES, open, seal } from '../../static/envelope.js';
-import { newSecret, openIdentity, openKeys } from '../../static/secrets.js';
+import { concat, decodeBase64url, encodeBase64url, randomBytes, utf8 } from '../../static/values/bytes.js';
+import { ABOUT, additionalData, MAX_ABOUT_BYTES, MAX_CONTENT_BYTES, open, seal } from '../../static/crypto/envelope.js';
+import { newSecret, openIdentity, openKeys } from '../../static/crypto/secrets.js';
 
 const ROOM = '0f'.repeat(32);
 const { content: key } = await openKeys(ROOM, 'reader', newSecret());

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { Log } from '../../static/log.js';
+import { Log } from '../../static/room/log.js';
 
 const ADA = { signer: 'ada-key', author: 'ada-id', name: 'Ada' };
 const BEN = { signer: 'ben-key', author: 'ben-id', name: 'Ben' };

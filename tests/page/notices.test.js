@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { connectionText, noticesOf, whyNotWriting } from '../../static/notices.js';
-import { dayKey, dayName, duration } from '../../static/when.js';
+import { connectionText, noticesOf, whyNotWriting } from '../../static/chat/notices.js';
+import { dayKey, dayName, duration } from '../../static/values/when.js';
 
 const NOW = Date.UTC(2026, 4, 17, 12);
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { ApiError } from '../../static/api.js';
-import { Outbox } from '../../static/outbox.js';
-import { Store } from '../../static/store.js';
-import { MemoryTables } from '../../static/tables.js';
+import { ApiError } from '../../static/wire/api.js';
+import { Outbox } from '../../static/room/outbox.js';
+import { Store } from '../../static/storage/store.js';
+import { MemoryTables } from '../../static/storage/tables.js';
 import { TestLocks } from './locks.js';
 import { until } from './waiting.js';
 

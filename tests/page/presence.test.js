@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 
-import { Presence } from '../../static/presence.js';
+import { Presence } from '../../static/room/presence.js';
 
 let sent;
 let changes;

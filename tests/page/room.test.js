@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import fc from 'fast-check';
 
-import { Api } from '../../static/api.js';
-import { Room } from '../../static/room.js';
-import { admit, checkNews, createRoom, listRooms, suggestedName } from '../../static/rooms.js';
-import { parseLink } from '../../static/secrets.js';
-import { openStore, Store } from '../../static/store.js';
-import { MemoryTables } from '../../static/tables.js';
+import { Api } from '../../static/wire/api.js';
+import { Room } from '../../static/room/room.js';
+import { admit, checkNews, createRoom, listRooms, suggestedName } from '../../static/room/rooms.js';
+import { parseLink } from '../../static/values/link.js';
+import { openStore, Store } from '../../static/storage/store.js';
+import { MemoryTables } from '../../static/storage/tables.js';
 import { answer, TestServer } from './server.js';
 import { until } from './waiting.js';
 

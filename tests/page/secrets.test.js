@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { decodeBase64url, encodeBase64url, randomBytes } from '../../static/bytes.js';
-import { formatLink, newSecret, openIdentity, openKeys, parseLink, sameRoom, support } from '../../static/secrets.js';
+import { decodeBase64url, encodeBase64url, randomBytes } from '../../static/values/bytes.js';
+import { newSecret, openIdentity, openKeys, sameRoom, support } from '../../static/crypto/secrets.js';
+import { formatLink, parseLink } from '../../static/values/link.js';
 import { FILE, makeVectors } from './vectors.js';
 
 const ROOM = '0f'.repeat(32);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { SseParser } from '../../static/sse.js';
+import { SseParser } from '../../static/wire/sse.js';
 
 const bytes = (text) => new TextEncoder().encode(text);
 

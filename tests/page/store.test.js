@@ -2,11 +2,12 @@ import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Api } from '../../static/api.js';
-import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, sweepRooms, takeIdentity } from '../../static/rooms.js';
-import { formatLink, newSecret, openKeys, parseLink } from '../../static/secrets.js';
-import { openStore, Store } from '../../static/store.js';
-import { MemoryTables } from '../../static/tables.js';
+import { Api } from '../../static/wire/api.js';
+import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, sweepRooms, takeIdentity } from '../../static/room/rooms.js';
+import { newSecret, openKeys } from '../../static/crypto/secrets.js';
+import { formatLink, parseLink } from '../../static/values/link.js';
+import { openStore, Store } from '../../static/storage/store.js';
+import { MemoryTables } from '../../static/storage/tables.js';
 import { TestServer } from './server.js';
 
 const ROOM = '0f'.repeat(32);
@@ -235,7 +236,6 @@ test('without storage there is a substitute that says so', async () => {
 	for (const factory of [refusing, failing, null]) {
 		const store = await openStore(factory);
 		assert.equal(store.persistent, false);
-		assert.equal(await store.askPersistence(), false);
 		await store.putRoom({ room: ROOM, joined: true, openedAtMs: 1 });
 		assert.equal((await listRooms(store)).length, 1);
 	}

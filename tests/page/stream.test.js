@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import { afterEach, test } from 'node:test';
 import fc from 'fast-check';
 
-import { Api } from '../../static/api.js';
-import { Sequencer } from '../../static/sequencer.js';
-import { RoomStream } from '../../static/stream.js';
+import { Api } from '../../static/wire/api.js';
+import { Sequencer } from '../../static/wire/sequencer.js';
+import { RoomStream } from '../../static/wire/stream.js';
 import { answer, frame, refuse } from './server.js';
 import { until } from './waiting.js';
 

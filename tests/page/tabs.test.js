@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
-import { Api } from '../../static/api.js';
-import { createRoom } from '../../static/rooms.js';
-import { openKeys } from '../../static/secrets.js';
-import { Store } from '../../static/store.js';
-import { SharedStream } from '../../static/tabs.js';
-import { MemoryTables } from '../../static/tables.js';
+import { Api } from '../../static/wire/api.js';
+import { createRoom } from '../../static/room/rooms.js';
+import { openKeys } from '../../static/crypto/secrets.js';
+import { Store } from '../../static/storage/store.js';
+import { SharedStream } from '../../static/wire/tabs.js';
+import { MemoryTables } from '../../static/storage/tables.js';
 import { TestLocks } from './locks.js';
 import { TestServer } from './server.js';
 import { until } from './waiting.js';

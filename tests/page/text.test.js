@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { encodeBase64url, randomBytes } from '../../static/bytes.js';
-import { cleanName, cleanText, foldName, isFewEmoji, quoteOf, tokenise } from '../../static/text.js';
-import { fingerprint, shortTag } from '../../static/words.js';
+import { encodeBase64url, randomBytes } from '../../static/values/bytes.js';
+import { cleanName, cleanText, foldName, isFewEmoji, quoteOf, tokenise } from '../../static/values/text.js';
+import { fingerprint, shortTag } from '../../static/crypto/words.js';
 
 /** Parts in short: links as [text, href], code as [kind, text], text as itself. */
 const short = (text) =>

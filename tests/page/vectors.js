@@ -7,10 +7,11 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { encodeBase64url, hex, sha256, utf8 } from '../../static/bytes.js';
-import { ABOUT, additionalData, seal } from '../../static/envelope.js';
-import { derive, formatLink, hashToken, openIdentity, openKeys, ownerIdentity } from '../../static/secrets.js';
-import { fingerprint } from '../../static/words.js';
+import { encodeBase64url, hex, sha256, utf8 } from '../../static/values/bytes.js';
+import { ABOUT, additionalData, seal } from '../../static/crypto/envelope.js';
+import { derive, hashToken, openIdentity, openKeys, ownerIdentity } from '../../static/crypto/secrets.js';
+import { formatLink } from '../../static/values/link.js';
+import { fingerprint } from '../../static/crypto/words.js';
 
 export const FILE = fileURLToPath(new URL('vectors.json', import.meta.url));
 

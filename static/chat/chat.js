@@ -1,0 +1,133 @@
+// An open room: brings the parts of the screen together and keeps them true to the room.
+
+import { Composer, isTouchKeyboard } from './composer.js';
+import { openLater } from '../view/dialogs.js';
+import { fromTemplate, make } from '../view/dom.js';
+import { showInvite, welcome } from './invite.js';
+import { nameInText } from './message.js';
+import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
+import { Timeline } from './timeline.js';
+import { Tools } from './tools.js';
+import { updates } from '../view/worker.js';
+
+/** @typedef {import('../room/room.js').Room} Room */
+
+/** Waiting times in the notices count down this often. */
+const COUNTDOWN_MS = 1000;
+/** The owner is reminded of the owner link once there is something to lose. */
+const REMIND_AFTER = 3;
+
+/**
+ * Shows an open room.
+ *
+ * @param {HTMLElement} screen
+ * @param {Room} room
+ * @param {object} options
+ * @param {boolean} options.persistent whether this browser keeps anything
+ * @param {string} options.suggestion the name used last
+ * @param {() => unknown} options.forget wipes the room from this browser and leaves it
+ * @returns {() => void} stops what was started here; the room itself stays open
+ */
+export function showChat(screen, room, { persistent, suggestion, forget }) {
+	const { root, parts } = fromTemplate('t-chat');
+	screen.replaceChildren(root);
+	const timeline = new Timeline(room, parts);
+	const composer = new Composer(room, parts, { suggestion, sent: () => timeline.toEnd() });
+	new Tools(room, parts.list, timeline, composer);
+
+	const drawHead = () => {
+		const name = room.displayName || 'Unnamed room';
+		const unseen = document.hidden ? timeline.unseen : 0;
+		parts.title.textContent = name;
+		document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${name} · Buddy`;
+		const here = room.people.filter((person) => person.here && !person.own).length;
+		parts.people.textContent = here === 0 ? 'People' : here === 1 ? '1 other here' : `${here} others here`;
+	};
+	const drawConnection = () => {
+		const text = connectionText(room);
+		root.dataset.connection = connectionState(room);
+		if (parts.connection.textContent !== text) parts.connection.textContent = text;
+		drawBanners();
+	};
+	const drawBanners = () => {
+		const remindOwner = room.isOwner && !room.ownerLinkKept && room.entries.length >= REMIND_AFTER;
+		const context = {
+			persistent,
+			remindOwner,
+			updates,
+			showRecovery: () => openLater(import('./manage.js'), ({ showRecovery }) => showRecovery(room)),
+			keptOwnerLink: () => room.setOwnerLinkKept().then(drawBanners),
+		};
+		drawNotices(parts.banners, noticesOf(room, context));
+	};
+	const drawDock = () => {
+		const why = whyNotWriting(room);
+		parts.note.hidden = why === '';
+		parts.note.textContent = why;
+		parts.composer.hidden = why !== '';
+	};
+	const drawTyping = () => {
+		const people = room.people.filter((person) => person.typing && !person.own);
+		const names = people.flatMap((person, index) => [index > 0 ? ', ' : '', make('bdi', {}, nameInText(person))]);
+		if (people.length === 0) parts.typing.replaceChildren();
+		else if (people.length < 4) parts.typing.replaceChildren(...names, people.length === 1 ? ' is writing…' : ' are writing…');
+		else parts.typing.replaceChildren('Several people are writing…');
+	};
+	const drawBeginning = async () => {
+		const spoken = room.entries.some((entry) => entry.type === 'message');
+		const wanted = spoken || !room.canWrite ? 'quiet' : 'welcome';
+		if (parts.beginning.dataset.shown === wanted) return;
+		parts.beginning.dataset.shown = wanted;
+		parts.scroller.toggleAttribute('data-empty', wanted === 'welcome');
+		const text = spoken ? 'This is the beginning of the room.' : 'Nobody has written here yet.';
+		parts.beginning.replaceChildren(
+			wanted === 'welcome' ? await welcome(room) : make('p', { class: 'quiet-start' }, text),
+		);
+	};
+
+	const isUnkept = () => room.sending.count > 0 && (!persistent || room.sending.unkept);
+
+	/** @type {[target: EventTarget, name: string, listener: (event: any) => void][]} */
+	const listeners = [
+		[room, 'entries', (event) => timeline.update(event.detail)],
+		[room, 'entries', () => (drawBeginning(), drawHead(), drawBanners())],
+		[room, 'info', () => (drawHead(), drawDock(), drawBanners(), room.yourName && composer.showName())],
+		[room, 'people', () => (drawHead(), drawTyping())],
+		[room, 'connection', drawConnection],
+		[room, 'sending', drawBanners],
+		[updates, 'change', drawBanners],
+		[window, 'online', drawConnection],
+		[window, 'offline', drawConnection],
+		[document, 'visibilitychange', () => (timeline.seen(), drawHead())],
+		// The browser asks before it leaves behind what is kept nowhere else.
+		[window, 'beforeunload', (event) => isUnkept() && event.preventDefault()],
+	];
+	for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
+	const countdown = setInterval(drawBanners, COUNTDOWN_MS);
+
+	parts.invite.addEventListener('click', () => showInvite(room));
+	parts.people.addEventListener('click', () =>
+		openLater(import('./people.js'), ({ showPeople }) => showPeople(room)),
+	);
+	parts.manage.addEventListener('click', () =>
+		openLater(import('./manage.js'), ({ showManage }) =>
+			showManage(room, { forget, named: () => composer.showName() }),
+		),
+	);
+
+	drawHead();
+	drawConnection();
+	drawDock();
+	drawTyping();
+	drawBeginning().then(() => timeline.open());
+	composer.open().then(() => {
+		// On a phone the keyboard would cover the conversation before it was read.
+		if (room.canWrite && !isTouchKeyboard()) composer.focus();
+	});
+
+	return () => {
+		clearInterval(countdown);
+		timeline.close();
+		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
+	};
+}

@@ -1,0 +1,237 @@
+// Where one writes: several lines, drafts, answering and editing, and one's name.
+
+import { nameInText } from './message.js';
+import { cleanName, quoteOf } from '../values/text.js';
+
+/**
+ * @typedef {import('../room/room.js').Room} Room
+ * @typedef {Extract<import('../room/log.js').Entry, { type: 'message' }>} Message
+ */
+
+const ERRORS = /** @type {Record<string, string>} */ ({
+	too_long: 'That is too long for one message. Please split it.',
+	storage: 'This browser could not keep the message, so it was not sent. Is its storage full?',
+});
+
+export class Composer {
+	#room;
+	#parts;
+	#text;
+	#name;
+	#suggestion;
+	#sent;
+	/** The message that the next one answers. @type {number | null} */
+	#replyTo = null;
+	/** The message whose text is being changed. @type {Message | null} */
+	#editing = null;
+	/** What was being written when the changing began. @type {import('../storage/store.js').Draft | null} */
+	#setAside = null;
+
+	/**
+	 * @param {Room} room
+	 * @param {Record<string, HTMLElement>} parts of the chat
+	 * @param {{ suggestion: string, sent: () => void }} options the name used last, and what follows sending
+	 */
+	constructor(room, parts, { suggestion, sent }) {
+		this.#room = room;
+		this.#parts = parts;
+		this.#text = /** @type {HTMLTextAreaElement} */ (parts.text);
+		this.#name = /** @type {HTMLInputElement} */ (parts.name);
+		this.#suggestion = suggestion;
+		this.#sent = sent;
+		parts.composer.addEventListener('submit', (event) => {
+			event.preventDefault();
+			this.#submit();
+		});
+		// Pressing the button must not close a phone's keyboard.
+		parts.send.addEventListener('pointerdown', (event) => event.preventDefault());
+		parts.contextCancel.addEventListener('click', () => this.#cancelContext());
+		this.#text.addEventListener('input', () => this.#typed());
+		this.#name.addEventListener('input', () => this.#say(''));
+		this.#text.addEventListener('blur', () => room.typingStopped());
+		this.#text.addEventListener('keydown', (event) => this.#pressed(event));
+	}
+
+	/** Brings back what was being written here, and asks for a name if none was given yet. */
+	async open() {
+		this.showName();
+		const { text, replyTo } = await this.#room.draft();
+		if (this.#text.value === '') this.#text.value = text;
+		const target = replyTo === null ? undefined : this.#room.entry(replyTo);
+		if (target?.type === 'message') this.#setReply(target);
+		this.#grow();
+	}
+
+	/** Shows the field for one's name exactly while there is none. */
+	showName() {
+		const { nameRow } = this.#parts;
+		nameRow.hidden = this.#room.yourName !== '';
+		if (!nameRow.hidden && this.#name.value === '') this.#name.value = this.#suggestion;
+	}
+
+	focus() {
+		const named = this.#parts.nameRow.hidden || this.#name.value !== '';
+		(named ? this.#text : this.#name).focus();
+	}
+
+	/** @param {Message} message */
+	reply(message) {
+		this.#bringBack();
+		this.#setReply(message);
+		this.#save();
+		this.#text.focus();
+	}
+
+	/** @param {Message} message one's own */
+	edit(message) {
+		this.#setAside ??= { text: this.#text.value, replyTo: this.#replyTo };
+		this.#editing = message;
+		this.#replyTo = null;
+		this.#text.value = message.text;
+		this.#showContext('Editing your message');
+		this.#grow();
+		this.#text.focus();
+	}
+
+	/** @param {Message} message */
+	#setReply(message) {
+		this.#replyTo = message.seq;
+		this.#showContext(`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(message.text)}`);
+	}
+
+	/** @param {string} text */
+	#showContext(text) {
+		this.#parts.context.hidden = false;
+		this.#parts.contextText.textContent = text;
+	}
+
+	#cancelContext() {
+		this.#clearContext();
+		this.#bringBack();
+		this.#save();
+		this.#grow();
+		this.#text.focus();
+	}
+
+	/** Puts what was set aside for a change of an old message back into the field. */
+	#bringBack() {
+		const aside = this.#setAside;
+		if (!aside) return;
+		this.#setAside = null;
+		this.#editing = null;
+		this.#text.value = aside.text;
+		const target = aside.replyTo === null ? undefined : this.#room.entry(aside.replyTo);
+		if (target?.type === 'message') this.#setReply(target);
+	}
+
+	#clearContext() {
+		this.#editing = null;
+		this.#replyTo = null;
+		this.#parts.context.hidden = true;
+	}
+
+	/** @param {KeyboardEvent} event */
+	#pressed(event) {
+		// While an input method composes, Enter belongs to it; 229 is how Safari tells on the last one.
+		if (event.isComposing || event.keyCode === 229) return;
+		if (event.key === 'Enter' && !event.shiftKey && !isTouchKeyboard()) {
+			event.preventDefault();
+			this.#submit();
+		} else if (event.key === 'Escape' && !this.#parts.context.hidden) {
+			event.preventDefault();
+			this.#cancelContext();
+		} else if (event.key === 'ArrowUp' && this.#text.value === '') {
+			const own = this.#room.entries.findLast((entry) => entry.type === 'message' && entry.own && entry.seq !== null);
+			if (own?.type === 'message') {
+				event.preventDefault();
+				this.edit(own);
+			}
+		}
+	}
+
+	#typed() {
+		this.#say('');
+		this.#grow();
+		// A change to an old message is no draft of a new one.
+		if (this.#editing) return;
+		this.#save();
+		if (this.#text.value.trim() === '') this.#room.typingStopped();
+		else this.#room.typing();
+	}
+
+	#save() {
+		if (!this.#editing) this.#room.saveDraft(this.#text.value, this.#replyTo);
+	}
+
+	async #submit() {
+		if (this.#text.value.trim() === '') {
+			this.#text.focus();
+			return;
+		}
+		if (!this.#parts.nameRow.hidden) {
+			const name = cleanName(this.#name.value);
+			if (name === '') {
+				this.#say('Please say who you are first.');
+				this.#name.focus();
+				return;
+			}
+			// The name holds at once. To wait until it is stored would take into this message what is typed meanwhile.
+			void this.#room.setName(name);
+			this.showName();
+		}
+		this.#say('');
+		const text = this.#text.value;
+		const editing = this.#editing;
+		const replyTo = this.#replyTo;
+		// Empty at once, so that a second Enter cannot send it twice; a refusal brings it back.
+		this.#text.value = '';
+		this.#clearContext();
+		this.#bringBack();
+		this.#grow();
+		this.#text.focus();
+		try {
+			if (editing?.seq) await this.#room.edit(editing.seq, text);
+			else await this.#room.send(text, replyTo === null ? {} : { replyTo });
+			this.#room.typingStopped();
+			this.#save();
+			if (!editing) this.#sent();
+		} catch (error) {
+			this.#takeBack(text, editing, replyTo);
+			const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+			this.#say(ERRORS[code ?? ''] ?? message);
+		}
+	}
+
+	/**
+	 * @param {string} text
+	 * @param {Message | null} editing
+	 * @param {number | null} replyTo
+	 */
+	#takeBack(text, editing, replyTo) {
+		const typedSince = this.#text.value;
+		if (editing) this.edit(editing);
+		const target = replyTo === null ? undefined : this.#room.entry(replyTo);
+		if (target?.type === 'message') this.#setReply(target);
+		// What was set aside for a change waits apart from it.
+		this.#text.value = editing ? text : text + typedSince;
+		this.#save();
+		this.#grow();
+	}
+
+	/** @param {string} error */
+	#say(error) {
+		this.#parts.error.hidden = error === '';
+		this.#parts.error.textContent = error;
+	}
+
+	/** The field is as high as its text, where the style sheet alone cannot make it so. */
+	#grow() {
+		if (CSS.supports('field-sizing', 'content')) return;
+		this.#text.rows = Math.min(8, this.#text.value.split('\n').length);
+	}
+}
+
+/** On a phone's keyboard Enter is the only way to a new line. */
+export function isTouchKeyboard() {
+	return matchMedia('(pointer: coarse)').matches && !matchMedia('(any-pointer: fine)').matches;
+}

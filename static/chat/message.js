@@ -1,0 +1,376 @@
+// Draws one entry of the log. What is shown was decided elsewhere (log.js, text.js); this file
+// only gives it a form, and never turns anything but our own templates into elements.
+
+import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
+import { cleanText, isFewEmoji, quoteOf, tokenise } from '../values/text.js';
+import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
+
+/** @typedef {import('../room/log.js').Entry} Entry */
+
+/**
+ * What the surroundings say about an entry.
+ *
+ * @typedef {object} Setting
+ * @property {boolean} runStart the first of several by the same person
+ * @property {Entry | undefined} quoted the message it answers, if it is loaded
+ * @property {string} tag the short tag of the person's key, '' until it is known
+ * @property {boolean} unfolded shown in full however long it is
+ */
+
+/** A message written this much earlier than it arrived says both times. */
+const LATE_MS = 2 * 60 * 1000;
+
+/** More different reactions, or names in a tooltip, than people give: what is beyond is only counted. */
+const MOST_REACTIONS = 20;
+const MOST_NAMES = 20;
+
+/** What is longer is folded until someone asks for all of it. */
+const LONG_CHARACTERS = 1600;
+const LONG_LINES = 24;
+
+const REMOVED = {
+	author: 'Deleted by its author',
+	owner: 'Removed by the owner',
+	server: 'Removed by the server',
+};
+
+const UNREADABLE = {
+	malformed: 'A message that is not in Buddy’s form. It is not shown.',
+	undecryptable: 'A message that this room’s key does not open. It is not shown.',
+	forged: 'A message whose signature is not right. It may be forged and is not shown.',
+};
+
+const UNAUTHORISED = {
+	edit: 'Someone tried to change a message that is not theirs. Nothing was changed.',
+	delete: 'Someone tried to delete a message that is not theirs. Nothing was deleted.',
+	react: 'A reaction that does not belong to its message. It is not shown.',
+};
+
+/**
+ * @param {Entry} entry
+ * @param {Setting} setting
+ * @returns {HTMLLIElement}
+ */
+export function drawEntry(entry, setting) {
+	switch (entry.type) {
+		case 'message':
+			return drawMessage(entry, setting);
+		case 'removed':
+			return drawRemoved(entry, setting);
+		case 'unreadable':
+			return drawEvent(entry, UNREADABLE[entry.reason], 'warm');
+		case 'unauthorised':
+			return drawEvent(entry, UNAUTHORISED[entry.kind], 'warm');
+		case 'room':
+			return drawEvent(entry, describeChanges(entry.changes));
+		case 'lost':
+			return drawLost(entry);
+		case 'failed_change':
+			return drawFailedChange(entry);
+		default:
+			return drawEvent(entry, 'Something that needs a newer page. Load the page again to see it.', 'warm');
+	}
+}
+
+/** @param {string} name as the log gives it @returns {string} */
+export function shownName(name) {
+	return name || 'Someone';
+}
+
+/**
+ * A name amid other words, where no mark can stand beside it.
+ *
+ * @param {{ name: string, taken: boolean }} person `taken`: another key used this name first
+ * @returns {string}
+ */
+export function nameInText({ name, taken }) {
+	return shownName(name) + (taken ? ' (another device or person uses this name)' : '');
+}
+
+/**
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ * @param {Setting} setting
+ */
+function drawMessage(entry, setting) {
+	const { item, parts } = drawFrame(entry, setting);
+	drawText(parts.text, entry.text);
+	if (setting.unfolded) item.dataset.unfolded = '';
+	else if (isLong(entry.text)) {
+		item.dataset.folded = '';
+		parts.unfold.hidden = false;
+	}
+	drawQuote(parts, entry, setting.quoted);
+	drawReactions(parts.reactions, entry);
+	if (entry.edited) {
+		parts.edited.hidden = false;
+		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
+		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
+	}
+	const warnings = [
+		entry.withheld && 'The server withheld or lost messages before this one.',
+		entry.replyBroken && 'It claims to answer a message that it does not fit.',
+	].filter((text) => typeof text === 'string');
+	parts.warning.hidden = warnings.length === 0;
+	parts.warning.textContent = warnings.join(' ');
+	if (entry.pending) item.dataset.pending = '';
+	removeUnused(parts);
+	return item;
+}
+
+/**
+ * @param {Extract<Entry, { type: 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawRemoved(entry, setting) {
+	const { item, parts } = drawFrame(entry, setting);
+	item.dataset.removed = '';
+	parts.text.textContent = entry.own && entry.by === 'author' ? 'You deleted this' : REMOVED[entry.by];
+	removeUnused(parts);
+	return item;
+}
+
+/**
+ * Takes out what an entry does not show: hidden elements, too, cost time while scrolling.
+ *
+ * @param {Record<string, HTMLElement>} parts
+ */
+function removeUnused(parts) {
+	for (const part of Object.values(parts)) if (part.hidden) part.remove();
+}
+
+/**
+ * What messages and their remains have in common: whose, when, and whether it got there.
+ *
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawFrame(entry, setting) {
+	const { root, parts } = fromTemplate('t-message');
+	const item = /** @type {HTMLLIElement} */ (root);
+	item.dataset.key = entry.key;
+	item.tabIndex = -1;
+	if (entry.own) item.dataset.own = '';
+	if (setting.runStart) item.dataset.run = 'start';
+	if (entry.state !== 'sent') item.dataset.state = entry.state;
+	drawWho(parts, entry, setting);
+	drawMeta(parts, entry);
+	return { item, parts };
+}
+
+/**
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ * @param {Setting} setting
+ */
+function drawWho(parts, entry, setting) {
+	const name = entry.own ? 'You' : shownName(entry.name);
+	parts.name.textContent = name;
+	// In the middle of a run the name is there for those who hear the page and not see it.
+	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
+	drawAvatar(parts.avatar, name, entry.signer ?? '');
+	parts.role.hidden = !entry.byOwner;
+	parts.nameNote.hidden = !entry.nameTaken;
+	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');
+	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tag;
+}
+
+/**
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ */
+function drawMeta(parts, entry) {
+	const time = /** @type {HTMLTimeElement} */ (parts.time);
+	const shown = entry.sentAtMs ?? entry.writtenAtMs;
+	if (shown !== null) {
+		time.dateTime = new Date(shown).toISOString();
+		time.textContent = timeOfDay(shown);
+		time.dataset.exact = exactTime(shown);
+	}
+	const { sentAtMs, writtenAtMs } = entry;
+	if (sentAtMs !== null && writtenAtMs !== null) {
+		const late = sentAtMs - writtenAtMs;
+		// However long ago: what comes late may have been held back, or be sent by the server a second time.
+		if (late > LATE_MS) {
+			parts.meta.dataset.late = '';
+			const written = dayKey(writtenAtMs) === dayKey(sentAtMs) ? timeOfDay(writtenAtMs) : dateAndTime(writtenAtMs);
+			time.textContent = `written ${written}, sent ${timeOfDay(sentAtMs)}`;
+		}
+	}
+	if (entry.state === 'sending') parts.state.textContent = 'Sending…';
+	if (entry.state === 'sent' && entry.own)
+		parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	if (entry.state === 'failed') {
+		parts.failed.hidden = false;
+		parts.failedText.textContent = describeFailure(entry.error);
+	}
+}
+
+/** @param {string | null} code @returns {string} */
+function describeFailure(code) {
+	switch (code) {
+		case 'room_locked':
+			return 'Not sent: the room is locked.';
+		case 'room_full':
+			return 'Not sent: the room is full.';
+		case 'too_large':
+			return 'Not sent: it is too long.';
+		case 'not_allowed':
+			return 'Not sent: this link may not write here.';
+		case 'room_not_found':
+			return 'Not sent: the room is gone.';
+		case 'invalid_request':
+			return 'Not sent: what it refers to is gone.';
+		default:
+			return 'Not sent.';
+	}
+}
+
+/** Whether a text would push everything else off the screen. @param {string} text */
+function isLong(text) {
+	return text.length > LONG_CHARACTERS || text.split('\n').length > LONG_LINES;
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+function drawText(element, text) {
+	if (isFewEmoji(text)) element.dataset.jumbo = '';
+	for (const part of tokenise(text)) {
+		switch (part.type) {
+			case 'link':
+				element.append(
+					make('a', { href: part.href, rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, part.text),
+				);
+				break;
+			case 'code':
+				element.append(make('code', {}, part.text));
+				break;
+			case 'codeblock':
+				element.append(make('pre', { dir: 'auto' }, make('code', {}, part.text)));
+				break;
+			default:
+				element.append(part.text);
+		}
+	}
+}
+
+/**
+ * The quote is drawn from the message that is answered, never from what the answer claims.
+ *
+ * @param {Record<string, HTMLElement>} parts
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ * @param {Entry | undefined} quoted
+ */
+function drawQuote(parts, entry, quoted) {
+	if (!entry.replyTo) return;
+	parts.quote.hidden = false;
+	if (quoted?.type === 'message' && !entry.replyBroken) {
+		parts.quoteName.textContent = quoted.own ? 'You' : nameInText({ name: quoted.name, taken: quoted.nameTaken });
+		parts.quoteText.textContent = quoteOf(quoted.text);
+	} else if (quoted?.type === 'removed') {
+		parts.quoteText.textContent = 'A message that was removed';
+	} else {
+		parts.quoteText.textContent = 'An earlier message';
+	}
+}
+
+/**
+ * @param {HTMLElement} list
+ * @param {Extract<Entry, { type: 'message' }>} entry
+ */
+function drawReactions(list, entry) {
+	list.hidden = entry.reactions.length === 0;
+	const shown = entry.reactions.filter(({ own }, index) => own || index < MOST_REACTIONS);
+	for (const { emoji, count, own, names, pending } of shown) {
+		const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : [];
+		const who = [...names.slice(0, MOST_NAMES).map(nameInText), ...more].join(', ');
+		const press = make(
+			'button',
+			{
+				type: 'button',
+				'data-emoji': emoji,
+				'aria-pressed': String(own),
+				'aria-label': `${emoji} ${count}: ${who}`,
+				title: who,
+				'data-pending': pending,
+			},
+			make('span', { dir: 'auto' }, emoji),
+			String(count),
+		);
+		list.append(make('li', {}, press));
+	}
+	const others = entry.reactions.length - shown.length;
+	if (others > 0) list.append(make('li', { class: 'fine' }, `and ${others} more`));
+}
+
+/**
+ * @param {Entry} entry
+ * @param {string} text
+ * @param {string} [tone]
+ */
+function drawEvent(entry, text, tone) {
+	const { root, parts } = fromTemplate('t-event');
+	const item = /** @type {HTMLLIElement} */ (root);
+	item.dataset.key = entry.key;
+	item.tabIndex = -1;
+	if (tone) item.dataset.tone = tone;
+	parts.text.textContent = text;
+	return item;
+}
+
+const FAILED_CHANGE = {
+	edit: 'Your change to a message was not saved.',
+	delete: 'Your message was not deleted.',
+	react: 'Your reaction was not sent.',
+};
+
+/** @param {Extract<Entry, { type: 'failed_change' }>} entry */
+function drawFailedChange(entry) {
+	const item = drawEvent(entry, FAILED_CHANGE[entry.kind], 'warm');
+	const retry = make('button', { type: 'button', class: 'plain', 'data-part': 'retry' }, 'Try again');
+	const discard = make('button', { type: 'button', class: 'plain danger', 'data-part': 'discard' }, 'Discard');
+	item.append(make('p', { class: 'failed' }, retry, ' ', discard));
+	return item;
+}
+
+/** @param {string} text */
+function said(text) {
+	return make('span', { dir: 'auto' }, cleanText(text));
+}
+
+/** @param {Extract<Entry, { type: 'lost' }>} entry */
+function drawLost(entry) {
+	const item = drawEvent(entry, 'The server withheld or lost messages.', 'warm');
+	const kept = entry.kept.filter((own) => own.type === 'message');
+	if (kept.length > 0) {
+		const lines = kept.map((own) =>
+			own.type === 'message'
+				? make('li', {}, make('strong', { dir: 'auto' }, own.own ? 'You' : shownName(own.name)), ' ', said(own.text))
+				: '',
+		);
+		item.append(
+			make('details', {}, make('summary', {}, `This browser still has ${kept.length}`), make('ul', {}, ...lines)),
+		);
+	}
+	return item;
+}
+
+/**
+ * @param {Extract<Entry, { type: 'room' }>['changes']} changes
+ * @returns {string}
+ */
+function describeChanges(changes) {
+	const said = [];
+	if (changes.locked === true) said.push('The owner locked the room');
+	if (changes.locked === false) said.push('The owner unlocked the room');
+	if (changes.title) said.push(`The room is now called “${changes.title}”`);
+	else if (changes.title === '') said.push('The room has no name any more');
+	if (changes.titleForged) said.push('Someone gave the room a name that its owner did not sign; it is not used');
+	if (changes.messageTtlS) said.push(`Messages now disappear after ${duration(changes.messageTtlS)}`);
+	else if (changes.messageTtlS !== undefined) said.push('Messages no longer disappear');
+	if (changes.expiresInS) said.push(`The room now expires ${duration(changes.expiresInS)} after the last message`);
+	else if (changes.expiresInS !== undefined)
+		said.push('The room now expires when this server usually lets rooms expire');
+	return said.length > 0 ? `${said.join('. ')}.` : 'The owner changed the room.';
+}

@@ -1,0 +1,163 @@
+// Which notices stand above the conversation, and what the connection's state is called.
+
+import { announce } from '../view/announce.js';
+import { button, make } from '../view/dom.js';
+
+/** @typedef {import('../room/room.js').Room} Room */
+
+/**
+ * A line that says what is out of the ordinary.
+ *
+ * @typedef {object} Notice
+ * @property {string} text
+ * @property {string} [wait] how long something takes still; changes without being announced again
+ * @property {'plain' | 'warm' | 'danger'} tone
+ * @property {[label: string, act: () => unknown][]} [actions]
+ */
+
+/**
+ * The state to show. The browser knows that it is offline before any request has failed.
+ *
+ * @param {Room} room
+ */
+export function connectionState(room) {
+	return navigator.onLine ? room.connection.state : 'offline';
+}
+
+/**
+ * @param {Room} room
+ * @returns {string} two words or so
+ */
+export function connectionText(room) {
+	switch (connectionState(room)) {
+		case 'live':
+			return 'Live';
+		case 'catching_up':
+			return 'Catching up…';
+		case 'offline':
+			return navigator.onLine ? 'Not connected' : 'Offline';
+		case 'closed':
+			return 'Closed';
+		default:
+			return 'Connecting…';
+	}
+}
+
+/**
+ * @param {Room} room
+ * @param {object} context
+ * @param {boolean} context.persistent whether this browser keeps anything
+ * @param {boolean} context.remindOwner
+ * @param {() => void} context.showRecovery
+ * @param {() => void} context.keptOwnerLink
+ * @param {{ waiting: boolean, use: () => void }} context.updates
+ * @param {number} [now]
+ * @returns {Notice[]} most urgent first
+ */
+export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwnerLink, updates }, now = Date.now()) {
+	/** @type {Notice[]} */
+	const notices = [];
+	const { state, retryAtMs } = room.connection;
+	const { sending, info } = room;
+	if (!navigator.onLine) {
+		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
+	} else if (state === 'offline') {
+		const wait =
+			retryAtMs && retryAtMs > now ? `Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : 'Trying again…';
+		notices.push({ text: 'The server can’t be reached. What you write is kept here.', wait, tone: 'warm' });
+	}
+	if (sending.code === 'rate_limited' && sending.waitingUntilMs !== null) {
+		const seconds = Math.max(1, Math.ceil((sending.waitingUntilMs - now) / 1000));
+		notices.push({
+			text: 'A little too fast for the server: the rest goes out by itself',
+			wait: `in ${seconds} s.`,
+			tone: 'warm',
+		});
+	}
+	if (sending.code === 'room_full' || room.entries.at(-1)?.error === 'room_full') {
+		notices.push({
+			text: 'The room is full: the server keeps no more messages here. Start a new room to go on.',
+			tone: 'danger',
+		});
+	}
+	if (info.locked && room.isOwner) {
+		notices.push({
+			text: 'The room is locked: only you can write.',
+			tone: 'plain',
+			actions: [['Unlock', () => room.change({ locked: false })]],
+		});
+	}
+	if (persistent && sending.unkept) {
+		notices.push({
+			text: 'This browser could not keep what you wrote. Stay on this page until it is sent.',
+			tone: 'danger',
+		});
+	}
+	if (!persistent) {
+		notices.push({
+			text: 'This browser keeps nothing for Buddy: messages that are not sent are lost when you leave, so keep the link.',
+			tone: 'warm',
+		});
+	}
+	// It can wait until nothing else is to be said.
+	if (remindOwner && notices.length === 0) {
+		notices.push({
+			text: 'You own this room in this browser only. Keep the owner link somewhere safe.',
+			tone: 'plain',
+			actions: [
+				['Show it', showRecovery],
+				['Done', keptOwnerLink],
+			],
+		});
+	}
+	if (updates.waiting) {
+		notices.push({
+			text: 'A newer Buddy is ready.',
+			tone: 'plain',
+			actions: [['Use it now', () => updates.use()]],
+		});
+	}
+	return notices;
+}
+
+/**
+ * Why one cannot write here, or '' if one can.
+ *
+ * @param {Room} room
+ * @returns {string}
+ */
+export function whyNotWriting(room) {
+	if (!room.canWrite) return 'You are reading along. This link cannot write.';
+	if (room.info.locked && !room.isOwner) return 'The owner has locked this room. You can read it, but not write.';
+	return '';
+}
+
+/**
+ * Draws notices and announces what is new. What has not changed is left alone, so that a button
+ * does not lose the focus.
+ *
+ * @param {HTMLElement} container
+ * @param {Notice[]} notices
+ */
+export function drawNotices(container, notices) {
+	while (container.children.length > notices.length) container.lastElementChild?.remove();
+	notices.forEach(({ text, wait = '', tone, actions = [] }, index) => {
+		const old = container.children[index];
+		const identity = [text, ...actions.map(([label]) => label)].join('|');
+		if (old instanceof HTMLElement && old.dataset.identity === identity) {
+			const shown = old.querySelector('.wait');
+			if (shown && shown.textContent !== wait) shown.textContent = wait;
+			return;
+		}
+		const waiting = make('span', { class: 'wait', 'aria-hidden': 'true' }, wait);
+		const line = make(
+			'p',
+			{ class: 'banner', 'data-tone': tone, 'data-identity': identity },
+			make('span', {}, text, ' ', waiting),
+		);
+		for (const [label, act] of actions) line.append(button(label, act, 'plain'));
+		if (old) old.replaceWith(line);
+		else container.append(line);
+		announce(text);
+	});
+}

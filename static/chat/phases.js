@@ -1,0 +1,110 @@
+// Shows a room from before joining to its end: whichever phase it is in, its screen.
+
+import { toast } from '../view/announce.js';
+import { Room } from '../room/room.js';
+import { suggestedName } from '../room/rooms.js';
+import { showGone, showNotHere, showNotLoaded, showPreview, showUnreachable } from '../view/screens.js';
+
+/**
+ * @typedef {import('../storage/store.js').RoomRecord} RoomRecord
+ * @typedef {import('../storage/store.js').Store} Store
+ */
+
+/** A server that does not answer is asked again after this, and then after twice as long each time … */
+const FIRST_WAIT_MS = 3_000;
+/** … up to this. */
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Opens a room and shows it until told to stop.
+ *
+ * @param {HTMLElement} screen
+ * @param {RoomRecord} record
+ * @param {object} options
+ * @param {Store} options.store
+ * @param {() => unknown} options.forget wipes the room from this browser and leaves it
+ * @returns {() => void} leaves the room
+ */
+export function showRoom(screen, record, { store, forget }) {
+	const room = new Room(record, { store, wakes: window, visible: !document.hidden });
+	const left = new AbortController();
+	const { signal } = left;
+	let leaveChat = () => {};
+	/** What is on the screen. @type {string | null} */
+	let drawn = null;
+	let wait = FIRST_WAIT_MS;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	let waiting;
+
+	const draw = async () => {
+		const wanted = room.phase === 'unreachable' ? `unreachable, online: ${navigator.onLine}` : room.phase;
+		// While it opens, what was shown before stays: the screen must not flicker.
+		if (signal.aborted || room.phase === 'opening' || drawn === wanted) return;
+		drawn = wanted;
+		leaveChat();
+		leaveChat = () => {};
+		for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+		switch (room.phase) {
+			case 'preview':
+				showPreview(screen, room, () => {
+					loadChat();
+					room.join('');
+				});
+				break;
+			case 'open': {
+				askPersistence(store);
+				const [chat, suggestion] = await Promise.all([loadChat(), suggestedName(store)]);
+				if (signal.aborted || room.phase !== 'open') return;
+				if (chat) leaveChat = chat.showChat(screen, room, { persistent: store.persistent, suggestion, forget });
+				else showNotLoaded(screen);
+				break;
+			}
+			case 'gone':
+				showGone(screen, room, forget);
+				break;
+			case 'not_here':
+				showNotHere(screen);
+				break;
+			case 'unreachable':
+				showUnreachable(screen, async () => {
+					await open();
+					if (room.phase === 'unreachable') toast('Still no answer');
+				});
+		}
+	};
+	const open = async () => {
+		clearTimeout(waiting);
+		await room.open();
+		if (signal.aborted || room.phase !== 'unreachable') return;
+		waiting = setTimeout(open, wait * (1 + Math.random() / 4));
+		wait = Math.min(2 * wait, LONGEST_WAIT_MS);
+	};
+	const back = () => room.phase === 'unreachable' && !document.hidden && open();
+
+	room.addEventListener('phase', draw, { signal });
+	document.addEventListener('visibilitychange', () => (room.setVisible(!document.hidden), back()), { signal });
+	// A page that is only set aside comes back as it was; one that is left says goodbye.
+	addEventListener('pagehide', (event) => event.persisted || room.close(), { signal });
+	addEventListener('online', back, { signal });
+	addEventListener('offline', draw, { signal });
+	if (record.joined) loadChat();
+	open();
+
+	return () => {
+		left.abort();
+		clearTimeout(waiting);
+		leaveChat();
+		room.close();
+	};
+}
+
+/** Asks the browser not to clear its storage by itself, now that it holds the way back into a room. @param {Store} store */
+function askPersistence(store) {
+	// What the browser answers changes nothing here.
+	if (store.persistent) navigator.storage?.persist?.().catch(() => false);
+}
+
+/** Who only looks at what a room is needs nothing of what it takes to talk. */
+function loadChat() {
+	return import('./chat.js').catch(() => null);
+}

@@ -1,0 +1,313 @@
+/**
+ * Sends what waits, in order, until it has arrived: the same bytes under the same id on every attempt,
+ * across reloads, and from one tab at a time. No DOM.
+ *
+ * @import { ApiError } from '../wire/api.js'
+ * @import { OutboxEntry, Store } from '../storage/store.js'
+ */
+
+/**
+ * @typedef {object} Sending
+ * @property {number} count What is still to be sent.
+ * @property {string | null} code Why it waits, as an {@link ApiError}'s code, or `storage`.
+ * @property {number | null} waitingUntilMs
+ * @property {boolean} unkept Some of it is in memory only, for the storage refused it.
+ */
+
+/** Faults that pass by themselves. Anything else is for a person to decide. */
+const PASSING = new Set(['network', 'timeout', 'aborted', 'unavailable', 'rate_limited', 'bad_answer']);
+
+const RETRY_MS = 1_000;
+const RETRY_MOST_MS = 30_000;
+/**
+ * A tab that is frozen while it sends must not hold up the others. Two who send do no harm: each goes on to the
+ * next only when the one before has arrived, under whichever of its attempts.
+ */
+const STEAL_AFTER_MS = 5_000;
+
+export class Outbox {
+	/** In order; `sent` ones stay until the log shows them. @type {OutboxEntry[]} */
+	entries = [];
+	/** @type {Sending} */
+	sending = { count: 0, code: null, waitingUntilMs: null, unkept: false };
+
+	#room;
+	#store;
+	#send;
+	#changed;
+	#locks;
+	#channel;
+	#random;
+	#stealAfterMs;
+	/** What the storage refused. @type {OutboxEntry[]} */
+	#unstored = [];
+	/** What the storage has not noted yet, by id; null: removed. @type {Map<string, Partial<OutboxEntry> | null>} */
+	#unnoted = new Map();
+	#lastOrder = 0;
+	#failures = 0;
+	/** The log shows everything up to here. */
+	#seen = 0;
+	#notBefore = 0;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#timer;
+	#draining = false;
+	#again = false;
+	#finishing = false;
+	#stopped = false;
+
+	/**
+	 * @param {object} parts
+	 * @param {string} parts.room
+	 * @param {Store} parts.store
+	 * @param {(entry: OutboxEntry) => Promise<{ seq: number }>} parts.send
+	 * @param {() => void} parts.changed `entries` or `sending` did.
+	 * @param {LockManager | undefined} [parts.locks]
+	 * @param {BroadcastChannel | null} [parts.channel] To the other tabs of the room; is closed with this.
+	 * @param {() => number} [parts.random]
+	 * @param {number} [parts.stealAfterMs]
+	 */
+	constructor({
+		room,
+		store,
+		send,
+		changed,
+		locks,
+		channel = null,
+		random = Math.random,
+		stealAfterMs = STEAL_AFTER_MS,
+	}) {
+		this.#room = room;
+		this.#store = store;
+		this.#send = send;
+		this.#changed = changed;
+		this.#locks = locks;
+		this.#channel = channel;
+		this.#random = random;
+		this.#stealAfterMs = stealAfterMs;
+		channel?.addEventListener('message', this.#refresh);
+	}
+
+	/** Takes up what was left, and sends it. @returns {Promise<void>} */
+	async load() {
+		await this.#refresh();
+		this.kick();
+	}
+
+	/**
+	 * @param {Pick<OutboxEntry, 'client_id' | 'kind' | 'target' | 'body' | 'author_secret'>} post
+	 * @returns {Promise<void>} when it is stored, or could not be: then it is sent from memory
+	 */
+	async add(post) {
+		// Microseconds, of which the last three are drawn: no two tabs give the same. Nothing goes before what was
+		// there already, though the clock was set back since.
+		const last = Math.max(this.#lastOrder, ...this.entries.map(({ order }) => order));
+		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), last + 1);
+		/** @type {OutboxEntry} */
+		const entry = { room: this.#room, order: this.#lastOrder, ...post, state: 'waiting', seq: null, error: null };
+		await this.#store.putOutbox(entry).catch(() => this.#unstored.push(entry));
+		this.entries = [...this.entries, entry];
+		this.kick();
+		await this.#tell();
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async retry(clientId) {
+		const entry = this.entries.find(({ client_id }) => client_id === clientId);
+		if (entry?.state !== 'failed') return;
+		await this.#settle(entry, { state: 'waiting', error: null });
+		await this.#tell();
+		this.kick();
+	}
+
+	/** @param {string} clientId @returns {Promise<void>} */
+	async discard(clientId) {
+		const entry = this.entries.find(({ client_id }) => client_id === clientId);
+		if (!entry) return;
+		await this.#remove(entry);
+		await this.#tell();
+	}
+
+	/**
+	 * The log shows everything up to a sequence, these ids among it.
+	 *
+	 * @param {number} seq
+	 * @param {Set<string>} clientIds
+	 * @returns {Promise<void>}
+	 */
+	async seen(seq, clientIds) {
+		this.#seen = Math.max(this.#seen, seq);
+		const done = this.entries.filter(
+			(entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq),
+		);
+		if (done.length === 0) return;
+		for (const entry of done) await this.#remove(entry);
+		await this.#tell();
+	}
+
+	/**
+	 * The server's log is another one than before: what it had acknowledged and not yet shown may be lost. Sent
+	 * again it does no harm where it is not.
+	 *
+	 * @returns {Promise<void>}
+	 */
+	async requeue() {
+		this.#seen = 0;
+		const sent = this.entries.filter(({ state }) => state === 'sent');
+		for (const entry of sent) await this.#settle(entry, { state: 'waiting', seq: null });
+		if (sent.length > 0) await this.#tell();
+		this.kick();
+	}
+
+	/** Tries now, unless the server asked to wait. */
+	kick() {
+		if (this.#stopped || Date.now() < this.#notBefore) return;
+		clearTimeout(this.#timer);
+		this.#again = true;
+		if (this.#draining) return;
+		// Storage that fails now may work later; nothing is lost that was stored.
+		this.#drain().catch(() => this.#wait('storage', RETRY_MOST_MS));
+	}
+
+	/** Sends what waits, and then stops. */
+	finish() {
+		this.#finishing = true;
+		if (!this.#draining && !this.entries.some(({ state }) => state === 'waiting')) this.stop();
+		else this.kick();
+	}
+
+	stop() {
+		this.#stopped = true;
+		clearTimeout(this.#timer);
+		this.#channel?.close();
+	}
+
+	async #drain() {
+		this.#draining = true;
+		try {
+			while (this.#again && !this.#stopped) {
+				this.#again = false;
+				await this.#exclusively(() => this.#sendWaiting());
+			}
+		} finally {
+			this.#draining = false;
+		}
+	}
+
+	async #sendWaiting() {
+		while (!this.#stopped) {
+			await this.#refresh();
+			const entry = this.entries.find(({ state }) => state === 'waiting');
+			if (!entry) {
+				this.#wait(null, 0);
+				if (this.#finishing) this.stop();
+				return;
+			}
+			/** @type {Partial<OutboxEntry>} */
+			let outcome;
+			try {
+				const { seq } = await this.#send(entry);
+				outcome = { state: 'sent', seq };
+			} catch (cause) {
+				const { code = 'network', retryAfterMs = null } = /** @type {Partial<ApiError>} */ (cause);
+				if (PASSING.has(code)) {
+					this.#failures += 1;
+					const most = Math.min(RETRY_MS * 2 ** (this.#failures - 1), RETRY_MOST_MS);
+					return this.#wait(code, retryAfterMs ?? most * (0.5 + this.#random() / 2), retryAfterMs);
+				}
+				outcome = { state: 'failed', error: code };
+			}
+			this.#failures = 0;
+			// One that had arrived before its answer was lost is shown already.
+			if ((outcome.seq ?? Infinity) <= this.#seen) await this.#remove(entry);
+			else await this.#settle(entry, outcome);
+			await this.#tell();
+		}
+	}
+
+	/** @param {OutboxEntry} entry @param {Partial<OutboxEntry>} changes */
+	async #settle(entry, changes) {
+		this.#note(entry.client_id, { ...this.#unnoted.get(entry.client_id), ...changes });
+		await this.#store.changeOutbox(entry, changes).then(
+			() => this.#unnoted.delete(entry.client_id),
+			() => {},
+		);
+	}
+
+	/** @param {OutboxEntry} entry */
+	async #remove(entry) {
+		this.#unstored = this.#unstored.filter(({ client_id }) => client_id !== entry.client_id);
+		this.#note(entry.client_id, null);
+		await this.#store.removeOutbox(entry).then(
+			() => this.#unnoted.delete(entry.client_id),
+			() => {},
+		);
+	}
+
+	/** @param {string} clientId @param {Partial<OutboxEntry> | null} changes */
+	#note(clientId, changes) {
+		this.#unnoted.set(clientId, changes);
+		this.#unstored = this.#withNotes(this.#unstored);
+		this.entries = this.#withNotes(this.entries);
+	}
+
+	/** What became of an entry holds here even while the storage fails to note it. @param {OutboxEntry[]} entries */
+	#withNotes(entries) {
+		return entries.flatMap((entry) => {
+			const changes = this.#unnoted.get(entry.client_id);
+			return changes === null ? [] : [{ ...entry, ...changes }];
+		});
+	}
+
+	/** @param {string | null} code @param {number} delay @param {number | null} [asked] By the server. */
+	#wait(code, delay, asked = null) {
+		if (this.#stopped) return;
+		this.#notBefore = Date.now() + (asked ?? 0);
+		const count = this.entries.filter(({ state }) => state === 'waiting').length;
+		const waitingUntilMs = code === null ? null : Date.now() + delay;
+		this.sending = { ...this.sending, count, code, waitingUntilMs };
+		if (code === null) return this.#changed();
+		this.#timer = setTimeout(() => {
+			// Timers may fire a moment early, and a kick before its time does nothing.
+			this.#notBefore = 0;
+			this.kick();
+		}, delay);
+		this.#changed();
+	}
+
+	/** @param {() => Promise<void>} work */
+	async #exclusively(work) {
+		if (!this.#locks) return work();
+		const name = `buddy/outbox/${this.#room}`;
+		const patience = AbortSignal.timeout(this.#stealAfterMs);
+		let held = false;
+		const once = async () => {
+			held = true;
+			await work();
+		};
+		try {
+			await this.#locks.request(name, { signal: patience }, once);
+		} catch (cause) {
+			if (!held && patience.aborted) return this.#locks.request(name, { steal: true }, once);
+			// Stolen from here while at it: the other tab goes on.
+			if (!(cause instanceof DOMException && cause.name === 'AbortError')) throw cause;
+		}
+	}
+
+	async #tell() {
+		if (this.#stopped) return;
+		this.#channel?.postMessage('changed');
+		await this.#refresh();
+	}
+
+	/** Takes what is stored; storage that does not answer leaves what is known here. */
+	#refresh = async () => {
+		const stored = await this.#store.outbox(this.#room).catch(() => null);
+		if (this.#stopped) return;
+		if (stored) this.entries = this.#withNotes([...stored, ...this.#unstored]);
+		const { entries } = this;
+		const count = entries.filter(({ state }) => state === 'waiting').length;
+		const unkept = this.#unstored.some(({ state }) => state === 'waiting');
+		this.sending = { ...this.sending, count, unkept, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
+		this.#changed();
+	};
+}

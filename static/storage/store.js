@@ -1,0 +1,265 @@
+/**
+ * What this browser keeps: rooms with their secrets as raw bytes, the messages it has read (sealed,
+ * as the server gave them), what waits to be sent, drafts. Deletes and lifetimes are obeyed by whoever
+ * reads the log; forgetting a room wipes everything of it.
+ *
+ * @import { LogEvent } from '../values/event.js'
+ * @import { Bytes } from '../values/bytes.js'
+ * @import { Role } from '../values/link.js'
+ * @import { Tables } from './tables.js'
+ */
+
+import { MemoryTables, openIndexedTables } from './tables.js';
+
+/**
+ * @typedef {object} RoomRecord
+ * @property {string} room
+ * @property {Role} role
+ * @property {Bytes} secret The role's own.
+ * @property {Bytes} identity
+ * @property {boolean} [carriesIdentity] The identity came with the link.
+ * @property {boolean} joined False for one whose link was only opened.
+ * @property {string} label A name that only this browser knows.
+ * @property {string} title The name that the members share.
+ * @property {string} yourName
+ * @property {number} openedAtMs
+ * @property {string | null} log The incarnation of the log that `lastSeq` is of.
+ * @property {number} lastSeq The last event held here; 0 for none.
+ * @property {number} readSeq
+ * @property {string | null} ownerSigner The owner's public key, as first seen.
+ * @property {boolean} ownerLinkKept
+ * @property {number} createdAtMs
+ * @property {number} expiresAtMs
+ * @property {number | null} messageTtlS
+ * @property {boolean} [mayExpire] False: as far as this browser knows, messages never had a lifetime here.
+ * @property {boolean} locked
+ * @property {'deleted' | 'expired' | null} closed
+ * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
+ * @property {[string, number, string][]} names Who first used a name: folded name, sequence, key.
+ * @property {number | null} namesFrom The first sequence whose name is among them.
+ *
+ * @typedef {{ room: string, seq: number, event: LogEvent, signer: string | null }} StoredEvent `signer`
+ *   outlives the body, so that a deletion can still be judged.
+ *
+ * @typedef {object} OutboxEntry
+ * @property {string} room
+ * @property {number} order
+ * @property {string} client_id
+ * @property {string} kind
+ * @property {number | null} target
+ * @property {string} body Sealed once; every attempt sends these bytes.
+ * @property {string} [author_secret] Whose it was sealed as; one's identity here may change while it waits.
+ * @property {'waiting' | 'sent' | 'failed'} state `sent`: acknowledged, but not yet seen in the log.
+ * @property {number | null} seq Once acknowledged.
+ * @property {string | null} error
+ *
+ * @typedef {{ text: string, replyTo: number | null }} Draft
+ */
+
+/**
+ * Opens the browser's storage, or a substitute that forgets. Never rejects.
+ *
+ * @param {IDBFactory | null} [factory] The browser's own if left out; null for none.
+ * @returns {Promise<Store>}
+ */
+export async function openStore(factory) {
+	try {
+		// Where storage is blocked, even naming it may throw.
+		return new Store(await openIndexedTables(factory === undefined ? globalThis.indexedDB : factory), true);
+	} catch {
+		return new Store(new MemoryTables(), false);
+	}
+}
+
+/** What changes with every message, and is found again if the machine loses power. */
+const FOUND_AGAIN = new Set(['lastSeq', 'log', 'names', 'namesFrom', 'readSeq']);
+
+export class Store {
+	#tables;
+
+	/** @param {Tables} tables @param {boolean} persistent */
+	constructor(tables, persistent) {
+		this.#tables = tables;
+		/** False: the storage is unavailable, and all is forgotten with the page. */
+		this.persistent = persistent;
+	}
+
+	/** @param {string} room @returns {Promise<RoomRecord | undefined>} */
+	room(room) {
+		return this.#tables.get('rooms', room);
+	}
+
+	/** @returns {Promise<RoomRecord[]>} */
+	rooms() {
+		return this.#tables.select('rooms', null);
+	}
+
+	/** @param {RoomRecord} record @returns {Promise<void>} */
+	putRoom(record) {
+		return this.#tables.put('rooms', [record]);
+	}
+
+	/**
+	 * Changes a known room; one that was forgotten meanwhile stays forgotten.
+	 *
+	 * @param {string} room
+	 * @param {Partial<RoomRecord>} changes
+	 * @returns {Promise<void>}
+	 */
+	changeRoom(room, changes) {
+		const lasting = !Object.keys(changes).every((name) => FOUND_AGAIN.has(name));
+		return this.#tables.update('rooms', room, (held) => held && { ...held, ...changes }, lasting);
+	}
+
+	/** @param {string} room @returns {Promise<void>} */
+	async forgetRoom(room) {
+		await this.#tables.delete('rooms', [room, room]);
+		await this.closeRoom(room);
+	}
+
+	/** Wipes what was said in a room; that it was known stays. @param {string} room @returns {Promise<void>} */
+	async closeRoom(room) {
+		await this.#tables.delete('events', allOf(room));
+		await this.#tables.delete('outbox', allOf(room));
+		await this.#tables.delete('drafts', [room, room]);
+	}
+
+	/**
+	 * The events held before a sequence, ascending and without a gap.
+	 *
+	 * @param {string} room
+	 * @param {number} before
+	 * @param {number} limit
+	 * @returns {Promise<StoredEvent[]>}
+	 */
+	async eventsBefore(room, before, limit) {
+		/** @type {StoredEvent[]} */
+		const held = await this.#tables.select(
+			'events',
+			[
+				[room, 0],
+				[room, before - 1],
+			],
+			{ last: true, limit },
+		);
+		const gap = held.findIndex(({ seq }, at) => at > 0 && seq !== (held[at - 1]?.seq ?? 0) - 1);
+		return (gap < 0 ? held : held.slice(0, gap)).reverse();
+	}
+
+	/**
+	 * Drops what has ended, from the oldest on: times never decrease with the sequence.
+	 *
+	 * @param {string} room
+	 * @param {number} oldestMs What was sent by then has ended.
+	 * @returns {Promise<void>}
+	 */
+	async dropEnded(room, oldestMs) {
+		for (let from = 0; ; ) {
+			/** @type {StoredEvent[]} */
+			const held = await this.#tables.select('events', [[room, from], allOf(room)[1]], { limit: 100 });
+			const ended = held.filter(({ event }) => event.sent_at_ms <= oldestMs);
+			const last = ended.at(-1);
+			if (last) await this.dropEvents(room, 0, last.seq);
+			if (!last || ended.length < held.length) return;
+			from = last.seq + 1;
+		}
+	}
+
+	/**
+	 * Where ids were first used, as far as events are held.
+	 *
+	 * @param {string} room
+	 * @param {string[]} clientIds
+	 * @returns {Promise<[string, number][]>}
+	 */
+	async firstUses(room, clientIds) {
+		const values = clientIds.map((clientId) => [room, clientId]);
+		const keys = await this.#tables.find('client', values);
+		return clientIds.flatMap((clientId, at) => {
+			const seq = keys[at]?.[0]?.[1];
+			return typeof seq === 'number' ? [/** @type {[string, number]} */ ([clientId, seq])] : [];
+		});
+	}
+
+	/** @param {StoredEvent[]} events @returns {Promise<void>} */
+	async putEvents(events) {
+		if (events.length > 0) await this.#tables.put('events', events);
+	}
+
+	/** @param {string} room @param {number} seq @param {number} [upTo] Both are dropped, too. @returns {Promise<void>} */
+	dropEvents(room, seq, upTo = Number.MAX_SAFE_INTEGER) {
+		return this.#tables.delete('events', [
+			[room, seq],
+			[room, upTo],
+		]);
+	}
+
+	/** Erases what a message and its edits say, shown or not. @param {string} room @param {number} seq @returns {Promise<void>} */
+	async eraseMessage(room, seq) {
+		const [changes = []] = await this.#tables.find('target', [[room, seq]]);
+		for (const key of [[room, seq], ...changes]) {
+			await this.#tables.update('events', key, (/** @type {StoredEvent | undefined} */ held) => {
+				const says = held && held.event.body !== '' && (held.seq === seq || held.event.kind === 'edit');
+				return says ? { ...held, event: { ...held.event, body: '' } } : null;
+			});
+		}
+	}
+
+	/** @param {string} room @returns {Promise<OutboxEntry[]>} in order */
+	outbox(room) {
+		return this.#tables.select('outbox', allOf(room));
+	}
+
+	/** @param {OutboxEntry} entry @returns {Promise<void>} */
+	putOutbox(entry) {
+		return this.#tables.put('outbox', [entry]);
+	}
+
+	/**
+	 * Changes an entry that is still there; what another tab discarded does not come back.
+	 *
+	 * @param {OutboxEntry} entry
+	 * @param {Partial<OutboxEntry>} changes
+	 * @returns {Promise<void>}
+	 */
+	changeOutbox({ room, order }, changes) {
+		return this.#tables.update('outbox', [room, order], (held) => held && { ...held, ...changes });
+	}
+
+	/** @param {OutboxEntry} entry @returns {Promise<void>} */
+	removeOutbox({ room, order }) {
+		return this.#tables.delete('outbox', [
+			[room, order],
+			[room, order],
+		]);
+	}
+
+	/** @param {string} room @returns {Promise<Draft | undefined>} */
+	draft(room) {
+		return this.#tables.get('drafts', room);
+	}
+
+	/** @param {string} room @param {Draft} draft @returns {Promise<void>} */
+	putDraft(room, { text, replyTo }) {
+		if (text === '' && replyTo === null) return this.#tables.delete('drafts', [room, room]);
+		return this.#tables.put('drafts', [{ room, text, replyTo }]);
+	}
+
+	/** @param {string} name @returns {Promise<string>} `""` for none */
+	async setting(name) {
+		return (await this.#tables.get('settings', name))?.value ?? '';
+	}
+
+	/** @param {string} name @param {string} value @returns {Promise<void>} */
+	putSetting(name, value) {
+		return this.#tables.put('settings', [{ name, value }]);
+	}
+}
+
+/** @param {string} room @returns {[(string | number)[], (string | number)[]]} */
+function allOf(room) {
+	return [
+		[room, 0],
+		[room, Number.MAX_SAFE_INTEGER],
+	];
+}

@@ -1,0 +1,187 @@
+// Screens that say one thing and offer a way on: links that lead nowhere, rooms that are gone,
+// browsers that cannot, and the question before joining.
+
+import { button, fromTemplate, icon, make } from './dom.js';
+import { duration } from '../values/when.js';
+
+/** @typedef {import('../room/room.js').Room} Room */
+
+/**
+ * Shows a screen with a title, a text and ways on. Focus goes to the title, so that screen
+ * readers read what has changed.
+ *
+ * @param {HTMLElement} screen
+ * @param {string} title
+ * @param {string} text
+ * @param {...HTMLElement} actions
+ */
+function showMessage(screen, title, text, ...actions) {
+	const { root, parts } = fromTemplate('t-message-screen');
+	parts.title.textContent = title;
+	parts.text.textContent = text;
+	parts.actions.append(...actions);
+	document.title = `${title} · Buddy`;
+	screen.replaceChildren(root);
+	parts.title.focus();
+}
+
+function toStart() {
+	return make('a', { class: 'button secondary', href: '/' }, 'Go to the start page');
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {(() => void) | null} openKnown opens the room with what this browser remembers, if it does
+ */
+export function showIncomplete(screen, openKnown) {
+	const rest = openKnown ? [button('Open it with the link I used before', openKnown)] : [];
+	showMessage(
+		screen,
+		'This link is incomplete',
+		'The part after # is missing or was cut off. It holds the key to the room, and the server never sees it. Ask whoever sent the link to send it whole.',
+		...rest,
+		toStart(),
+	);
+}
+
+/** @param {HTMLElement} screen */
+export function showNewer(screen) {
+	showMessage(
+		screen,
+		'This link was made by a newer Buddy',
+		'Load the page again to get the newest version. If this stays, the server you are on has not been updated yet.',
+		button('Load again', () => location.reload()),
+		toStart(),
+	);
+}
+
+/** @param {HTMLElement} screen */
+export function showNotHere(screen) {
+	showMessage(
+		screen,
+		'There is no room here',
+		'The link may be wrong, or the room has been deleted or has expired. A room that is gone leaves nothing behind, so nobody can tell which.',
+		toStart(),
+	);
+}
+
+const GONE = {
+	deleted: [
+		'This room was deleted',
+		'Its owner deleted it for everyone. Its messages are gone, in this browser too.',
+	],
+	expired: [
+		'This room has expired',
+		'Nobody wrote here for as long as the room was kept. Its messages are gone, in this browser too.',
+	],
+	unknown: [
+		'This room is gone',
+		'It was here when this browser last looked. It has been deleted or has expired since.',
+	],
+};
+
+/**
+ * For a browser that knew the room.
+ *
+ * @param {HTMLElement} screen
+ * @param {Room} room
+ * @param {() => void} forget
+ */
+export function showGone(screen, room, forget) {
+	const [title, text] = GONE[room.goneReason ?? 'unknown'];
+	showMessage(screen, title, text, button('Remove it from my rooms', forget), toStart());
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {() => void} again
+ */
+export function showUnreachable(screen, again) {
+	const [title, text] = navigator.onLine
+		? ['The server can’t be reached', 'Your link is fine, but the server does not answer right now. This page keeps trying.']
+		: ['You are offline', 'Your link is fine. The room opens as soon as you are connected again.'];
+	showMessage(screen, title, text, button('Try again', again), toStart());
+}
+
+/** @param {HTMLElement} screen */
+export function showNotLoaded(screen) {
+	showMessage(
+		screen,
+		'The page could not be loaded whole',
+		'A part of it is missing. Check the connection and load it again.',
+		button('Load again', () => location.reload()),
+	);
+}
+
+/** @param {HTMLElement} screen */
+export function showInsecure(screen) {
+	showMessage(
+		screen,
+		'This page is not on HTTPS',
+		'Buddy encrypts in your browser, and browsers allow that only on a secure address. Open the same link with https:// at its beginning.',
+	);
+}
+
+/** @param {HTMLElement} screen */
+export function showTooOld(screen) {
+	showMessage(
+		screen,
+		'This browser is too old',
+		'Buddy signs every message, which this browser cannot do (Ed25519 is missing). Today’s Chrome, Edge, Firefox and Safari can.',
+	);
+}
+
+/**
+ * Asks a newcomer. Until the button is pressed nobody learns that anyone looked.
+ *
+ * @param {HTMLElement} screen
+ * @param {Room} room
+ * @param {() => void} join
+ */
+export function showPreview(screen, room, join) {
+	const { root, parts } = fromTemplate('t-preview');
+	const name = room.displayName || 'this room';
+	const verb = room.canWrite ? 'Join' : 'Read';
+	parts.title.textContent = `${verb} ${name}`;
+	parts.join.textContent = verb;
+	parts.facts.append(...facts(room).map(([symbol, text]) => make('li', {}, icon(symbol), make('span', {}, text))));
+	parts.join.addEventListener('click', () => {
+		/** @type {HTMLButtonElement} */ (parts.join).disabled = true;
+		join();
+	});
+	document.title = `${verb} ${name} · Buddy`;
+	screen.replaceChildren(root);
+	parts.title.focus();
+}
+
+/**
+ * How long things are kept and who may do what.
+ *
+ * @param {Room} room
+ * @returns {[string, string][]} icon and sentence
+ */
+function facts(room) {
+	const { messageTtlS, expiresAtMs, locked } = room.info;
+	const left = (expiresAtMs - Date.now()) / 1000;
+	return [
+		room.isOwner
+			? ['invite', 'You own this room: you can lock it, change it and delete it.']
+			: room.canWrite
+				? ['invite', 'Whoever has this link can read everything, write, and invite others.']
+				: ['invite', 'With this link you can read everything, but not write.'],
+		...(room.carriesIdentity
+			? [
+					/** @type {[string, string]} */ ([
+						'invite',
+						'This link makes you the same person as on the device it was made on. Is it not yours? Then ask for another.',
+					]),
+				]
+			: []),
+		['shield', 'Messages are encrypted in your browser. The server cannot read them.'],
+		messageTtlS
+			? ['clock', `Messages disappear ${duration(messageTtlS)} after they were sent.`]
+			: ['clock', 'Messages stay as long as the room.'],
+		['clock', `The room expires in ${duration(left)} if nobody writes.`],
+		...(locked ? [/** @type {[string, string]} */ (['lock', 'It is locked: for now only its owner writes.'])] : []),
+	];
+}

@@ -1,0 +1,247 @@
+/**
+ * The server's API as functions: one request each, one error type. Tokens travel in headers only.
+ * No DOM; nothing is kept between calls.
+ *
+ * @import { LogEvent } from '../values/event.js'
+ *
+ * @typedef {{ messages: LogEvent[], first_seq: number, last_seq: number }} Page Ascending.
+ *
+ * @typedef {object} RoomAnswer
+ * @property {string} room
+ * @property {number} created_at_ms
+ * @property {number} expires_at_ms
+ * @property {number | null} message_ttl_s
+ * @property {boolean} locked
+ * @property {string | null} about
+ * @property {number} first_seq
+ * @property {number} last_seq
+ *
+ * @typedef {object} Post
+ * @property {string} client_id
+ * @property {string} kind
+ * @property {number | null} target
+ * @property {string} body
+ *
+ * @typedef {{ token: string | null, author?: string | null }} Access The weakest token that suffices.
+ *
+ * @typedef {object} Call
+ * @property {Access} [access]
+ * @property {unknown} [json]
+ * @property {Record<string, string>} [headers]
+ * @property {AbortSignal} [signal]
+ * @property {boolean} [keepalive] The request outlives the page.
+ */
+
+import { toNewRoom, toPage, toReceipt, toRoomAnswer } from './shapes.js';
+
+/** A whole request may take this long; a stream, until it answers. */
+const REQUEST_TIMEOUT_MS = 20_000;
+
+/**
+ * A request that did not succeed. `code` is the server's stable code, or one of: `network` (no
+ * answer), `timeout`, `aborted`, `bad_answer` (an answer, but not from this API).
+ */
+export class ApiError extends Error {
+	/**
+	 * @param {string} code
+	 * @param {string} message
+	 * @param {{ status?: number, retryAfterMs?: number | null }} [more]
+	 */
+	constructor(code, message, { status = 0, retryAfterMs = null } = {}) {
+		super(message);
+		this.name = 'ApiError';
+		this.code = code;
+		/** 0 if there was no answer. */
+		this.status = status;
+		this.retryAfterMs = retryAfterMs;
+	}
+}
+
+/** The API of one server. */
+export class Api {
+	/**
+	 * @param {string} [base] An origin; empty for the page's own.
+	 * @param {typeof fetch} [send]
+	 */
+	constructor(base = '', send = (input, init) => fetch(input, init)) {
+		this.base = base;
+		this.send = send;
+	}
+
+	/**
+	 * @param {{ read_token_hash?: string, post_token_hash?: string, owner_token_hash?: string,
+	 *   expires_in_s?: number | null, message_ttl_s?: number | null, about?: string }} settings
+	 * @returns {Promise<{ room: string, created_at_ms: number, expires_at_ms: number, message_ttl_s: number | null }>}
+	 */
+	createRoom(settings) {
+		return this.#json('POST', '/api/rooms', { json: settings }, toNewRoom);
+	}
+
+	/** @param {string} room @param {Access} access @param {AbortSignal} [signal] @returns {Promise<RoomAnswer>} */
+	room(room, access, signal) {
+		return this.#json('GET', `/api/rooms/${room}`, { access, signal }, toRoomAnswer);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {{ locked?: boolean, expires_in_s?: number | null, message_ttl_s?: number | null, about?: string }} changes
+	 * @returns {Promise<RoomAnswer>}
+	 */
+	changeRoom(room, access, changes) {
+		return this.#json('PATCH', `/api/rooms/${room}`, { access, json: changes }, toRoomAnswer);
+	}
+
+	/** @param {string} room @param {Access} access @returns {Promise<void>} */
+	async deleteRoom(room, access) {
+		await this.#request('DELETE', `/api/rooms/${room}`, { access }, discard);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {Post} post
+	 * @returns {Promise<{ seq: number, sent_at_ms: number }>}
+	 */
+	post(room, access, { client_id, kind, target, body }) {
+		const json = { client_id, kind, body, ...(target === null ? {} : { target }) };
+		return this.#json('POST', `/api/rooms/${room}/messages`, { access, json }, toReceipt);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {{ after?: number, before?: number, limit?: number }} range Neither: the newest page.
+	 * @param {AbortSignal} [signal]
+	 * @returns {Promise<Page>}
+	 */
+	history(room, access, range, signal) {
+		const query = Object.entries(range).map(([name, value]) => `${name}=${value}`);
+		return this.#json('GET', `/api/rooms/${room}/messages?${query.join('&')}`, { access, signal }, toPage);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {{ kind: 'here' | 'typing' | 'gone', body: string }} signal
+	 * @returns {Promise<void>}
+	 */
+	async signal(room, access, signal) {
+		const call = { access, json: signal, keepalive: signal.kind === 'gone' };
+		await this.#request('POST', `/api/rooms/${room}/signals`, call, discard);
+	}
+
+	/**
+	 * Opens the stream after a cursor, or at the live end without one.
+	 *
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {number | null} cursor
+	 * @param {AbortSignal} signal Ends the stream, too.
+	 * @returns {Promise<ReadableStream<Uint8Array<ArrayBuffer>>>}
+	 */
+	stream(room, access, cursor, signal) {
+		/** @type {Record<string, string>} */
+		const headers = { accept: 'text/event-stream' };
+		if (cursor !== null) headers['last-event-id'] = String(cursor);
+		return this.#request('GET', `/api/rooms/${room}/stream`, { access, headers, signal }, async (response) => {
+			const type = response.headers.get('content-type') ?? '';
+			if (response.status === 200 && response.body && /^text\/event-stream\b/i.test(type)) return response.body;
+			await response.body?.cancel();
+			throw new ApiError('bad_answer', 'this is not an event stream', { status: response.status });
+		});
+	}
+
+	/**
+	 * @template T
+	 * @param {string} method
+	 * @param {string} path
+	 * @param {Call} call
+	 * @param {(value: any) => T | null} read Null: it has not the form of the contract.
+	 * @returns {Promise<T>}
+	 */
+	#json(method, path, call, read) {
+		return this.#request(method, path, call, async (response) => {
+			const text = await response.text();
+			const { status } = response;
+			let value;
+			try {
+				value = JSON.parse(text);
+			} catch {
+				throw new ApiError('bad_answer', 'the answer is no JSON', { status });
+			}
+			const answer = read(value);
+			if (answer === null) throw new ApiError('bad_answer', 'the answer is not of this API', { status });
+			return answer;
+		});
+	}
+
+	/**
+	 * @template T
+	 * @param {string} method
+	 * @param {string} path
+	 * @param {Call} call
+	 * @param {(response: Response) => T | Promise<T>} read What to take from a successful answer; the
+	 *   time limit covers it.
+	 * @returns {Promise<T>}
+	 */
+	async #request(method, path, { access, json, headers = {}, signal, keepalive = false }, read) {
+		/** @type {Record<string, string>} */
+		const sent = { ...headers };
+		if (access?.token) sent['authorization'] = `Bearer ${access.token}`;
+		if (access?.author) sent['buddy-author'] = access.author;
+		if (json !== undefined) sent['content-type'] = 'application/json';
+
+		const limit = new AbortController();
+		const timer = setTimeout(() => limit.abort(new DOMException('', 'TimeoutError')), REQUEST_TIMEOUT_MS);
+		const signals = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
+		try {
+			const response = await this.send(`${this.base}${path}`, {
+				method,
+				headers: sent,
+				body: json === undefined ? undefined : JSON.stringify(json),
+				signal: signals,
+				keepalive,
+				cache: 'no-store',
+				credentials: 'omit',
+				redirect: 'error',
+				referrerPolicy: 'no-referrer',
+			});
+			if (!response.ok) throw await refusal(response);
+			return await read(response);
+		} catch (cause) {
+			if (cause instanceof ApiError) throw cause;
+			if (limit.signal.aborted) throw new ApiError('timeout', 'the server took too long');
+			if (signal?.aborted) throw new ApiError('aborted', 'the request was ended');
+			throw new ApiError('network', 'the server did not answer');
+		} finally {
+			clearTimeout(timer);
+		}
+	}
+}
+
+/** An unread body would hold the connection. @param {Response} response @returns {Promise<void> | undefined} */
+function discard(response) {
+	return response.body?.cancel();
+}
+
+/** @param {Response} response @returns {Promise<ApiError>} */
+async function refusal(response) {
+	const more = { status: response.status, retryAfterMs: retryAfter(response.headers.get('retry-after')) };
+	try {
+		const { error } = await response.json();
+		if (typeof error.code === 'string') return new ApiError(error.code, String(error.message), more);
+	} catch {
+		// A proxy's page, or nothing at all: told apart by its status below.
+	}
+	// A gateway without its server behind it is the server being away.
+	const code = response.status >= 500 ? 'unavailable' : response.status === 429 ? 'rate_limited' : 'bad_answer';
+	return new ApiError(code, `the server answered ${response.status}`, more);
+}
+
+/** @param {string | null} header Seconds or a date (RFC 9110, section 10.2.3). @returns {number | null} milliseconds */
+function retryAfter(header) {
+	if (header === null) return null;
+	const seconds = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+	return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 3_600_000) : null;
+}

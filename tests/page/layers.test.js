@@ -1,0 +1,77 @@
+// The folders of static/ are its layers, and each knows only those below it: that rooms can be used and tested
+// without a document rests on that.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'node:test';
+
+const ROOT = fileURLToPath(new URL('../../static', import.meta.url));
+
+/** What each layer may import besides itself, types included. Modules of no folder put the page together. */
+const BELOW = /** @type {Record<string, string[]>} */ ({
+	values: [],
+	crypto: ['values'],
+	wire: ['values'],
+	storage: ['values'],
+	room: ['wire', 'storage', 'crypto', 'values'],
+	view: ['room', 'wire', 'storage', 'crypto', 'values'],
+	chat: ['view', 'room', 'wire', 'storage', 'crypto', 'values'],
+});
+
+/** Every module by its path in static/. */
+const MODULES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.js'));
+
+/** The modules that one names: imports of all three forms, and the types in its comments. @param {string} path */
+function importsOf(path) {
+	const source = readFileSync(join(ROOT, path), 'utf8');
+	const named = source.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g);
+	return Array.from(named, ([, specifier = '']) => {
+		assert.match(specifier, /^\.\.?\//, `${path} imports ${specifier}, which is no relative path`);
+		return relative(ROOT, join(ROOT, dirname(path), specifier));
+	});
+}
+
+/** @param {string} path */
+function layerOf(path) {
+	return path.includes('/') ? dirname(path) : null;
+}
+
+test('every module stands in a layer, and those that stand in none put the page together', () => {
+	const layers = new Set(MODULES.map(layerOf));
+	assert.deepEqual(layers, new Set([...Object.keys(BELOW), null]));
+	assert.deepEqual(MODULES.filter((path) => layerOf(path) === null).sort(), ['app.js', 'pages.js', 'sw.js']);
+});
+
+test('a layer knows only itself and those below it', () => {
+	let seen = 0;
+	for (const path of MODULES) {
+		const layer = layerOf(path);
+		for (const imported of importsOf(path)) {
+			seen += 1;
+			assert.ok(MODULES.includes(imported), `${path} imports ${imported}, which does not exist`);
+			if (layer === null) continue;
+			const known = [layer, ...(BELOW[layer] ?? [])];
+			assert.ok(known.includes(layerOf(imported) ?? ''), `${path} must not know ${imported}`);
+		}
+	}
+	assert.ok(seen > 100, `only ${seen} imports were found`);
+});
+
+test('the shell loads at once what the first modules need, and nothing else', () => {
+	const shell = readFileSync(join(ROOT, 'index.html'), 'utf8');
+	const loaded = Array.from(shell.matchAll(/"modulepreload" href="\/([^"]+)"/g), ([, path = '']) => path);
+	/** @param {string} path */
+	const needed = (path, found = new Set()) => {
+		const code = readFileSync(join(ROOT, path), 'utf8').replaceAll(/\/\*.*?\*\/|^\s*\/\/.*?$/gms, '');
+		// Only the first module asks for others at once by `import()`; elsewhere they wait until they are wanted.
+		const form = path === 'app.js' ? /(?:from |import\()'([^']+)'/g : /from '([^']+)'/g;
+		for (const [, specifier = ''] of code.matchAll(form)) {
+			const imported = relative(ROOT, join(ROOT, dirname(path), specifier));
+			if (!found.has(imported)) needed(imported, found.add(imported));
+		}
+		return found;
+	};
+	assert.deepEqual(loaded.sort(), Array.from(needed('app.js')).sort());
+});
