@@ -2,22 +2,50 @@
 //! the server and not the crowd.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use serde::{Deserialize, Serialize};
 
 use crate::http::Address;
 use crate::latency::Latencies;
 use crate::room;
 use crate::stream_bytes::{Said, StreamBytes};
 
-/// How many readers may wait for their `hello` at once. Spin lets an instance have 16 requests that
-/// it has not answered; more would measure how fast instances start.
-const GREETED_AT_ONCE: usize = 8;
+/// How readers come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrival {
+    /// A few at a time, as over a day
+    Gentle,
+    /// All at once: every request is under way before the first answer is read
+    Herd,
+    /// All at once, from where they were when the server was killed and started again
+    Resumed,
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().expect("none is skipped").get_name())
+    }
+}
+
+impl Arrival {
+    /// How many readers may wait for their `hello` at once. Spin lets an instance have 16 requests that
+    /// it has not answered; with more it starts further ones.
+    fn greeted_at_once(self) -> usize {
+        match self {
+            Self::Gentle => 8,
+            Self::Herd | Self::Resumed => usize::MAX,
+        }
+    }
+}
 
 /// How long all readers together may take for what they wait for, beyond the time it should take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,20 +133,41 @@ impl Crowd {
         })
     }
 
-    /// Adds readers that follow from after `cursor`, or else from the live end, a few at a time, and
-    /// waits until the last one has got its `hello`.
+    /// Adds readers that follow from after `cursor`, or else from the live end, and waits until the last
+    /// one has got its `hello`. Returns how long that took.
     pub(crate) fn join(
         &mut self,
         address: &Address,
         rooms: &[String],
         count: usize,
         cursor: Option<u64>,
-    ) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE + Duration::from_millis(20) * u32::try_from(count)?;
+        arrival: Arrival,
+    ) -> Result<Duration> {
+        let cursors = (0..count).map(|index| (index % rooms.len(), cursor)).collect();
+        self.arrive(address, rooms, cursors, arrival)
+    }
+
+    /// Ends all streams at once.
+    pub(crate) fn cut(&mut self) -> Vec<(usize, Option<u64>)> {
+        self.readers.drain(..).map(|reader| (reader.room, Some(reader.last))).collect()
+    }
+
+    /// Adds readers, each of a room by its index and with a cursor. The clock runs from the first
+    /// connection to the last `hello`.
+    pub(crate) fn arrive(
+        &mut self,
+        address: &Address,
+        rooms: &[String],
+        cursors: Vec<(usize, Option<u64>)>,
+        arrival: Arrival,
+    ) -> Result<Duration> {
+        let count = cursors.len();
+        let started = Instant::now();
+        let deadline = started + PATIENCE + Duration::from_millis(20) * u32::try_from(count)?;
         let mut waiting = VecDeque::new();
-        for index in 0..count {
-            waiting.push_back(self.connect(address, rooms, index % rooms.len(), cursor)?);
-            while waiting.len() >= GREETED_AT_ONCE || (index + 1 == count && !waiting.is_empty()) {
+        for (index, (room, cursor)) in cursors.into_iter().enumerate() {
+            waiting.push_back(self.connect(address, rooms, room, cursor)?);
+            while waiting.len() >= arrival.greeted_at_once() || (index + 1 == count && !waiting.is_empty()) {
                 self.turn(None, Duration::from_millis(10))?;
                 waiting.retain(|reader: &usize| !self.readers[*reader].greeted);
                 if let Some(end) = &self.received.first_end {
@@ -129,13 +178,13 @@ impl Crowd {
                 }
             }
         }
-        Ok(())
+        Ok(started.elapsed())
     }
 
     fn connect(&mut self, address: &Address, rooms: &[String], room: usize, cursor: Option<u64>) -> Result<usize> {
         let mut socket = address.connect()?;
         let cursor = cursor.map(|cursor| format!("last-event-id: {cursor}\r\n")).unwrap_or_default();
-        let path = room::stream_path(&rooms[room]);
+        let path = room::stream_path(address.service, &rooms[room]);
         write!(socket, "GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/event-stream\r\n{cursor}\r\n", address.host())?;
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);

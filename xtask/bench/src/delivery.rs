@@ -5,27 +5,47 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::crowd::{Crowd, Starts};
+use crate::crowd::{Arrival, Crowd, Starts};
 use crate::latency::{Latencies, Summary};
-use crate::room::{self, Writer};
+use crate::room::{self, Service, Writer};
 use crate::server::Server;
 use crate::usage::Usage;
 
-/// What the server uses for readers to whom nothing is sent. Known only of a server started here.
-#[derive(Serialize)]
-pub(crate) struct Idle {
+/// What is delivered to whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
     pub(crate) readers: usize,
     pub(crate) rooms: usize,
-    pub(crate) cores: f64,
+    pub(crate) arrival: Arrival,
+}
+
+/// How long readers waited until they were in, and what they cost while nothing is sent to them.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Joined {
+    pub(crate) service: Service,
+    pub(crate) readers: usize,
+    pub(crate) rooms: usize,
+    pub(crate) arrival: Arrival,
+    /// Until the last one had its `hello`.
+    pub(crate) greeted_ms: f64,
+    /// Until the last one who resumed had what it had missed, and how long the server was away before.
+    pub(crate) caught_up_ms: Option<f64>,
+    pub(crate) restarted_ms: Option<f64>,
+    /// Known only of a server started here, as are the others below. Open files of databases: one or two
+    /// for each instance.
+    pub(crate) databases: Option<f64>,
+    pub(crate) cores: Option<f64>,
     pub(crate) kib_per_reader: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Delivery {
+    pub(crate) service: Service,
     pub(crate) readers: usize,
     pub(crate) rooms: usize,
+    pub(crate) arrival: Arrival,
     /// Messages a second over all rooms, as asked for and as reached.
     pub(crate) rate: u32,
     pub(crate) reached_rate: f64,
@@ -45,34 +65,73 @@ pub(crate) struct Delivery {
     pub(crate) generator_cores: f64,
 }
 
-/// Joins `readers`, spread over `rooms`, leaves them idle for a while, and then sends at each of the
+/// How many messages were said while the readers who resume were away.
+const MISSED: usize = 20;
+
+/// Joins readers, spread over rooms, leaves them idle for a while, and then sends at each of the
 /// `rates`, for `duration` each.
 pub(crate) fn measure(
-    server: &Server,
-    readers: usize,
-    rooms: usize,
+    server: &mut Server,
+    case: Case,
     rates: &[u32],
     duration: Duration,
-) -> Result<(Option<Idle>, Vec<Delivery>)> {
-    let rooms = (0..rooms).map(|_| room::create(&server.address)).collect::<Result<Vec<_>>>()?;
-    let before = server.usage()?;
+) -> Result<(Joined, Vec<Delivery>)> {
+    let Case { readers, arrival, .. } = case;
+    let service = server.address.service;
+    let rooms = (0..case.rooms).map(|_| room::create(&server.address)).collect::<Result<Vec<_>>>()?;
+    let mut crowd = Crowd::new()?;
+    let mut resumed = None;
+    let before = if arrival == Arrival::Resumed {
+        crowd.join(&server.address, &rooms, readers, None, Arrival::Gentle)?;
+        let cursors = crowd.cut();
+        let restarted = server.restart()?;
+        let mut writer = Writer::connect(&server.address)?;
+        let mut last = vec![0; rooms.len()];
+        for room in (0..rooms.len()).cycle().take(MISSED) {
+            last[room] = writer.post(&rooms[room], last[room] + 1)?;
+        }
+        resumed = Some((cursors, last, restarted));
+        server.usage()?
+    } else {
+        server.usage()?
+    };
     let per_reader = |now: &Usage| {
         let grown = now.resident_bytes.saturating_sub(before?.resident_bytes) as f64 / 1024.0;
         // Of a few readers, all that could be told is the first request's share.
         (readers >= 100).then_some(grown / readers as f64)
     };
-    let mut crowd = Crowd::new()?;
-    crowd.join(&server.address, &rooms, readers, None)?;
+    let started = Instant::now();
+    let (greeted, caught_up, restarted) = match resumed {
+        None => (crowd.join(&server.address, &rooms, readers, None, arrival)?, None, None),
+        Some((cursors, last, restarted)) => {
+            let greeted = crowd.arrive(&server.address, &rooms, cursors, arrival)?;
+            let missing = crowd.listen_until(None, || Some(last.clone()))?;
+            let received = crowd.take_received();
+            if missing > 0 || received.faults > 0 {
+                bail!("{readers} readers resumed: {missing} events are missing, with {} faults", received.faults);
+            }
+            (greeted, Some(started.elapsed()), Some(restarted))
+        }
+    };
+    let databases = server.usage()?.map(|usage| usage.databases as f64);
 
     crowd.listen_for(Duration::from_secs(2))?;
     let joined = server.usage()?;
     crowd.listen_for(duration / 2)?;
-    let idle = joined.zip(server.usage()?).map(|(earlier, later)| Idle {
+    let idle = joined.zip(server.usage()?);
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let joined = Joined {
+        service,
         readers,
         rooms: rooms.len(),
-        cores: later.cores_since(&earlier),
-        kib_per_reader: per_reader(&later),
-    });
+        arrival,
+        greeted_ms: ms(greeted),
+        caught_up_ms: caught_up.map(ms),
+        restarted_ms: restarted.map(ms),
+        databases,
+        cores: idle.map(|(earlier, later)| later.cores_since(&earlier)),
+        kib_per_reader: idle.and_then(|(_, later)| per_reader(&later)),
+    };
 
     let mut deliveries = Vec::new();
     let mut writer = Writer::connect(&server.address)?;
@@ -88,8 +147,10 @@ pub(crate) fn measure(
         let generator_cores = Usage::of_this_program()?.cores_since(&began_here);
         let received = crowd.take_received();
         deliveries.push(Delivery {
+            service,
             readers,
             rooms: rooms.len(),
+            arrival,
             rate: *rate,
             reached_rate: messages as f64 / sent.elapsed.as_secs_f64(),
             latency: received.latencies.summary(),
@@ -103,7 +164,7 @@ pub(crate) fn measure(
             generator_cores,
         });
     }
-    Ok((idle, deliveries))
+    Ok((joined, deliveries))
 }
 
 struct Sent {
@@ -149,7 +210,7 @@ fn post_paced(
         let expected = last[room] + 1;
         let began = Instant::now();
         starts.begin(room, expected);
-        let seq = writer.post(&rooms[room])?;
+        let seq = writer.post(&rooms[room], expected)?;
         latencies.record(began.elapsed());
         if seq != expected {
             bail!("someone else posts to the measured room: {seq} came instead of {expected}");

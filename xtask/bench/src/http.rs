@@ -7,16 +7,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::room::Service;
+
 /// Longer than any answer may take that is not a failure.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where the server is, as `host:port`.
+/// Where a service is, and which one it is.
 #[derive(Clone)]
-pub(crate) struct Address(String);
+pub(crate) struct Address {
+    /// `host:port`.
+    host: String,
+    pub(crate) service: Service,
+}
 
 impl Address {
     /// Reads `http://host[:port]`, with or without a slash at the end.
-    pub(crate) fn parse(url: &str) -> Result<Self> {
+    pub(crate) fn parse(url: &str, service: Service) -> Result<Self> {
         let Some(host) = url.strip_prefix("http://") else {
             bail!("{url}: only addresses that begin with http:// can be measured")
         };
@@ -25,20 +31,55 @@ impl Address {
             bail!("{url}: expected http://host:port");
         }
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        Ok(Self(if has_port { host.to_owned() } else { format!("{host}:80") }))
+        Ok(Self { host: if has_port { host.to_owned() } else { format!("{host}:80") }, service })
     }
 
     pub(crate) fn connect(&self) -> Result<TcpStream> {
-        let address = self.0.to_socket_addrs()?.next().with_context(|| format!("{} has no address", self.0))?;
+        let host = &self.host;
+        let address = host.to_socket_addrs()?.next().with_context(|| format!("{host} has no address"))?;
         let socket =
-            TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("cannot connect to {}", self.0))?;
+            TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("cannot connect to {host}"))?;
         socket.set_nodelay(true)?;
         Ok(socket)
     }
 
     /// What the `host` header says.
     pub(crate) fn host(&self) -> &str {
-        &self.0
+        &self.host
+    }
+}
+
+/// What an answer's head says.
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    /// With the empty line after it.
+    pub(crate) bytes: usize,
+    pub(crate) chunked: bool,
+    content_length: Option<usize>,
+}
+
+impl Head {
+    /// `None`: the head goes on.
+    ///
+    /// # Errors
+    /// Fails where this is no answer of HTTP/1.1.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(length) = response.parse(bytes).context("an answer that is no HTTP")? else {
+            return Ok(None);
+        };
+        let value = |name: &str| {
+            let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+            std::str::from_utf8(found.value).ok()
+        };
+        let content_length = value("content-length").map(str::parse).transpose();
+        Ok(Some(Self {
+            status: response.code.context("an answer without status")?,
+            bytes: length,
+            chunked: value("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")),
+            content_length: content_length.context("an answer whose length is no number")?,
+        }))
     }
 }
 
@@ -76,21 +117,14 @@ impl Connection {
     fn answer(&mut self) -> Result<Answer> {
         self.received.clear();
         let head = loop {
-            if let Some(end) = memchr::memmem::find(&self.received, b"\r\n\r\n") {
-                break end + 4;
+            if let Some(head) = Head::parse(&self.received)? {
+                break head;
             }
             self.receive()?;
         };
-        let text = std::str::from_utf8(&self.received[..head]).context("an answer whose head is not text")?;
-        let status =
-            text.split(' ').nth(1).and_then(|status| status.parse().ok()).context("an answer without status")?;
-        let length = text
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-            .map(|(_, length)| length.trim().parse::<usize>());
-        let length = match length {
-            Some(length) => length.context("an answer whose length is no number")?,
+        let Head { status, bytes: head, content_length, .. } = head;
+        let length = match content_length {
+            Some(length) => length,
             None if status == 204 => 0,
             None => bail!("an answer ({status}) without content-length"),
         };
@@ -117,7 +151,7 @@ mod tests {
 
     #[test]
     fn addresses_are_read_with_and_without_a_port() {
-        let host = |url| Address::parse(url).map(|address| address.0).ok();
+        let host = |url| Address::parse(url, Service::Buddy).map(|address| address.host).ok();
         assert_eq!(host("http://127.0.0.1:3000/").as_deref(), Some("127.0.0.1:3000"));
         assert_eq!(host("http://buddy.test").as_deref(), Some("buddy.test:80"));
         assert_eq!(host("https://buddy.test"), None);

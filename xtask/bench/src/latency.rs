@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Durations from a microsecond to two minutes, three digits exact.
 pub(crate) struct Latencies(Histogram<u64>);
 
 /// Milliseconds.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,

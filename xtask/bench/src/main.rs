@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: measures a Buddy server with a load generator of its own.
 //!
 //! - [`plan`] says what is measured, one figure after the other;
-//! - [`server`] starts what is measured, and [`usage`] reads what it uses;
+//! - [`server`] and [`nchan`] start what is measured, and [`usage`] reads what it uses;
 //! - [`http`], [`room`] and [`stream_bytes`] speak to it, [`crowd`] is its many readers;
-//! - [`commits`], [`publish`], [`delivery`] and [`replay`] each measure one thing;
-//! - [`latency`] gathers, [`report`] shows.
+//! - [`publish`], [`delivery`] and [`replay`] each measure one thing, [`commits`] and [`sockets`] what the
+//!   machine itself can do;
+//! - [`latency`] gathers, [`median`] joins several runs, [`report`] shows.
 //!
 //! The generator shares the machine with the server, so it is made to use as little as it can; what
 //! it uses all the same stands beside the figures.
@@ -14,12 +15,15 @@ mod crowd;
 mod delivery;
 mod http;
 mod latency;
+mod median;
+mod nchan;
 mod plan;
 mod publish;
 mod replay;
 mod report;
 mod room;
 mod server;
+mod sockets;
 mod stream_bytes;
 mod usage;
 
@@ -29,7 +33,9 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::crowd::Arrival;
 use crate::plan::Bench;
+use crate::report::Report;
 
 /// Measures how fast Buddy stores, delivers and replays, and what readers cost.
 #[derive(Parser)]
@@ -53,6 +59,15 @@ struct Arguments {
     /// How many messages a second they get
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_values_t = [20, 50])]
     rates: Vec<u32>,
+    /// How the readers come
+    #[arg(long, value_name = "HOW", value_delimiter = ',', default_values_t = [Arrival::Gentle, Arrival::Herd, Arrival::Resumed])]
+    arrivals: Vec<Arrival>,
+    /// Measures delivery by another server too, in the same run
+    #[arg(long, value_name = "SERVER", conflicts_with = "address")]
+    beside: Option<Beside>,
+    /// How often all of it is measured; the figures are medians
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=9))]
+    runs: u64,
     /// How long each figure is measured
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=600))]
     seconds: u64,
@@ -65,6 +80,12 @@ struct Arguments {
     /// Prints JSON instead of tables
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Beside {
+    /// Debian's nginx with its module nchan, on loopback
+    Nchan,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,7 +118,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     raise_file_limit()?;
-    let report = Bench::new(arguments)?.measure()?;
+    let reports = (0..arguments.runs).map(|_| Bench::new(arguments)?.measure()).collect::<Result<Vec<_>>>()?;
+    let report = Report::median(&reports)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::crowd::Arrival;
+use crate::delivery::Case;
 use crate::report::Report;
 use crate::server::{self, Server};
-use crate::{Arguments, Part, commits, delivery, publish, replay};
+use crate::{Arguments, Part, commits, delivery, publish, replay, sockets};
 
 /// A measurement that is under way.
 pub(crate) struct Bench<'a> {
@@ -28,7 +30,9 @@ impl<'a> Bench<'a> {
         fs::create_dir_all(&folder)?;
         let data = tempfile::tempdir_in(folder)?;
         server::clean_up_on_signals(data.path().to_owned())?;
-        Ok(Self { arguments, duration: Duration::from_secs(arguments.seconds), data, report: Report::default() })
+        let spin = arguments.server.as_deref().is_some_and(|command| command.contains("spin"));
+        let report = Report { spin, ..Report::default() };
+        Ok(Self { arguments, duration: Duration::from_secs(arguments.seconds), data, report })
     }
 
     /// Measures what the arguments ask for.
@@ -45,7 +49,13 @@ impl<'a> Bench<'a> {
                 // So many readers are asked for at a lower rate, too.
                 let mut rates = if *readers >= 5000 { vec![10] } else { Vec::new() };
                 rates.extend(arguments.rates.iter().filter(|rate| **rate != 10 || *readers < 5000));
-                self.deliver(*readers, 1, &rates)?;
+                self.report.writes.push(sockets::measure(*readers)?);
+                for arrival in &arguments.arrivals {
+                    // A few readers are no herd.
+                    if *arrival == Arrival::Gentle || *readers >= 100 {
+                        self.deliver(Case { readers: *readers, rooms: 1, arrival: *arrival }, &rates)?;
+                    }
+                }
             }
         }
         if wanted(Part::Rooms) {
@@ -54,7 +64,6 @@ impl<'a> Bench<'a> {
         if wanted(Part::Replay) {
             self.replay()?;
         }
-        self.report.compare_with_goals();
         Ok(self.report)
     }
 
@@ -66,7 +75,7 @@ impl<'a> Bench<'a> {
                 self.publish(8, rooms)?;
             }
             if !self.report.delivery.iter().any(|d| d.readers == readers && d.rooms == rooms && d.rate == 50) {
-                self.deliver(readers, rooms, &[50])?;
+                self.deliver(Case { readers, rooms, arrival: Arrival::Gentle }, &[50])?;
             }
         }
         Ok(())
@@ -86,12 +95,25 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn deliver(&mut self, readers: usize, rooms: usize, rates: &[u32]) -> Result<()> {
-        eprintln!("delivery: readers {readers}, rooms {rooms}, messages a second {rates:?}");
-        let server = self.server()?;
-        let (idle, deliveries) = delivery::measure(&server, readers, rooms, rates, self.duration)
-            .with_context(|| format!("delivery to {readers} readers in {rooms} rooms"))?;
-        self.report.idle.extend(idle);
+    /// Delivery by Buddy and, where it is asked for, right after that by what Buddy is measured beside.
+    fn deliver(&mut self, case: Case, rates: &[u32]) -> Result<()> {
+        let Case { readers, rooms, arrival } = case;
+        eprintln!("delivery: readers {readers} ({arrival}), rooms {rooms}, messages a second {rates:?}");
+        if arrival != Arrival::Resumed || self.arguments.address.is_none() {
+            self.deliver_by(self.server()?, case, rates)?;
+        }
+        // What nchan had in memory is lost with its process, so nobody could resume.
+        if self.arguments.beside.is_some() && arrival != Arrival::Resumed {
+            eprintln!("the same by nchan");
+            self.deliver_by(Server::start_nchan(self.data.path())?, case, rates)?;
+        }
+        Ok(())
+    }
+
+    fn deliver_by(&mut self, mut server: Server, case: Case, rates: &[u32]) -> Result<()> {
+        let (joined, deliveries) = delivery::measure(&mut server, case, rates, self.duration)
+            .with_context(|| format!("delivery to {} readers in {} rooms", case.readers, case.rooms))?;
+        self.report.joined.push(joined);
         self.report.delivery.extend(deliveries);
         Ok(())
     }

@@ -4,13 +4,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Address;
 use crate::latency::{Latencies, Summary};
 use crate::room::{self, Writer};
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Publish {
     pub(crate) writers: usize,
     pub(crate) rooms: usize,
@@ -42,7 +42,7 @@ pub(crate) fn measure(
     // Connected before the clock starts, and an instance of the component is there.
     let mut connected = (0..writers).map(|_| Writer::connect(address)).collect::<Result<Vec<_>>>()?;
     for room in &rooms {
-        connected[0].post(room)?;
+        connected[0].post(room, 1)?;
     }
     let started = Instant::now();
     let written = thread::scope(|scope| {
@@ -92,7 +92,7 @@ fn write(mut writer: Writer, rooms: &[String], first: usize, until: Instant) -> 
         if began >= until {
             break;
         }
-        let seq = writer.post(&rooms[room])?;
+        let seq = writer.post(&rooms[room], 0)?;
         written.latencies.record(began.elapsed());
         written.sequences.push((room, seq));
     }

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::crowd::Crowd;
+use crate::crowd::{Arrival, Crowd};
 use crate::http::Address;
 use crate::room::{self, Writer};
 use crate::server::Server;
@@ -14,7 +14,7 @@ use crate::server::Server;
 /// As many as fill a room quickly without waiting for each other.
 const WRITERS: usize = 8;
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Replay {
     pub(crate) readers: usize,
     /// In the room; every reader gets them all.
@@ -37,7 +37,7 @@ pub(crate) fn fill(address: &Address, events: u64) -> Result<String> {
                 scope.spawn(move || {
                     let count = share(writer);
                     let mut writer = Writer::connect(address)?;
-                    (0..count).try_for_each(|_| writer.post(room).map(drop))
+                    (0..count).try_for_each(|_| writer.post(room, 0).map(drop))
                 })
             })
             .collect();
@@ -51,8 +51,7 @@ pub(crate) fn measure(server: &Server, room: &str, events: u64, readers: usize) 
     let before = server.usage()?;
     let mut crowd = Crowd::new()?;
     let started = Instant::now();
-    crowd.join(&server.address, &[room.to_owned()], readers, Some(0))?;
-    let hello = started.elapsed();
+    let hello = crowd.join(&server.address, &[room.to_owned()], readers, Some(0), Arrival::Gentle)?;
     let missing = crowd.listen_until(None, || Some(vec![events]))?;
     let elapsed = started.elapsed();
     let received = crowd.take_received();

@@ -1,14 +1,16 @@
 //! The server that is measured: one started for it, in a folder of its own, or one that runs already.
+//! It can be killed and started again where it was.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -17,6 +19,8 @@ use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 
 use crate::http::Address;
+use crate::nchan;
+use crate::room::Service;
 use crate::usage::Usage;
 
 pub(crate) struct Server {
@@ -26,6 +30,7 @@ pub(crate) struct Server {
 
 struct Process {
     child: Child,
+    command: Command,
     /// Holds the server's databases; removed when the measurement is over.
     _state: TempDir,
 }
@@ -33,7 +38,7 @@ struct Process {
 impl Server {
     /// A server that someone else runs. What it uses cannot be measured.
     pub(crate) fn at(url: &str) -> Result<Self> {
-        Ok(Self { address: Address::parse(url)?, process: None })
+        Ok(Self { address: Address::parse(url, Service::Buddy)?, process: None })
     }
 
     /// Starts `command`, a program and arguments to which the flags of `spin up` are added, with its
@@ -42,7 +47,9 @@ impl Server {
         let state = tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?;
         let mut words = command.split_whitespace();
         let mut program = Command::new(words.next().context("the server's command is empty")?);
-        program.args(words).arg("--from").arg(manifest).args(["--listen", "127.0.0.1:0"]);
+        // A port of its own, so that readers find the server where it was when it comes back.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        program.args(words).arg("--from").arg(manifest).arg("--listen").arg(format!("127.0.0.1:{port}"));
         program.arg("--state-dir").arg(state.path());
         let mut settings = unlimited(&fs::read_to_string(manifest)?)?;
         let own = variables.iter().filter_map(|variable| variable.split_once('='));
@@ -51,18 +58,58 @@ impl Server {
             program.arg("--variable").arg(format!("{name}={value}"));
         }
         program.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = program.spawn().with_context(|| format!("cannot start `{command}`"))?;
-        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pid::from_child(&child));
-        let output = child.stdout.take().expect("stdout is piped");
-        let process = Process { child, _state: state };
-        let url = served_address(output).with_context(|| format!("`{command}` did not say that it serves"))?;
-        Ok(Self { address: Address::parse(&url)?, process: Some(process) })
+        let (child, url) = serve(&mut program)?;
+        let process = Process { child, command: program, _state: state };
+        Ok(Self { address: Address::parse(&url, Service::Buddy)?, process: Some(process) })
+    }
+
+    /// Starts nginx with nchan, which says nothing when it serves.
+    pub(crate) fn start_nchan(folder: &Path) -> Result<Self> {
+        let state = tempfile::Builder::new().prefix("nchan-").tempdir_in(folder)?;
+        let (mut command, url) = nchan::command(state.path())?;
+        command.process_group(0).stdin(Stdio::null());
+        let child = spawn(&mut command)?;
+        let process = Process { child, command, _state: state };
+        let address = Address::parse(&url, Service::Nchan)?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = address.connect() {
+            if Instant::now() > deadline {
+                return Err(error.context("nginx does not serve"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(Self { address, process: Some(process) })
+    }
+
+    /// Kills the server without warning and starts it again with the same data at the same address.
+    /// Returns how long it was away.
+    pub(crate) fn restart(&mut self) -> Result<Duration> {
+        let process = self.process.as_mut().context("only a server that was started here can be restarted")?;
+        end_running();
+        process.child.wait()?;
+        let ended = Instant::now();
+        process.child = serve(&mut process.command)?.0;
+        Ok(ended.elapsed())
     }
 
     /// What the server uses by now, if it was started here.
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         self.process.as_ref().map(|process| Usage::of_tree(process.child.id())).transpose()
     }
+}
+
+/// Starts a program and waits for the address at which it says that it serves.
+fn serve(program: &mut Command) -> Result<(Child, String)> {
+    let mut child = spawn(program)?;
+    let output = child.stdout.take().expect("stdout is piped");
+    let url = served_address(output).with_context(|| format!("{program:?} did not say that it serves"))?;
+    Ok((child, url))
+}
+
+fn spawn(program: &mut Command) -> Result<Child> {
+    let child = program.spawn().with_context(|| format!("cannot start {program:?}"))?;
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pid::from_child(&child));
+    Ok(child)
 }
 
 /// The manifest's limits, set so high that they limit nothing: those that protect a public server

@@ -1,8 +1,14 @@
 //! Reads an event stream's raw bytes just far enough to know which events it carries: HTTP head,
-//! chunked framing (RFC 9112 section 7.1), and of server-sent events (WHATWG HTML section 9.2) the
-//! fields `id` and `event`. No JSON is parsed: thousands of readers share the server's two cores.
+//! chunked framing (RFC 9112 section 7.1) where there is one, and of server-sent events (WHATWG HTML
+//! section 9.2) the fields `id` and `event`. No JSON is parsed: thousands of readers share the server's
+//! processor.
+//!
+//! A stream of nchan differs: it greets with the comment `hi`, and its ids count nothing, so the
+//! sequence is the one with which the message begins.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+
+use crate::http::Head;
 
 /// What a stream said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +40,8 @@ enum Frame {
     Chunk(usize),
     /// The line break after a chunk.
     AfterChunk,
+    /// Not chunked: all that comes until the connection ends.
+    Rest,
 }
 
 impl Default for Frame {
@@ -63,10 +71,12 @@ impl StreamBytes {
                 Frame::Head(head) => {
                     let before = head.len();
                     head.extend_from_slice(bytes);
-                    let Some(end) = memchr::memmem::find(head, b"\r\n\r\n") else { return Ok(()) };
-                    check_head(&head[..end])?;
-                    bytes = &bytes[end + 4 - before..];
-                    self.frame = Frame::Length(0, false);
+                    let Some(head) = Head::parse(head)? else { return Ok(()) };
+                    if head.status != 200 {
+                        bail!("a stream was answered {}", head.status);
+                    }
+                    bytes = &bytes[head.bytes - before..];
+                    self.frame = if head.chunked { Frame::Length(0, false) } else { Frame::Rest };
                 }
                 Frame::Length(length, ended) => {
                     match (char::from(bytes[0]).to_digit(16), bytes[0]) {
@@ -85,6 +95,10 @@ impl StreamBytes {
                     }
                     bytes = rest;
                     self.take_lines(chunk, &mut report);
+                }
+                Frame::Rest => {
+                    self.take_lines(bytes, &mut report);
+                    return Ok(());
                 }
                 Frame::AfterChunk => {
                     if bytes[0] == b'\n' {
@@ -121,6 +135,11 @@ impl StreamBytes {
     fn take_line(&mut self, line: &[u8], report: &mut impl FnMut(Said)) {
         if let Some(id) = line.strip_prefix(b"id: ") {
             self.id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+        } else if let Some(json) = line.strip_prefix(b"data: {\"seq\":").filter(|_| self.id.is_none()) {
+            let digits = json.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            self.id = std::str::from_utf8(&json[..digits]).ok().and_then(|seq| seq.parse().ok());
+        } else if line == b": hi" {
+            report(Said::Hello(0));
         } else if let Some(kind) = line.strip_prefix(b"event: ") {
             self.kind = match kind {
                 b"hello" => Kind::Hello,
@@ -139,18 +158,6 @@ impl StreamBytes {
             self.kind = Kind::Log;
         }
     }
-}
-
-fn check_head(head: &[u8]) -> Result<()> {
-    let head = std::str::from_utf8(head).context("a head that is not text")?.to_ascii_lowercase();
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status != "200" {
-        bail!("a stream was answered {status}");
-    }
-    if !head.contains("\r\ntransfer-encoding: chunked") {
-        bail!("a stream that is not chunked");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -181,6 +188,20 @@ mod tests {
                 }
                 assert_eq!(said, [Said::Hello(41), Said::Event(42), Said::Event(43)], "chunks {chunk}, reads {read}");
             }
+        }
+    }
+
+    #[test]
+    fn a_stream_of_nchan_is_read_too() {
+        let text =
+            ": hi\n\nid: 1795569117:0\ndata: {\"seq\":1,\"body\":\"x\"}\n\nid: 1795569117:1\ndata: {\"seq\":2}\n\n";
+        let bytes = format!("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n{text}");
+        for read in [1, 20, 1000] {
+            let (mut stream, mut said) = (StreamBytes::default(), Vec::new());
+            for piece in bytes.as_bytes().chunks(read) {
+                stream.take(piece, |what| said.push(what)).expect("a valid stream");
+            }
+            assert_eq!(said, [Said::Hello(0), Said::Event(1), Said::Event(2)], "reads {read}");
         }
     }
 
