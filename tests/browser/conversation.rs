@@ -5,42 +5,32 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use buddy_tests::Server;
 
-use crate::door::Door;
-use crate::driver::Driver;
+use crate::scene::Scene;
 
 const ANA: &str = "Ana of the first profile";
 const BEN: &str = "Ben of the second profile";
 
 #[tokio::test]
 async fn two_people_talk_through_a_link_and_survive_a_crash() {
-    let mut server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let mut scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself(ANA).await;
+    let (ana, link) = scene.host(ANA).await;
     ana.say("The kettle is on").await;
     ana.reads(&["The kettle is on"]).await;
 
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
+    let ben = scene.guest(BEN, &link).await;
     ben.reads(&["The kettle is on"]).await;
-    ben.calls_themself(BEN).await;
     ben.say("I bring the biscuits").await;
     let before = ["The kettle is on", "I bring the biscuits"];
     ana.reads(&before).await;
     ben.reads(&before).await;
 
-    let cleo = driver.profile().await;
+    let cleo = scene.newcomer().await;
     cleo.joins(&link).await;
     cleo.reads(&before).await;
 
-    server.kill();
-    server.restart().await;
-    door.lead_to(&server);
+    scene.restarts().await;
     ana.say("Was that a power cut").await;
     ben.say("The biscuits are unharmed").await;
     let all = [before[0], before[1], "Was that a power cut", "The biscuits are unharmed"];
@@ -54,8 +44,8 @@ async fn two_people_talk_through_a_link_and_survive_a_crash() {
         person.reads(&all).await;
     }
 
-    let stored = stored_bytes(server.key_value_file().parent().expect("the file lies in the state folder"));
-    let bodies: Vec<String> = server.database().column("SELECT body FROM event WHERE kind = 'message'", []);
+    let stored = stored_bytes(scene.server.key_value_file().parent().expect("the file lies in the state folder"));
+    let bodies: Vec<String> = scene.server.database().column("SELECT body FROM event WHERE kind = 'message'", []);
     assert!(bodies.len() >= all.len());
     for body in bodies {
         assert!(holds(&stored, body.as_bytes()), "these are the files that hold the messages");

@@ -1,12 +1,11 @@
 //! One person on several devices: the link that makes them the same person, and the one that makes them the owner.
 
-use buddy_tests::{Server, eventually};
+use buddy_tests::eventually;
 use serde_json::json;
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::insider::Insider;
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 impl Profile {
     /// The link for a device of one's own, as the page shows it.
@@ -43,22 +42,16 @@ impl Profile {
 
 #[tokio::test]
 async fn the_identity_link_makes_a_second_device_the_same_person() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("Welcome").await;
-    let laptop = driver.profile().await;
-    laptop.joins(&link).await;
-    laptop.calls_themself("Ben").await;
+    let laptop = scene.guest("Ben", &link).await;
     laptop.say("From the laptop").await;
     ana.reads(&["Welcome", "From the laptop"]).await;
     let own_link = laptop.own_link().await;
     assert_eq!(own_link.matches('.').count() - link.matches('.').count(), 1, "it carries an identity, too");
 
-    let phone = driver.profile().await;
+    let phone = scene.newcomer().await;
     phone.goto(&own_link).await;
     phone.sees("This link makes you the same person as on the device it was made on.").await;
     assert_eq!(phone.address().await, link, "the identity does not stay in the address");
@@ -88,22 +81,15 @@ async fn the_identity_link_makes_a_second_device_the_same_person() {
 
 #[tokio::test]
 async fn nobody_becomes_somebody_else_by_a_link_that_was_sent_to_them() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let mallory = driver.profile().await;
-    mallory.joins(&link).await;
-    mallory.calls_themself("Mallory").await;
+    let scene = Scene::set().await;
+    let (_ana, link) = scene.host("Ana").await;
+    let mallory = scene.guest("Mallory", &link).await;
     mallory.say("Open this").await;
     let trap = mallory.own_link().await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.calls_themself("Ben").await;
+    let ben = scene.guest("Ben", &link).await;
     ben.say("I am Ben").await;
     ben.reads(&["Open this", "I am Ben"]).await;
-    let insider = Insider::with(&server, &link, "");
+    let insider = Insider::with(&scene.server, &link, "");
     let authors =
         async || -> Vec<_> { insider.events().await.into_iter().map(|event| event["author"].clone()).collect() };
     eventually("both have spoken", async || (authors().await.len() == 2).then_some(())).await;
@@ -129,22 +115,16 @@ async fn nobody_becomes_somebody_else_by_a_link_that_was_sent_to_them() {
 
 #[tokio::test]
 async fn the_owner_link_makes_another_device_the_owner_and_never_stands_in_the_address() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("From the first device").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.calls_themself("Ben").await;
+    let ben = scene.guest("Ben", &link).await;
     ben.say("By a guest").await;
     ana.reads(&["From the first device", "By a guest"]).await;
     let owner_link = ana.own_link().await;
     assert!(owner_link.contains("#o."));
 
-    let second = driver.profile().await;
+    let second = scene.newcomer().await;
     second.goto(&owner_link).await;
     second.sees("You own this room").await;
     assert_eq!(second.address().await, link);

@@ -1,13 +1,12 @@
 //! For everyone: with a keyboard alone, with large letters, in any script, on a slow line and a small screen.
 
-use buddy_tests::{Server, eventually};
+use buddy_tests::eventually;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 /// What has the focus: what it is called, and what is wrong with how it shows.
 const FOCUSED: &str = "
@@ -33,12 +32,10 @@ const FOCUSED: &str = "
 
 #[tokio::test]
 async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
+    let ana = scene.newcomer().await;
+    ana.goto(&scene.start()).await;
     ana.sees("New room").await;
     ana.tab_to("New room").await;
     ana.strike(Key::Enter).await;
@@ -53,9 +50,8 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
     ana.strike(Key::Enter).await;
     ana.reads(&["First line\nsecond line"]).await;
 
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.says_as("Ben", "Hello from Ben").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("Hello from Ben").await;
     ana.reads(&["First line\nsecond line", "Hello from Ben"]).await;
     // Who hears the page is told, politely, and can find the log by its name.
     ana.finds(
@@ -156,20 +152,15 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
 
 #[tokio::test]
 async fn what_runs_from_right_to_left_does_so_and_nothing_else() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
-    ana.press("Name, expiry, disappearing messages").await;
-    ana.fill("Room name", "رحلة الصيف").await;
-    ana.press("New room").await;
-    let link = ana.link().await;
-    ana.says_as("ليلى", "أين نلتقي؟ Gate 4").await;
+    let ana = scene.newcomer().await;
+    let link = ana.makes_room_called("رحلة الصيف", &scene.start()).await;
+    ana.calls_themself("ليلى").await;
+    ana.say("أين نلتقي؟ Gate 4").await;
     ana.say("Gate 4, or שער 4").await;
     ana.has_sent_all().await;
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.goto(&link).await;
     ben.sees("Join رحلة الصيف").await;
     ben.press("Join").await;
@@ -191,17 +182,14 @@ async fn what_runs_from_right_to_left_does_so_and_nothing_else() {
 async fn the_first_load_is_small_and_nothing_on_it_moves() {
     /// Bytes over the wire: bodies as they were sent, and their headers.
     const MOST: u64 = 60_000;
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Hello").await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Hello").await;
     ana.has_sent_all().await;
 
-    for (what, address) in [("the start page", door.page("/")), ("a room", link)] {
-        let ben = driver.profile().await;
+    for (what, address) in [("the start page", scene.start()), ("a room", link)] {
+        let ben = scene.newcomer().await;
         ben.before_each_page(
             "globalThis.shifts = [];
              new PerformanceObserver((list) => shifts.push(...list.getEntries()))
@@ -232,14 +220,13 @@ async fn the_first_load_is_small_and_nothing_on_it_moves() {
 
 #[tokio::test]
 async fn little_room_and_little_motion_are_enough() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
+    let ana = scene.newcomer().await;
     ana.prefer(&[("prefers-reduced-motion", "reduce")]).await;
-    ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Hello").await;
+    ana.makes_room(&scene.start()).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Hello").await;
     ana.press("Invite").await;
     ana.sees("Link to take part").await;
     let moving = "return document.getAnimations().map((one) => one.animationName ?? one.transitionProperty)";

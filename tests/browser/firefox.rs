@@ -5,45 +5,42 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use buddy_tests::{Server, eventually, project_root};
+use buddy_tests::{eventually, project_root};
 use fantoccini::ClientBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 const BROWSER: &str = "/usr/bin/firefox-esr";
 
 #[tokio::test]
 async fn firefox_and_chromium_talk_with_each_other() {
-    let mut server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let mut scene = Scene::set().await;
     let firefox = Firefox::start().await;
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Hello from Chromium").await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Hello from Chromium").await;
     let ben = firefox.profile().await;
     ben.joins(&link).await;
     ben.reads(&["Hello from Chromium"]).await;
-    ben.says_as("Ben", "Hello from Firefox").await;
+    ben.calls_themself("Ben").await;
+    ben.say("Hello from Firefox").await;
     let both = ["Hello from Chromium", "Hello from Firefox"];
     ana.reads_in_order(&both).await;
     ben.reads_in_order(&both).await;
 
     // The stream comes back, what was written meanwhile goes out, and what was read is kept.
-    server.kill();
-    door.shut();
+    scene.server.kill();
+    scene.door.shut();
     ben.sees("The server can’t be reached").await;
     ben.say("Anybody there?").await;
-    server.restart().await;
-    door.lead_to(&server);
-    door.reopen();
+    scene.server.restart().await;
+    scene.door.lead_to(&scene.server);
+    scene.door.reopen();
     ana.sees("Anybody there?").await;
     ana.say("Yes").await;
     let all = [both[0], both[1], "Anybody there?", "Yes"];
@@ -53,13 +50,13 @@ async fn firefox_and_chromium_talk_with_each_other() {
     ben.keeps_the_page().await;
     // Firefox's driver loads again past the service worker, so the page is left and opened again.
     ben.goto("about:blank").await;
-    door.shut();
+    scene.door.shut();
     ben.goto(&link).await;
     ben.reads_in_order(&all).await;
-    door.reopen();
+    scene.door.reopen();
 
     // And the other way round: Firefox owns the room.
-    let link = ben.makes_room(&door.page("/")).await;
+    let link = ben.makes_room(&scene.start()).await;
     ben.say("A room from Firefox").await;
     ana.joins(&link).await;
     ana.reads(&["A room from Firefox"]).await;

@@ -1,10 +1,8 @@
 //! From nothing to a conversation: a room, its link, a name, and the way back another day.
 
-use buddy_tests::Server;
 use serde_json::json;
 
-use crate::door::Door;
-use crate::driver::Driver;
+use crate::scene::Scene;
 
 /// Stands in for a device's own share sheet.
 const SHARE_SHEET: &str = "
@@ -13,13 +11,11 @@ const SHARE_SHEET: &str = "
 
 #[tokio::test]
 async fn the_first_minute_leads_from_one_button_to_a_conversation() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
+    let ana = scene.newcomer().await;
     ana.before_each_page(SHARE_SHEET).await;
-    ana.goto(&door.page("/")).await;
+    ana.goto(&scene.start()).await;
     assert!(!ana.shows("[name='expiry']").await, "what few need is folded away");
     ana.press("New room").await;
     let link = ana.link().await;
@@ -41,18 +37,20 @@ async fn the_first_minute_leads_from_one_button_to_a_conversation() {
     ana.sees("Selected").await;
     assert_eq!(ana.execute("return getSelection().toString().trim()", vec![]).await, json!(link));
 
-    ana.says_as("Ana", "It works!").await;
+    ana.calls_themself("Ana").await;
+    ana.say("It works!").await;
     ana.reads(&["It works!"]).await;
     ana.sees_no("Send this link").await;
 
     // A friend pastes the link, as on a phone whose installed page has storage of its own.
-    let ben = driver.profile().await;
-    ben.goto(&door.page("/")).await;
+    let ben = scene.newcomer().await;
+    ben.goto(&scene.start()).await;
     ben.fill("Have a link?", &format!("Look: {link} !")).await;
     ben.press("Open").await;
     ben.press("Join").await;
     ben.reads(&["It works!"]).await;
-    ben.says_as("Ben", "Indeed").await;
+    ben.calls_themself("Ben").await;
+    ben.say("Indeed").await;
     ana.reads(&["It works!", "Indeed"]).await;
 
     // The next room suggests the name.
@@ -64,23 +62,17 @@ async fn the_first_minute_leads_from_one_button_to_a_conversation() {
 
 #[tokio::test]
 async fn recent_rooms_can_be_found_named_and_forgotten() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
-    ana.press("Name, expiry, disappearing messages").await;
-    ana.fill("Room name", "Summer trip").await;
-    ana.press("New room").await;
-    let link = ana.link().await;
-    ana.says_as("Ana", "Who brings the tent?").await;
+    let ana = scene.newcomer().await;
+    let link = ana.makes_room_called("Summer trip", &scene.start()).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Who brings the tent?").await;
     ana.has_sent_all().await;
 
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
+    let ben = scene.guest("Ben", &link).await;
     ben.reads(&["Who brings the tent?"]).await;
-    ben.says_as("Ben", "I do").await;
+    ben.say("I do").await;
     ben.has_sent_all().await;
     ben.type_into("Message", "And a draft").await;
     ben.finds(

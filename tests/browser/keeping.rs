@@ -4,10 +4,9 @@
 use buddy_tests::{Server, eventually};
 use serde_json::{Value, json};
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::insider::{Insider, Operator};
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 /// What this browser's storage holds of a table, as one text.
 const STORED: &str = "
@@ -64,17 +63,15 @@ const ALL_SENT: &str = "return !!document.querySelector('.message') && !document
 
 #[tokio::test]
 async fn what_was_written_offline_survives_a_reload_and_arrives_once_and_in_order() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let ana = scene.newcomer().await;
     let asked = "navigator.storage.persist = async () => (window.askedToPersist = true)";
     ana.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": asked })).await;
-    let link = ana.makes_room(&door.page("/")).await;
+    let link = ana.makes_room(&scene.start()).await;
     ana.finds("the browser is asked to keep what is stored", "return window.askedToPersist").await;
     ana.calls_themself("Ana").await;
     ana.has_said("With a network").await;
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.reads(&["With a network"]).await;
     ana.is_kept().await;
@@ -103,7 +100,7 @@ async fn what_was_written_offline_survives_a_reload_and_arrives_once_and_in_orde
         let late: Vec<bool> = reader.times().await.iter().map(|time| is_late(time)).collect();
         assert_eq!(late, [false, true, true, true, false], "{:?}", reader.times().await);
     }
-    assert_eq!(Insider::with(&server, &link, "").events().await.len(), 5, "nothing is there twice");
+    assert_eq!(Insider::with(&scene.server, &link, "").events().await.len(), 5, "nothing is there twice");
     ana.eventually("nothing waits in the storage", async || ana.stored("outbox").await.is_empty().then_some(())).await;
 }
 
@@ -118,48 +115,40 @@ fn is_late(time: &str) -> bool {
 
 #[tokio::test]
 async fn a_crash_while_sending_neither_loses_nor_doubles_a_word() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.has_said("Before").await;
-    let insider = Insider::with(&server, &link, "");
+    let insider = Insider::with(&scene.server, &link, "");
 
     // The server has it, but Ana never hears so.
-    door.mute();
+    scene.door.mute();
     ana.say("Half-way").await;
     eventually("the server has it", async || (insider.events().await.len() == 2).then_some(())).await;
     ana.say("Not even on its way").await;
     ana.reads_in_order(&["Before", "Half-way", "Not even on its way"]).await;
     ana.eventually("both are stored", async || (ana.stored("outbox").await.len() == 2).then_some(())).await;
     let browser = ana.crash().await;
-    door.unmute();
+    scene.door.unmute();
 
-    let ana = driver.open(&browser).await;
+    let ana = scene.driver.open(&browser).await;
     ana.goto(&link).await;
     let all = ["Before", "Half-way", "Not even on its way"];
     ana.reads_in_order(&all).await;
     ana.finds("everything is sent", ALL_SENT).await;
     ana.reads_in_order(&all).await;
     assert_eq!(insider.events().await.len(), 3, "nothing is there twice");
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.reads_in_order(&all).await;
 }
 
 #[tokio::test]
 async fn a_crash_while_the_server_is_away_loses_nothing() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.has_said("Before").await;
     ana.is_kept().await;
-    door.shut();
+    scene.door.shut();
     ana.sees("The server can’t be reached").await;
     ana.say("Into the void").await;
     ana.type_into("Message", "A thought that is not finished").await;
@@ -171,7 +160,7 @@ async fn a_crash_while_the_server_is_away_loses_nothing() {
     .await;
     let browser = ana.crash().await;
 
-    let ana = driver.open(&browser).await;
+    let ana = scene.driver.open(&browser).await;
     ana.goto(&link).await;
     ana.reads_in_order(&["Before", "Into the void"]).await;
     ana.waits_for_state("sending").await;
@@ -180,30 +169,24 @@ async fn a_crash_while_the_server_is_away_loses_nothing() {
         "return document.querySelector('textarea')?.value === 'A thought that is not finished'",
     )
     .await;
-    door.reopen();
+    scene.door.reopen();
     ana.finds("it is sent", ALL_SENT).await;
-    assert_eq!(Insider::with(&server, &link, "").events().await.len(), 2);
+    assert_eq!(Insider::with(&scene.server, &link, "").events().await.len(), 2);
 }
 
 #[tokio::test]
 async fn what_was_refused_can_be_tried_again_or_discarded() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("Welcome").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.calls_themself("Ben").await;
+    let ben = scene.guest("Ben", &link).await;
     ben.say("Thanks").await;
     ana.reads(&["Welcome", "Thanks"]).await;
 
     ben.set_offline(true).await;
     ben.say("Keep this").await;
     ben.say("Drop this").await;
-    let operator = Operator::of(&server);
+    let operator = Operator::of(&scene.server);
     operator.change("UPDATE room SET locked = 1 WHERE id = ?1");
     ben.set_offline(false).await;
     ben.finds("both have failed", "return document.querySelectorAll('.message[data-state=failed]').length === 2").await;
@@ -222,35 +205,31 @@ async fn what_was_refused_can_be_tried_again_or_discarded() {
 
 #[tokio::test]
 async fn without_storage_people_talk_and_are_told_that_nothing_is_kept() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
+    let scene = Scene::set().await;
+    let ana = scene.newcomer().await;
     let blocked = "Object.defineProperty(window, 'indexedDB', {
         get() { throw new DOMException('The operation is insecure.', 'SecurityError') },
     })";
     ana.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": blocked })).await;
-    ana.goto(&door.page("/")).await;
+    ana.goto(&scene.start()).await;
     ana.sees("This browser lets Buddy keep nothing").await;
     ana.press("New room").await;
     let link = ana.link().await;
     ana.sees("This browser keeps nothing for Buddy").await;
     ana.calls_themself("Ana").await;
     ana.say("From memory").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
+    let ben = scene.guest("Ben", &link).await;
     ben.reads(&["From memory"]).await;
-    ben.calls_themself("Ben").await;
     ben.say("Heard").await;
     ana.reads(&["From memory", "Heard"]).await;
     // What is kept nowhere is not left behind unasked.
     let asks = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))";
     ana.finds("everything is sent", ALL_SENT).await;
     ana.finds("the page may be left", &asks.replace('!', "")).await;
-    door.shut();
+    scene.door.shut();
     ana.say("Not sent yet").await;
     ana.finds("the browser asks before leaving", asks).await;
-    door.reopen();
+    scene.door.reopen();
     ben.reads(&["From memory", "Heard", "Not sent yet"]).await;
     ana.refresh().await;
     ana.sees("Join").await;
@@ -258,16 +237,12 @@ async fn without_storage_people_talk_and_are_told_that_nothing_is_kept() {
 
 #[tokio::test]
 async fn what_was_read_can_be_read_offline_and_deletions_are_obeyed_in_what_is_kept() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     for text in ["To be kept", "To be regretted"] {
         ana.say(text).await;
     }
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.reads(&["To be kept", "To be regretted"]).await;
     ben.is_kept().await;
@@ -293,15 +268,11 @@ async fn what_was_read_can_be_read_offline_and_deletions_are_obeyed_in_what_is_k
 
 #[tokio::test]
 async fn a_lifetime_ends_messages_without_a_network_and_the_end_of_a_room_ends_all() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
-    Operator::of(&server).change("UPDATE room SET message_ttl_ms = 12000 WHERE id = ?1");
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
+    Operator::of(&scene.server).change("UPDATE room SET message_ttl_ms = 12000 WHERE id = ?1");
     ana.say("For your eyes only").await;
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.reads(&["For your eyes only"]).await;
     ben.eventually("it is kept", async || (ben.stored("events").await.len() == 1).then_some(())).await;
@@ -314,7 +285,7 @@ async fn a_lifetime_ends_messages_without_a_network_and_the_end_of_a_room_ends_a
     ana.say("One more").await;
     ben.reads(&["One more"]).await;
     ben.eventually("there is a draft", async || (ben.stored("drafts").await.len() == 1).then_some(())).await;
-    let insider = Insider::with(&server, &link, "");
+    let insider = Insider::with(&scene.server, &link, "");
     insider.say("And one by a stranger").await;
     ana.press("Manage room").await;
     for press in ["Delete the room", "Delete the room…", "Delete for everyone"] {

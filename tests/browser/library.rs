@@ -4,8 +4,7 @@
 use buddy_tests::Server;
 use serde_json::{Value, json};
 
-use crate::door::Door;
-use crate::driver::Driver;
+use crate::scene::Scene;
 
 /// Follows an open room from its beginning, and tells what came.
 const FOLLOW: &str = "
@@ -35,13 +34,11 @@ const FOLLOW: &str = "
 
 #[tokio::test]
 async fn the_client_library_follows_a_room_through_cuts_and_a_restart_and_says_how_it_stands() {
-    let mut server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let page = driver.profile().await;
-    let room = server.open_room().await;
+    let mut scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let page = scene.newcomer().await;
+    let room = scene.server.open_room().await;
     room.say_many(1..=250).await;
-    page.goto(&door.page("/")).await;
+    page.goto(&scene.start()).await;
     page.execute_async(FOLLOW, vec![json!(room.id)]).await;
     let state = async |state: &str| {
         let script = format!("return window.seen.states.at(-1)?.[0] === '{state}'");
@@ -58,19 +55,19 @@ async fn the_client_library_follows_a_room_through_cuts_and_a_restart_and_says_h
     state("live").await;
 
     // Cut off, while others go on.
-    door.shut();
+    scene.door.shut();
     state("offline").await;
     room.say_many(251..=480).await;
-    door.reopen();
+    scene.door.reopen();
     has(480).await;
     state("live").await;
 
     // The server dies and comes back at another address, which only the door knows.
-    server.kill();
+    scene.server.kill();
     state("offline").await;
-    server.restart().await;
-    door.lead_to(&server);
-    let room = room.at(&server.api());
+    scene.server.restart().await;
+    scene.door.lead_to(&scene.server);
+    let room = room.at(&scene.server.api());
     room.say_many(481..=500).await;
     // As when the device wakes: without this it would come, too, but later.
     page.execute("dispatchEvent(new Event('online'))", vec![]).await;
@@ -90,11 +87,9 @@ async fn the_client_library_follows_a_room_through_cuts_and_a_restart_and_says_h
 
 #[tokio::test]
 async fn the_client_library_says_that_a_room_is_refused_and_asks_no_more() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let page = driver.profile().await;
-    page.goto(&door.page("/")).await;
+    let scene = Scene::set().await;
+    let page = scene.newcomer().await;
+    page.goto(&scene.start()).await;
     page.execute_async(FOLLOW, vec![json!("00".repeat(32))]).await;
     let refused = "return JSON.stringify(window.seen.states.at(-1)) === '[\"refused\",\"room_not_found\"]'";
     page.finds("the reader is refused", refused).await;

@@ -1,12 +1,10 @@
 //! What a link may show and to whom: the address bar, the history, the caches and the server get no more of it
 //! than they must.
 
-use buddy_tests::Server;
 use serde_json::{Value, json};
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 /// Notes every address that the page gives itself, and the one it has at each step of its loading and in each
 /// frame that is drawn.
@@ -40,22 +38,20 @@ const KEPT: &str = "
 
 #[tokio::test]
 async fn an_owners_and_an_identitys_part_never_stay_in_the_address() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
+    let ana = scene.newcomer().await;
     ana.before_each_page(NOTE_ADDRESSES).await;
-    let member = ana.makes_room(&door.page("/")).await;
+    let member = ana.makes_room(&scene.start()).await;
     let owner = ana.private_link("Owner link").await;
     assert!(owner.contains("#o."), "it is the owner's: {owner}");
-    ana.says_as("Ana", "Mine").await;
+    ana.calls_themself("Ana").await;
+    ana.say("Mine").await;
     ana.has_sent_all().await;
     ana.has_never_shown(&owner).await;
 
-    let ben = driver.profile().await;
-    ben.joins(&member).await;
-    ben.says_as("Ben", "And mine").await;
+    let ben = scene.guest("Ben", &member).await;
+    ben.say("And mine").await;
     ben.has_sent_all().await;
     let device = ben.private_link("Link for my other device").await;
     assert!(device.starts_with(&format!("{member}.")), "it is the member's link and more: {device}");
@@ -63,9 +59,9 @@ async fn an_owners_and_an_identitys_part_never_stay_in_the_address() {
     // On a device of their own, once by opening and once by pasting.
     for (link, by, sign) in [(&owner, "Ana", "You own this room"), (&device, "Ben", "write, and invite others")] {
         for pasted in [false, true] {
-            let other = driver.profile().await;
+            let other = scene.newcomer().await;
             other.before_each_page(NOTE_ADDRESSES).await;
-            other.goto(&door.page("/")).await;
+            other.goto(&scene.start()).await;
             other.keeps_the_page().await;
             if pasted {
                 other.fill("Have a link?", link).await;
@@ -94,13 +90,10 @@ async fn an_owners_and_an_identitys_part_never_stay_in_the_address() {
 
 #[tokio::test]
 async fn a_link_that_is_cut_off_asks_the_server_nothing() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let ben = driver.profile().await;
+    let (_ana, link) = scene.host("Ana").await;
+    let ben = scene.newcomer().await;
     let (room, key) = link.split_once("#m.").expect("a member's link");
     let mangled = [
         room.to_owned(),
@@ -122,7 +115,7 @@ async fn a_link_that_is_cut_off_asks_the_server_nothing() {
     ben.sees("Join this room").await;
     assert_eq!(ben.asked_of_the_server().await.len(), 1, "a whole link asks how the room stands, and no more");
     // Pasted, it is told where it was pasted.
-    ben.goto(&door.page("/")).await;
+    ben.goto(&scene.start()).await;
     for (pasted, told) in [
         (mangled[3].as_str(), "This link is incomplete"),
         (&link.replace("#m.", "#z."), "made by a newer Buddy"),
@@ -133,7 +126,7 @@ async fn a_link_that_is_cut_off_asks_the_server_nothing() {
         ben.fill("Have a link?", pasted).await;
         ben.press("Open").await;
         ben.sees(told).await;
-        assert_eq!(ben.address().await, door.page("/"), "one stays where one is");
+        assert_eq!(ben.address().await, scene.start(), "one stays where one is");
     }
 }
 

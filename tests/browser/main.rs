@@ -19,6 +19,7 @@ mod links;
 mod owner;
 mod policy;
 mod profile;
+mod scene;
 mod states;
 mod tabs;
 mod talking;

@@ -1,22 +1,15 @@
 //! What an owner may do, and that everybody sees it done.
 
-use buddy_tests::Server;
-
-use crate::door::Door;
-use crate::driver::Driver;
+use crate::scene::Scene;
 
 #[tokio::test]
 async fn an_owner_changes_a_room_before_everybodys_eyes() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Welcome").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.says_as("Ben", "Buy cheap watches").await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Welcome").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("Buy cheap watches").await;
     ana.reads(&["Welcome", "Buy cheap watches"]).await;
 
     // Anybody's message can be deleted, and shows as removed by the owner.
@@ -28,7 +21,8 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
         person.sees("Removed by the owner").await;
         person.sees_no("Buy cheap watches").await;
     }
-    let blanked: i64 = server.database().value("SELECT count(*) FROM event WHERE kind = 'message' AND body = ''", []);
+    let blanked: i64 =
+        scene.server.database().value("SELECT count(*) FROM event WHERE kind = 'message' AND body = ''", []);
     assert_eq!(blanked, 1, "it is erased on the server too");
     ben.press_in("Welcome", "More").await;
     ben.sees("Copy text").await;
@@ -88,6 +82,6 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
         person.sees("This room was deleted").await;
         person.sees_no("Still here").await;
     }
-    let left: i64 = server.database().value("SELECT count(*) FROM room WHERE deleted_at_ms = 0", []);
+    let left: i64 = scene.server.database().value("SELECT count(*) FROM room WHERE deleted_at_ms = 0", []);
     assert_eq!(left, 0);
 }

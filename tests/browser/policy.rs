@@ -1,10 +1,8 @@
 //! The content security policy and its company, as the browser takes them.
 
-use buddy_tests::Server;
 use serde_json::json;
 
-use crate::door::Door;
-use crate::driver::Driver;
+use crate::scene::Scene;
 
 const HEADERS: [(&str, &str); 7] = [
     (
@@ -75,12 +73,10 @@ const ATTACKS: &str = "
 
 #[tokio::test]
 async fn the_browser_holds_the_page_to_its_policy() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
+    let ana = scene.newcomer().await;
+    ana.goto(&scene.start()).await;
     ana.sees("New room").await;
     for path in ["/", &format!("/r/{}", "5a".repeat(32)), "/app.js", "/style/base.css"] {
         let headers = "const { headers } = await fetch(arguments[0], { cache: 'no-store' });

@@ -195,6 +195,15 @@ impl Profile {
         self.link().await
     }
 
+    /// Makes a room that has a name from the beginning, and returns its link.
+    pub(crate) async fn makes_room_called(&self, name: &str, start: &str) -> String {
+        self.goto(start).await;
+        self.press("Name, expiry, disappearing messages").await;
+        self.fill("Room name", name).await;
+        self.press("New room").await;
+        self.link().await
+    }
+
     /// Opens a link and says yes.
     pub(crate) async fn joins(&self, link: &str) {
         self.goto(link).await;
@@ -202,14 +211,9 @@ impl Profile {
         self.eventually("the room is open", async || self.shows(".chat").await.then_some(())).await;
     }
 
+    /// Fills in who they are; others hear of it with what is said next.
     pub(crate) async fn calls_themself(&self, name: &str) {
         self.fill("Your name", name).await;
-    }
-
-    /// Gives a name first, where one is asked for.
-    pub(crate) async fn says_as(&self, name: &str, text: &str) {
-        self.calls_themself(name).await;
-        self.say(text).await;
     }
 
     pub(crate) async fn say(&self, text: &str) {

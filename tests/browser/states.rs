@@ -4,9 +4,8 @@
 use buddy_tests::Server;
 use fantoccini::key::Key;
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::gallery::Gallery;
+use crate::scene::Scene;
 
 /// Makes the browser answer as one without Ed25519.
 const WITHOUT_ED25519: &str = "
@@ -21,41 +20,34 @@ const WITHOUT_STORAGE: &str = "
 
 #[tokio::test]
 async fn the_start_page_explains_itself_in_every_state() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
-    let start = door.page("/");
 
-    let ana = driver.profile().await;
-    ana.goto(&start).await;
+    let ana = scene.newcomer().await;
+    ana.goto(&scene.start()).await;
     ana.sees("No account, no tracking").await;
     gallery.show(&ana, "start").await;
     ana.press("Name, expiry, disappearing messages").await;
     ana.sees("Room expires").await;
     gallery.show(&ana, "start-options").await;
 
-    ana.fill("Have a link?", &door.page(&format!("/r/{}#m.too-short", "5a".repeat(32)))).await;
+    ana.fill("Have a link?", &scene.door.page(&format!("/r/{}#m.too-short", "5a".repeat(32)))).await;
     ana.press("Open").await;
     ana.sees("This link is incomplete").await;
     gallery.show(&ana, "start-bad-link").await;
 
     // Rooms of three kinds, and one in which something is new.
     for (name, says) in [("Summer trip", "Who brings the tent?"), ("Book club", "Chapter nine by Friday")] {
-        ana.goto(&start).await;
-        ana.press("Name, expiry, disappearing messages").await;
-        ana.fill("Room name", name).await;
-        ana.press("New room").await;
-        ana.link().await;
-        ana.says_as("Ana", says).await;
+        ana.makes_room_called(name, &scene.start()).await;
+        ana.calls_themself("Ana").await;
+        ana.say(says).await;
         ana.reads(&[says]).await;
         ana.has_sent_all().await;
     }
     let link = ana.link().await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ana.makes_room(&start).await;
-    ben.says_as("Ben", "I have only read six").await;
+    let ben = scene.guest("Ben", &link).await;
+    ana.makes_room(&scene.start()).await;
+    ben.say("I have only read six").await;
     ben.reads(&["Chapter nine by Friday", "I have only read six"]).await;
     ana.press("All rooms").await;
     ana.sees_at(".room-item[data-news]").await;
@@ -81,16 +73,13 @@ async fn the_start_page_explains_itself_in_every_state() {
 
 #[tokio::test]
 async fn links_that_lead_nowhere_say_so_kindly() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
+    let (ana, link) = scene.host("Ana").await;
     let room = link.split_once('#').expect("a link has a fragment").0.to_owned();
 
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.goto(&link[..link.len() - 1]).await;
     ben.sees("This link is incomplete").await;
     gallery.show(&ben, "link-incomplete").await;
@@ -100,7 +89,7 @@ async fn links_that_lead_nowhere_say_so_kindly() {
     ben.sees("made by a newer Buddy").await;
     gallery.show(&ben, "link-newer").await;
     // Unknown, wrong key, deleted and expired look alike to a newcomer.
-    let unknown = door.page(&format!("/r/{}#m.{}", "5a".repeat(32), "A".repeat(43)));
+    let unknown = scene.door.page(&format!("/r/{}#m.{}", "5a".repeat(32), "A".repeat(43)));
     let wrong_key = format!("{room}#m.{}", "A".repeat(43));
     let mut told = Vec::new();
     for link in [&unknown, &wrong_key] {
@@ -109,9 +98,9 @@ async fn links_that_lead_nowhere_say_so_kindly() {
         told.push(ben.execute("return document.body.innerText", vec![]).await);
     }
     gallery.show(&ben, "link-not-here").await;
-    ben.goto(&door.page("/r/short#m.x")).await;
+    ben.goto(&scene.door.page("/r/short#m.x")).await;
     ben.sees("There is no room here").await;
-    ben.goto(&door.page("/nothing")).await;
+    ben.goto(&scene.door.page("/nothing")).await;
     ben.sees("There is nothing here").await;
     gallery.show(&ben, "link-no-page").await;
 
@@ -122,10 +111,10 @@ async fn links_that_lead_nowhere_say_so_kindly() {
     ana.press("Open it with the link I used before").await;
     ana.sees("Send this link").await;
 
-    let expired = ana.makes_room(&door.page("/")).await;
+    let expired = ana.makes_room(&scene.start()).await;
     ana.sees("Live").await;
     let id = room_id(&expired).to_owned();
-    server.database().execute("UPDATE room SET expires_at_ms = 1 WHERE hex(room) = upper(?1)", [&id]);
+    scene.server.database().execute("UPDATE room SET expires_at_ms = 1 WHERE hex(room) = upper(?1)", [&id]);
     ana.sees("This room has expired").await;
     gallery.show(&ana, "gone-expired").await;
     ana.goto(&link).await;
@@ -151,13 +140,11 @@ async fn links_that_lead_nowhere_say_so_kindly() {
 
 #[tokio::test]
 async fn a_newcomer_is_told_what_a_room_is_before_joining() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
+    let ana = scene.newcomer().await;
+    ana.goto(&scene.start()).await;
     ana.press("Name, expiry, disappearing messages").await;
     ana.fill("Room name", "Summer trip").await;
     ana.select("Room expires", "After 1 week of quiet").await;
@@ -169,7 +156,7 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     let reader = ana.text_at("[aria-label='Read-only link']").await;
     ana.press("Close").await;
 
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.goto(&link).await;
     ben.sees("Join Summer trip").await;
     ben.sees("Messages disappear 1 day after they were sent").await;
@@ -177,8 +164,8 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     ben.sees("write, and invite others").await;
     gallery.show(&ben, "preview-member").await;
     // Whoever only looks is not announced: no stream, no signal, nothing kept.
-    assert_eq!(door.open_streams(), 1, "only Ana's");
-    let signals: i64 = server.database().value("SELECT count(DISTINCT author) FROM signal", []);
+    assert_eq!(scene.door.open_streams(), 1, "only Ana's");
+    let signals: i64 = scene.server.database().value("SELECT count(DISTINCT author) FROM signal", []);
     assert!(signals <= 1, "only Ana's");
     ben.press("Not now").await;
     ben.sees("New room").await;
@@ -191,7 +178,7 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     ben.sees("for now only its owner writes").await;
     gallery.show(&ben, "preview-locked").await;
 
-    let cleo = driver.profile().await;
+    let cleo = scene.newcomer().await;
     cleo.goto(&reader).await;
     cleo.sees("Read Summer trip").await;
     cleo.sees("but not write").await;
@@ -213,17 +200,11 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
 
 #[tokio::test]
 async fn a_conversation_is_clear_in_every_state() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    ana.goto(&door.page("/")).await;
-    ana.press("Name, expiry, disappearing messages").await;
-    ana.fill("Room name", "Summer trip").await;
-    ana.press("New room").await;
-    let link = ana.link().await;
+    let ana = scene.newcomer().await;
+    let link = ana.makes_room_called("Summer trip", &scene.start()).await;
     ana.sees("Send this link").await;
     ana.sees("Live").await;
     gallery.show(&ana, "room-empty").await;
@@ -234,9 +215,8 @@ async fn a_conversation_is_clear_in_every_state() {
     ana.press("Send").await;
     ana.reads(&["Who brings the tent?"]).await;
 
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.says_as("Ben", "I have one for four. It is heavy though").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("I have one for four. It is heavy though").await;
     ben.say("See https://example.org/tents?size=4 and run `pitch --fast`").await;
     ben.pastes("```\nfor pole in poles {\n    pole.raise();\n}\n```").await;
     ben.press("Send").await;
@@ -296,7 +276,7 @@ async fn a_conversation_is_clear_in_every_state() {
     ben.press("2 new messages").await;
     ben.sees("Shall we say eight").await;
     // Who was away finds a line above what is new.
-    ben.goto(&door.page("/")).await;
+    ben.goto(&scene.start()).await;
     ben.sees("Summer trip").await;
     ana.say("Still there?").await;
     ben.goto(&link).await;
@@ -304,9 +284,8 @@ async fn a_conversation_is_clear_in_every_state() {
     gallery.show(&ben, "room-unread").await;
 
     // The same name from another key is marked, neutrally.
-    let other = driver.profile().await;
-    other.joins(&link).await;
-    other.says_as("ana", "Hello from my new phone").await;
+    let other = scene.guest("ana", &link).await;
+    other.say("Hello from my new phone").await;
     ben.sees("another device or person uses this name").await;
     gallery.show(&ben, "room-name-taken").await;
     gallery.close();
@@ -314,17 +293,13 @@ async fn a_conversation_is_clear_in_every_state() {
 
 #[tokio::test]
 async fn every_dialog_of_a_room_can_be_used_by_everybody() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Hello").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.says_as("Ben", "Hello, Ana").await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Hello").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("Hello, Ana").await;
     ana.reads(&["Hello", "Hello, Ana"]).await;
 
     ana.press("Invite").await;
@@ -382,16 +357,12 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
 #[tokio::test]
 async fn a_room_says_why_something_is_not_sent() {
     // The shortest message takes nearly 400 bytes.
-    let server = Server::setup().variable("room_max_bytes", 1600).start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::on(Server::setup().variable("room_max_bytes", 1600)).await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.says_as("Ben", "Is there room for me?").await;
+    let (ana, link) = scene.host("Ana").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("Is there room for me?").await;
     ben.reads(&["Is there room for me?"]).await;
 
     ana.press("Manage room").await;
@@ -421,15 +392,12 @@ async fn a_room_says_why_something_is_not_sent() {
 
 #[tokio::test]
 async fn what_is_too_fast_for_the_server_goes_out_by_itself_later() {
-    let server = Server::setup().variable("posts_per_author_per_ten_s", 2).start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::on(Server::setup().variable("posts_per_author_per_ten_s", 2)).await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "One").await;
-    let ben = driver.profile().await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("One").await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     for text in ["Two", "Three", "Four"] {
         ana.say(text).await;
@@ -444,17 +412,14 @@ async fn what_is_too_fast_for_the_server_goes_out_by_itself_later() {
 
 #[tokio::test]
 async fn a_room_says_how_it_is_connected() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.says_as("Ana", "Before the tunnel").await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Before the tunnel").await;
     ana.reads(&["Before the tunnel"]).await;
     ana.sees("Live").await;
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
 
     ana.set_offline(true).await;
@@ -466,12 +431,12 @@ async fn a_room_says_how_it_is_connected() {
     ana.sees("Live").await;
     ben.reads_in_order(&["Before the tunnel", "Written in the tunnel"]).await;
 
-    door.shut();
+    scene.door.shut();
     ana.sees("The server can’t be reached").await;
     ana.say("Written to a wall").await;
     ana.sees("Sending…").await;
     gallery.show(&ana, "room-unreachable").await;
-    door.reopen();
+    scene.door.reopen();
     ana.sees("Live").await;
     ana.sees_no("The server can’t be reached").await;
     let all = ["Before the tunnel", "Written in the tunnel", "Written to a wall"];
@@ -479,7 +444,7 @@ async fn a_room_says_how_it_is_connected() {
     ana.reads_in_order(&all).await;
 
     // A slow line and a long log: catching up takes its time.
-    ben.goto(&door.page("/")).await;
+    ben.goto(&scene.start()).await;
     for number in 0..40 {
         ana.say(&format!("{number} bottles of beer on the wall")).await;
     }
@@ -507,32 +472,29 @@ async fn a_room_says_how_it_is_connected() {
 
 #[tokio::test]
 async fn a_newcomer_whom_nothing_answers_is_let_in_once_it_does() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let ben = driver.profile().await;
-    ben.goto(&door.page("/")).await;
+    let (_ana, link) = scene.host("Ana").await;
+    let ben = scene.newcomer().await;
+    ben.goto(&scene.start()).await;
     ben.keeps_the_page().await;
-    door.shut();
+    scene.door.shut();
     ben.goto(&link).await;
     ben.sees("The server can’t be reached").await;
     gallery.show(&ben, "server-unreachable").await;
-    ben.goto(&door.page("/")).await;
+    ben.goto(&scene.start()).await;
     ben.press("New room").await;
     ben.sees("The server can’t be reached right now").await;
     gallery.show(&ben, "start-unreachable").await;
     ben.goto(&link).await;
     ben.sees("The server can’t be reached").await;
-    door.reopen();
+    scene.door.reopen();
     // Nobody has to press anything.
     ben.sees("Join this room").await;
 
     ben.set_offline(true).await;
-    ben.goto(&door.page("/")).await;
+    ben.goto(&scene.start()).await;
     ben.goto(&link).await;
     ben.sees("You are offline").await;
     gallery.show(&ben, "offline").await;
@@ -543,51 +505,48 @@ async fn a_newcomer_whom_nothing_answers_is_let_in_once_it_does() {
 
 #[tokio::test]
 async fn a_browser_that_cannot_is_told_why() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
+    let scene = Scene::set().await;
     let gallery = Gallery::default();
-    let start = door.page("/");
 
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&start).await;
+    let (_ana, link) = scene.host("Ana").await;
 
-    let lan = driver.browser().argument("--host-resolver-rules=MAP buddy.test 127.0.0.1");
-    let lan = driver.open(&lan).await;
+    let lan = scene.driver.browser().argument("--host-resolver-rules=MAP buddy.test 127.0.0.1");
+    let lan = scene.driver.open(&lan).await;
     let there = |address: &str| address.replace("127.0.0.1", "buddy.test");
-    for address in [&start, &link] {
+    for address in [&scene.start(), &link] {
         lan.goto(&there(address)).await;
         lan.sees("This page is not on HTTPS").await;
         assert!(!lan.shows("button, input").await, "there is nothing else to do");
     }
     gallery.show(&lan, "not-https").await;
 
-    let old = driver.profile().await;
+    let old = scene.newcomer().await;
     old.before_each_page(WITHOUT_ED25519).await;
     old.goto(&link).await;
     old.sees("This browser is too old").await;
     assert!(!old.shows("button, input").await, "there is nothing else to do");
     gallery.show(&old, "too-old").await;
 
-    let private = driver.profile().await;
+    let private = scene.newcomer().await;
     private.before_each_page(WITHOUT_STORAGE).await;
-    private.goto(&start).await;
+    private.goto(&scene.start()).await;
     private.sees("This browser lets Buddy keep nothing").await;
     gallery.show(&private, "start-no-storage").await;
     private.joins(&link).await;
-    private.says_as("Cleo", "I forget everything").await;
+    private.calls_themself("Cleo").await;
+    private.say("I forget everything").await;
     private.reads(&["I forget everything"]).await;
     private.sees("This browser keeps nothing for Buddy").await;
     gallery.show(&private, "room-no-storage").await;
 
     // Half a page, as a deployment or a bad line may leave it.
-    let half = driver.profile().await;
+    let half = scene.newcomer().await;
     half.block(&["*/phases.js"]).await;
     half.goto(&link).await;
     half.sees("The page could not be loaded whole").await;
     gallery.show(&half, "not-loaded").await;
     half.block(&["*/app.js"]).await;
-    half.goto(&start).await;
+    half.goto(&scene.start()).await;
     half.sees_at(".boot").await;
     half.finds(
         "it says that it is slow",

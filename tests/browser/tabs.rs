@@ -4,10 +4,9 @@ use buddy_tests::{Server, eventually};
 use fantoccini::wd::WindowHandle;
 use serde_json::json;
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::insider::Insider;
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 /// Whether the tab holds its room's lock.
 const LEADS: &str = "
@@ -40,14 +39,10 @@ impl Profile {
 
 #[tokio::test]
 async fn tabs_share_one_stream_and_survive_each_other() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("In the first tab").await;
-    let insider = Insider::with(&server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo");
     let first = ana.tab().await;
     ana.is_live().await;
     let second = ana.new_tab().await;
@@ -57,7 +52,7 @@ async fn tabs_share_one_stream_and_survive_each_other() {
     ana.goto(&link).await;
     ana.reads(&["In the first tab"]).await;
     ana.is_live().await;
-    door.holds_streams(1).await;
+    scene.door.holds_streams(1).await;
 
     insider.say("To all tabs").await;
     for tab in [&first, &second, &third] {
@@ -66,7 +61,7 @@ async fn tabs_share_one_stream_and_survive_each_other() {
         ana.is_live().await;
         // Who is looked at leads, so that a hidden one, which a browser may freeze, holds up nobody.
         ana.eventually("the tab in front leads", async || ana.leads().await.then_some(())).await;
-        door.holds_streams(1).await;
+        scene.door.holds_streams(1).await;
     }
     // What is written in one tab shows in all, once.
     ana.say("In the third tab").await;
@@ -81,17 +76,14 @@ async fn tabs_share_one_stream_and_survive_each_other() {
     insider.say("After the second tab").await;
     ana.reads_in_order(&[&all[..], &["After the second tab"]].concat()).await;
     ana.is_live().await;
-    door.holds_streams(1).await;
+    scene.door.holds_streams(1).await;
 }
 
 #[tokio::test]
 async fn a_frozen_leader_holds_up_nobody_and_comes_back_without_a_gap() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let insider = Insider::with(&server, &link, "Ivo");
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo");
     insider.say("One").await;
     ana.reads(&["One"]).await;
     ana.eventually("the first tab leads", async || ana.leads().await.then_some(())).await;
@@ -115,7 +107,7 @@ async fn a_frozen_leader_holds_up_nobody_and_comes_back_without_a_gap() {
     ana.shows_tab(&first).await;
     ana.reads_in_order(&["One", "Two", "Three"]).await;
     ana.is_live().await;
-    door.holds_streams(1).await;
+    scene.door.holds_streams(1).await;
     insider.say("Four").await;
     for tab in [&second, &first] {
         ana.shows_tab(tab).await;
@@ -125,30 +117,28 @@ async fn a_frozen_leader_holds_up_nobody_and_comes_back_without_a_gap() {
 
 #[tokio::test]
 async fn with_more_than_three_rooms_hidden_ones_leave_the_connections_to_what_is_looked_at() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let ana = scene.newcomer().await;
     let mut tabs = Vec::new();
     for number in 1..=6 {
         if number > 1 {
             ana.new_tab().await;
         }
-        let link = ana.makes_room(&door.page("/")).await;
-        let insider = Insider::with(&server, &link, "Ivo");
+        let link = ana.makes_room(&scene.start()).await;
+        let insider = Insider::with(&scene.server, &link, "Ivo");
         insider.say(&format!("Room {number}")).await;
         // With six connections taken by six streams, nothing of this would come through any more.
         ana.reads(&[&format!("Room {number}")]).await;
         ana.is_live().await;
         tabs.push((ana.tab().await, insider));
     }
-    ana.eventually("at most three streams are open", async || (door.open_streams() <= 3).then_some(())).await;
+    ana.eventually("at most three streams are open", async || (scene.door.open_streams() <= 3).then_some(())).await;
     for (number, (tab, insider)) in (1..).zip(&tabs) {
         insider.say("While you were away").await;
         ana.shows_tab(tab).await;
         ana.reads_in_order(&[&format!("Room {number}"), "While you were away"]).await;
         ana.is_live().await;
-        assert!(door.open_streams() <= 4, "{} streams are open", door.open_streams());
+        assert!(scene.door.open_streams() <= 4, "{} streams are open", scene.door.open_streams());
         insider.say("Now that you are here").await;
         ana.reads_in_order(&[&format!("Room {number}"), "While you were away", "Now that you are here"]).await;
     }
@@ -156,12 +146,8 @@ async fn with_more_than_three_rooms_hidden_ones_leave_the_connections_to_what_is
 
 #[tokio::test]
 async fn a_room_forgotten_in_one_tab_is_left_in_the_others_and_leaves_nothing_behind() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("Forget me").await;
     ana.reads(&["Forget me"]).await;
     ana.type_into("Message", "A draft").await;

@@ -6,10 +6,9 @@ use buddy_tests::{Server, now_ms};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::insider::{Insider, Operator};
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -51,16 +50,10 @@ impl Profile {
 
 #[tokio::test]
 async fn people_answer_change_delete_and_react() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
     ana.say("Shall we go on Friday").await;
-    let ben = driver.profile().await;
-    ben.joins(&link).await;
-    ben.calls_themself("Ben").await;
+    let ben = scene.guest("Ben", &link).await;
     ben.reads(&["Shall we go on Friday"]).await;
 
     ben.presses_message("Shall we go on Friday").await;
@@ -116,12 +109,9 @@ async fn people_answer_change_delete_and_react() {
 
 #[tokio::test]
 async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let insider = Insider::with(&server, &link, "Ivo");
+    let scene = Scene::set().await;
+    let (ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo");
     insider.say("See https://example.org/a_(b)?c=d#e, or `rm -rf *`.").await;
     insider.say("```rust\nfn main() {\n    <b>\n}\n```\nand that").await;
     insider.say("**not bold** <b>nor this</b> javascript:alert(1)").await;
@@ -142,12 +132,8 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
 
 #[tokio::test]
 async fn enter_sends_shift_enter_breaks_and_an_input_method_keeps_its_enter() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, _) = scene.host("Ana").await;
     ana.type_into("Message", "First line").await;
     let break_line = format!("{}{}{}", Key::Shift, Key::Enter, Key::Null);
     ana.keys(&break_line).await;
@@ -180,10 +166,8 @@ async fn enter_sends_shift_enter_breaks_and_an_input_method_keeps_its_enter() {
 
 #[tokio::test]
 async fn on_a_touch_keyboard_enter_breaks_the_line() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
+    let scene = Scene::set().await;
+    let ana = scene.newcomer().await;
     let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
     ana.cdp("Emulation.setDeviceMetricsOverride", phone).await;
     ana.cdp("Emulation.setTouchEmulationEnabled", json!({ "enabled": true, "maxTouchPoints": 5 })).await;
@@ -191,7 +175,7 @@ async fn on_a_touch_keyboard_enter_breaks_the_line() {
     let coarse = "const match = matchMedia.bind(window);
         window.matchMedia = (query) => match(query.includes('any-pointer: fine') ? 'not all' : query)";
     ana.cdp("Page.addScriptToEvaluateOnNewDocument", json!({ "source": coarse })).await;
-    ana.makes_room(&door.page("/")).await;
+    ana.makes_room(&scene.start()).await;
     ana.finds("the pointer is a finger", "return matchMedia('(pointer: coarse)').matches").await;
     ana.calls_themself("Ana").await;
     ana.type_into("Message", &format!("One{}two", Key::Enter)).await;
@@ -202,12 +186,8 @@ async fn on_a_touch_keyboard_enter_breaks_the_line() {
 
 #[tokio::test]
 async fn drafts_are_kept_for_each_room_and_survive_changing_an_old_message() {
-    let server = Server::start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let first = ana.makes_room(&door.page("/")).await;
-    ana.calls_themself("Ana").await;
+    let scene = Scene::set().await;
+    let (ana, first) = scene.host("Ana").await;
     ana.say("Helo").await;
     ana.reads(&["Helo"]).await;
     ana.presses_message("Helo").await;
@@ -227,7 +207,7 @@ async fn drafts_are_kept_for_each_room_and_survive_changing_an_old_message() {
     ana.has_written("A long thought").await;
 
     ana.press("All rooms").await;
-    let second = ana.makes_room(&door.page("/")).await;
+    let second = ana.makes_room(&scene.start()).await;
     assert_ne!(first, second);
     ana.has_written("").await;
     ana.type_into("Message", "Another thought").await;
@@ -254,12 +234,9 @@ const BELOW: &str = "const { scrollHeight, scrollTop, clientHeight } = document.
 
 #[tokio::test]
 async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let insider = Insider::with(&server, &link, "Ivo");
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo");
     for number in 1..=40 {
         insider.say(&format!("Message {number}")).await;
     }
@@ -283,7 +260,7 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
     ana.finds("nothing is new any more", "return !document.querySelector('.jump').checkVisibility()").await;
 
     // What comes while nobody looks stands below a line.
-    ana.goto(&door.page("/")).await;
+    ana.goto(&scene.start()).await;
     ana.press("New room").await;
     for number in 1..=30 {
         insider.say(&format!("Overnight {number}")).await;
@@ -306,18 +283,15 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
 
 #[tokio::test]
 async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let insider = Insider::with(&server, &link, "Ivo");
-    let operator = Operator::of(&server);
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (_ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let operator = Operator::of(&scene.server);
     let now = now_ms();
     let texts = (1..=260).map(|number| format!("Message {number}\n{}", "line\n".repeat(number % 5)));
     // A hundred the day before yesterday, a hundred yesterday, the rest today.
     operator.fill(&insider, texts, |number| now - DAY_MS * 2_u64.saturating_sub(number / 100));
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.sees("Message 260").await;
 
@@ -366,19 +340,16 @@ async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
 #[tokio::test]
 async fn a_room_of_ten_thousand_messages_scrolls_without_holding_up_the_page() {
     const COUNT: u64 = 10_000;
-    let server = Server::setup().without_rate_limits().start().await;
-    let door = Door::to(&server).await;
-    let driver = Driver::start().await;
-    let ana = driver.profile().await;
-    let link = ana.makes_room(&door.page("/")).await;
-    let insider = Insider::with(&server, &link, "Ivo");
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (_ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo");
     let begun = Instant::now();
     let now = now_ms();
     let texts = (1..=COUNT).map(|number| format!("Message {number} https://example.org/{number} `code`"));
-    Operator::of(&server).fill(&insider, texts, |number| now - (COUNT - number) * 1000);
+    Operator::of(&scene.server).fill(&insider, texts, |number| now - (COUNT - number) * 1000);
     println!("{COUNT} messages were written in {:?}", begun.elapsed());
 
-    let ben = driver.profile().await;
+    let ben = scene.newcomer().await;
     ben.joins(&link).await;
     ben.sees("Message 10000").await;
     let measure = "

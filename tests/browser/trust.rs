@@ -5,10 +5,9 @@ use buddy_tests::envelope::{Letter, base64url, body_hash, from_base64url};
 use buddy_tests::{Server, client_id, eventually};
 use serde_json::json;
 
-use crate::door::Door;
-use crate::driver::Driver;
 use crate::insider::{Draft, Insider, Operator, Posted, person};
 use crate::profile::Profile;
+use crate::scene::Scene;
 
 const MALFORMED: &str = "A message that is not in Buddy’s form. It is not shown.";
 const UNDECRYPTABLE: &str = "A message that this room’s key does not open. It is not shown.";
@@ -34,25 +33,19 @@ async fn shows_entries(who: &Profile, expected: &[&str]) {
 }
 
 /// Ana in her browser, in a room of her own, and a member who plays tricks.
-struct Scene {
-    server: Server,
-    door: Door,
-    driver: Driver,
+struct Intrigue {
+    scene: Scene,
     ana: Profile,
     link: String,
     insider: Insider,
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let server = Server::setup().without_rate_limits().start().await;
-        let door = Door::to(&server).await;
-        let driver = Driver::start().await;
-        let ana = driver.profile().await;
-        let link = ana.makes_room(&door.page("/")).await;
-        ana.calls_themself("Ana").await;
-        let insider = Insider::with(&server, &link, "Ivo");
-        Self { server, door, driver, ana, link, insider }
+impl Intrigue {
+    async fn begin() -> Self {
+        let scene = Scene::on(Server::setup().without_rate_limits()).await;
+        let (ana, link) = scene.host("Ana").await;
+        let insider = Insider::with(&scene.server, &link, "Ivo");
+        Self { scene, ana, link, insider }
     }
 
     async fn ana_says(&self, text: &str) -> Posted {
@@ -70,7 +63,7 @@ impl Scene {
     }
 
     async fn ben(&self) -> Profile {
-        let ben = self.driver.profile().await;
+        let ben = self.scene.newcomer().await;
         ben.joins(&self.link).await;
         ben
     }
@@ -78,10 +71,10 @@ impl Scene {
 
 #[tokio::test]
 async fn what_was_tampered_with_shows_as_such_and_never_as_text() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, insider, .. } = &scene;
-    let anas = scene.ana_says("The key is under the mat").await;
-    let operator = Operator::of(server);
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, insider, .. } = &intrigue;
+    let anas = intrigue.ana_says("The key is under the mat").await;
+    let operator = Operator::of(&scene.server);
     let secret = "words that nobody may read";
     let mut expected = vec!["The key is under the mat"];
 
@@ -155,7 +148,7 @@ async fn what_was_tampered_with_shows_as_such_and_never_as_text() {
     // A body that the server exchanged after it was read: who knew it keeps it, who did not is told.
     let exchanged = format!("UPDATE event SET body = '{body}' WHERE room_id = ?1 AND seq = {}", anas.seq);
     operator.change(&exchanged);
-    let ben = scene.ben().await;
+    let ben = intrigue.ben().await;
     expected[0] = UNDECRYPTABLE;
     shows_entries(&ben, &expected).await;
     ben.sees_no(secret).await;
@@ -167,12 +160,12 @@ async fn what_was_tampered_with_shows_as_such_and_never_as_text() {
 
 #[tokio::test]
 async fn changes_that_somebody_else_signed_change_nothing() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, insider, .. } = &scene;
-    let operator = Operator::of(server);
-    let kept = scene.ana_says("I said this").await;
-    let removed = scene.ana_says("I said that").await;
-    let author = scene.anas_author().await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, insider, .. } = &intrigue;
+    let operator = Operator::of(&scene.server);
+    let kept = intrigue.ana_says("I said this").await;
+    let removed = intrigue.ana_says("I said that").await;
+    let author = intrigue.anas_author().await;
     // All of these pretend to come from Ana; the server goes along, but cannot sign.
     let as_ana = |draft: Draft| Draft { author: author.clone(), ..draft };
     let append = |draft: Draft| operator.append(&draft, &insider.sealed(&draft));
@@ -207,16 +200,16 @@ async fn changes_that_somebody_else_signed_change_nothing() {
     append(as_ana(insider.change("delete", &removed, json!({}))));
     expected[1] = REMOVED;
     shows_entries(ana, &expected).await;
-    let third = scene.ana_says("Third").await;
+    let third = intrigue.ana_says("Third").await;
     operator.append(&as_ana(insider.change("delete", &third, json!({}))), "");
     expected.push(REMOVED);
     shows_entries(ana, &expected).await;
     // And so is a body that was blanked without a word.
-    let fourth = scene.ana_says("Fourth").await;
+    let fourth = intrigue.ana_says("Fourth").await;
     operator.change(&format!("UPDATE event SET body = '' WHERE room_id = ?1 AND seq = {}", fourth.seq));
     expected.push("Fourth");
     shows_entries(ana, &expected).await;
-    let ben = scene.ben().await;
+    let ben = intrigue.ben().await;
     *expected.last_mut().expect("there are some") = REMOVED;
     shows_entries(&ben, &expected).await;
     // Meant for another message, even one's own change is none.
@@ -232,9 +225,9 @@ async fn changes_that_somebody_else_signed_change_nothing() {
 
 #[tokio::test]
 async fn what_the_server_sends_a_second_time_is_not_applied_again() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, insider, .. } = &scene;
-    let operator = Operator::of(server);
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, insider, .. } = &intrigue;
+    let operator = Operator::of(&scene.server);
     let message = insider.message("Yes, do it");
     let said = insider.post(&message, &insider.sealed(&message)).await;
     let first = insider.change("edit", &said, json!({ "text": "Yes, do it now" }));
@@ -255,16 +248,16 @@ async fn what_the_server_sends_a_second_time_is_not_applied_again() {
 
 #[tokio::test]
 async fn a_name_that_another_key_used_first_is_marked_and_fingerprints_can_be_compared() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, .. } = &scene;
-    scene.ana_says("I am Ana").await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, .. } = &intrigue;
+    intrigue.ana_says("I am Ana").await;
     for name in ["Ana", "ANA", "Ａｎａ", "A\u{200b}n\u{2060}a", " ana\u{3164} ", "An\u{e0041}a"] {
-        let thief = Insider::with(server, &scene.link, name);
+        let thief = Insider::with(&scene.server, &intrigue.link, name);
         thief.say(&format!("{name} says")).await;
     }
-    let another = Insider::with(server, &scene.link, "Anna").say("Anna says").await;
+    let another = Insider::with(&scene.server, &intrigue.link, "Anna").say("Anna says").await;
     assert_eq!(another.seq, 8);
-    let ben = scene.ben().await;
+    let ben = intrigue.ben().await;
     let marks = "return [...document.querySelectorAll('.message')].map((message) =>
         [...message.querySelectorAll('.name-note')].filter((note) => note.checkVisibility()).map((note) => note.textContent)
             .join())";
@@ -308,12 +301,12 @@ async fn a_name_that_another_key_used_first_is_marked_and_fingerprints_can_be_co
 
 #[tokio::test]
 async fn a_borrowed_name_is_marked_where_it_writes_and_reacts() {
-    let scene = Scene::set().await;
-    let Scene { server, .. } = &scene;
-    let anas = scene.ana_says("I am Ana").await;
-    let ben = scene.ben().await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, .. } = &intrigue;
+    let anas = intrigue.ana_says("I am Ana").await;
+    let ben = intrigue.ben().await;
     ben.reads(&["I am Ana"]).await;
-    let thief = Insider::with(server, &scene.link, "ana");
+    let thief = Insider::with(&scene.server, &intrigue.link, "ana");
     let reaction = thief.change("react", &anas, json!({ "emoji": "🎉", "on": true }));
     thief.post(&reaction, &thief.sealed(&reaction)).await;
     let title = "return document.querySelector('[data-emoji=\"🎉\"]')?.title";
@@ -326,9 +319,9 @@ async fn a_borrowed_name_is_marked_where_it_writes_and_reacts() {
 
 #[tokio::test]
 async fn what_does_not_fit_what_a_writer_had_seen_shows_as_withheld() {
-    let scene = Scene::set().await;
-    let Scene { ana, insider, .. } = &scene;
-    let first = scene.ana_says("First").await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { ana, insider, .. } = &intrigue;
+    let first = intrigue.ana_says("First").await;
     let honest = insider.draft("message", None, json!({ "text": "Second", "prev": prev(first.seq, &first.body) }));
     insider.post(&honest, &insider.sealed(&honest)).await;
     let other = insider.draft("message", None, json!({ "text": "Third", "prev": prev(first.seq, "v1.other.body") }));
@@ -348,20 +341,19 @@ fn prev(seq: u64, body: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_log_that_got_shorter_shows_so_and_the_browser_keeps_what_it_had() {
-    let mut scene = Scene::set().await;
+    let mut intrigue = Intrigue::begin().await;
     for text in ["Kept", "Lost", "Lost, too"] {
-        scene.ana_says(text).await;
+        intrigue.ana_says(text).await;
     }
-    let Scene { server, door, ana, .. } = &mut scene;
+    let Intrigue { scene, ana, .. } = &mut intrigue;
     // What she has not seen come back is not lost: it would be sent again.
     ana.eventually("nothing is on its way", async || ana.stored("outbox").await.is_empty().then_some(())).await;
     // A backup of this morning, whose log an operator has renewed.
-    server.kill();
-    let operator = Operator::of(server);
+    scene.server.kill();
+    let operator = Operator::of(&scene.server);
     operator.change("DELETE FROM event WHERE room_id = ?1 AND seq > 1");
     operator.change("UPDATE room SET last_seq = 1, log = randomblob(16) WHERE id = ?1");
-    server.restart().await;
-    door.lead_to(server);
+    scene.restarts().await;
     shows_entries(ana, &["Kept", LOST]).await;
     ana.choose("This browser still has 2").await;
     ana.sees("Lost, too").await;
@@ -375,27 +367,27 @@ async fn a_log_that_got_shorter_shows_so_and_the_browser_keeps_what_it_had() {
 
 #[tokio::test]
 async fn a_message_left_out_of_history_shows_as_withheld() {
-    let scene = Scene::set().await;
+    let intrigue = Intrigue::begin().await;
     for text in ["One", "Two", "Three"] {
-        scene.ana_says(text).await;
+        intrigue.ana_says(text).await;
     }
-    Operator::of(&scene.server).change("DELETE FROM event WHERE room_id = ?1 AND seq = 2");
-    let ben = scene.ben().await;
+    Operator::of(&intrigue.scene.server).change("DELETE FROM event WHERE room_id = ?1 AND seq = 2");
+    let ben = intrigue.ben().await;
     shows_entries(&ben, &["One", LOST, "Three"]).await;
-    scene.ana.refresh().await;
-    shows_entries(&scene.ana, &["One", "Two", "Three"]).await;
+    intrigue.ana.refresh().await;
+    shows_entries(&intrigue.ana, &["One", "Two", "Three"]).await;
 }
 
 #[tokio::test]
 async fn a_name_of_the_room_that_its_owner_did_not_sign_is_not_used() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, insider, .. } = &scene;
-    scene.ana_says("Before").await;
-    let ben = scene.ben().await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, insider, .. } = &intrigue;
+    intrigue.ana_says("Before").await;
+    let ben = intrigue.ben().await;
     ben.reads(&["Before"]).await;
     let renamed = insider.draft("room", None, json!({}));
     let body = json!({ "about": insider.about("Ivo's den") }).to_string();
-    Operator::of(server).append(&renamed, &body);
+    Operator::of(&scene.server).append(&renamed, &body);
     for reader in [ana, &ben] {
         reader.sees("Someone gave the room a name that its owner did not sign; it is not used.").await;
         reader.refresh().await;
@@ -410,9 +402,9 @@ async fn a_name_of_the_room_that_its_owner_did_not_sign_is_not_used() {
 
 #[tokio::test]
 async fn hostile_words_and_names_break_nobodys_view() {
-    let scene = Scene::set().await;
-    let Scene { server, ana, insider, .. } = &scene;
-    scene.ana_says("Before").await;
+    let intrigue = Intrigue::begin().await;
+    let Intrigue { scene, ana, insider, .. } = &intrigue;
+    intrigue.ana_says("Before").await;
     let words = [
         "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>",
         "</div></li></ol></main><h1>Broken</h1>",
@@ -436,7 +428,7 @@ async fn hostile_words_and_names_break_nobodys_view() {
     for name in
         ["", "\u{202e}anA", "<b>Bold</b>", &"N".repeat(5_000), &"🏴\u{e0067}\u{e0062}".repeat(200), "\u{0}\u{7}"]
     {
-        Insider::with(server, &scene.link, name).say("By a name").await;
+        Insider::with(&scene.server, &intrigue.link, name).say("By a name").await;
     }
     let mut crowd = insider.change("react", &insider.say("React to this").await, json!({}));
     for (index, emoji) in
@@ -448,7 +440,7 @@ async fn hostile_words_and_names_break_nobodys_view() {
         let posted = insider.post(&crowd, &insider.sealed(&crowd)).await;
         assert!(posted.seq > index as u64);
     }
-    let ben = scene.ben().await;
+    let ben = intrigue.ben().await;
     insider.say("After").await;
     for reader in [ana, &ben] {
         reader.sees("After").await;
