@@ -1,6 +1,6 @@
 //! What the server prints: section 4, "Logs hold no token, no body, no address and no whole room id".
 
-use buddy_tests::{Server, act, client_id, message, token_hash};
+use buddy_tests::{Server, act, client_id, eventually, message, token_hash};
 use serde_json::json;
 
 #[tokio::test]
@@ -30,12 +30,19 @@ async fn logs_give_nobody_away() {
     room.history("").token("a-wrong-word").send().await;
     api.get("/internal/router").token("the-operators-word").send().await.must_be(200);
     room.stream_with("?after=0", &[("authorization", "Bearer the-readers-word")]).await.hello().await;
-    // Something that fails inside, whose cause is logged.
+    // Something that fails inside, whose cause is logged: what is looked for below is really the log.
+    let before = server.log();
     server.database().execute("UPDATE slot SET state = 'gone'", []);
-    room.post(&message("the-body-of-post-z")).token("the-posters-word").send().await;
-    api.delete(&room.path()).token(&owner).send().await;
+    let failing = room.post(&message("the-body-of-post-z")).token("the-posters-word");
+    failing.send().await.must_fail(503, "unavailable");
+    api.delete(&room.path()).token(&owner).send().await.must_fail(503, "unavailable");
+    let log = eventually("both causes are logged", async || {
+        let log = server.log();
+        let causes = log.strip_prefix(&before).expect("a log only grows").lines();
+        (causes.filter(|line| line.contains("unavailable: ")).count() >= 2).then_some(log)
+    })
+    .await;
 
-    let log = server.log();
     for secret in [
         "the-readers-word",
         "the-posters-word",

@@ -5,6 +5,7 @@ mod access;
 mod concurrency;
 mod errors;
 mod history;
+mod liar;
 mod limits;
 mod logs;
 mod manifest;

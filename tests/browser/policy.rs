@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::profile::Profile;
 use crate::scene::Scene;
 
 const HEADERS: [(&str, &str); 7] = [
@@ -19,16 +20,19 @@ const HEADERS: [(&str, &str); 7] = [
     ("vary", "accept-encoding"),
 ];
 
-/// Tries what an injected script would, and tells what worked all the same.
+/// Tries what an injected script would, and tells what worked and what did not. Its argument is a server of another
+/// origin, which lets everybody read its answers.
 const ATTACKS: &str = "
+    const [elsewhere] = arguments;
+    const { active } = await navigator.serviceWorker.ready;
     const attacks = {
         'a string as code': () => eval('1'),
         'a string as markup': () => (document.createElement('p').innerHTML = '<b>bold</b>'),
         'a policy of another name': () => trustedTypes.createPolicy('other', { createHTML: (text) => text }),
         'a second policy of the same name': () => trustedTypes.createPolicy('buddy', { createHTML: (text) => text }),
-        'another worker': () => navigator.serviceWorker.register('/app.js'),
-        'another address': async () => (await fetch('http://127.0.0.2:9/')).ok,
-        'an inline script': async () => {
+        'a string as a worker': () => navigator.serviceWorker.register(active.scriptURL, { scope: '/elsewhere/' }),
+        'another address': () => fetch(`http://${elsewhere}/api/health`),
+        'an inline script': () => {
             const script = document.createElement('script');
             globalThis.ran = false;
             try { script.text = 'globalThis.ran = true'; } catch {}
@@ -38,38 +42,43 @@ const ATTACKS: &str = "
         },
         'an inline style': () => {
             const text = document.createElement('p');
-            text.setAttribute('style', 'color: red');
+            text.setAttribute('style', 'color: rgb(255, 0, 0)');
             document.body.append(text);
             const { color } = getComputedStyle(text);
             text.remove();
             if (color !== 'rgb(255, 0, 0)') throw new Error('it has no effect');
         },
-        'a foreign frame': async () => {
+        'a frame': async () => {
             const frame = document.createElement('iframe');
-            const refused = new Promise((_, fail) => document.addEventListener('securitypolicyviolation', fail, { once: true }));
-            frame.src = '/';
+            frame.src = '/api/health';
+            const loaded = new Promise((done) => (frame.onload = done));
             document.body.append(frame);
-            await Promise.race([refused, new Promise((done) => (frame.onload = () => setTimeout(done, 500)))]);
-        },
-        'a form': async () => {
-            const form = document.createElement('form');
-            form.action = '/elsewhere';
-            document.body.append(form);
-            const refused = new Promise((_, fail) => document.addEventListener('securitypolicyviolation', fail, { once: true }));
-            form.submit();
-            await refused;
+            await loaded;
+            const { pathname } = new URL(frame.contentDocument?.URL ?? 'about:blank');
+            if (pathname !== '/api/health') throw new Error('nothing is in it');
         },
     };
     // Until here the debugger runs this, and to it everything is allowed.
     await new Promise((done) => setTimeout(done));
-    const worked = [];
+    const outcome = { worked: [], failed: [] };
     for (const [name, attack] of Object.entries(attacks)) {
         try {
             await attack();
-            worked.push(name);
-        } catch {}
+            outcome.worked.push(name);
+        } catch {
+            outcome.failed.push(name);
+        }
     }
-    return worked;";
+    return outcome;";
+
+/// Sends a form, which leads away from the page unless that is refused.
+const FORM: &str = "
+    document.addEventListener('securitypolicyviolation', () => (globalThis.refused = true), { once: true });
+    const form = document.createElement('form');
+    form.action = '/elsewhere';
+    document.body.append(form);
+    // Not as the debugger, to which everything is allowed.
+    setTimeout(() => form.submit());";
 
 #[tokio::test]
 async fn the_browser_holds_the_page_to_its_policy() {
@@ -90,6 +99,23 @@ async fn the_browser_holds_the_page_to_its_policy() {
     ana.keeps_the_page().await;
     let quiet = ana.console().await;
     assert!(quiet.is_empty(), "loading the page breaks no rule: {quiet:?}");
-    let worked = ana.execute_async(ATTACKS, vec![]).await;
-    assert_eq!(worked, json!([]), "what an injected script would do is refused");
+    let attacks = async |who: &Profile| who.execute_async(ATTACKS, vec![json!(scene.server.address())]).await;
+    let outcome = attacks(&ana).await;
+    assert_eq!(outcome["worked"], json!([]), "what an injected script would do is refused");
+    ana.execute(FORM, vec![]).await;
+    ana.finds("the form is refused", "return globalThis.refused === true").await;
+    assert_eq!(ana.address().await, scene.start());
+
+    // Without the policy all of it works, so it is the policy that refuses it.
+    let unprotected = scene.newcomer().await;
+    unprotected.cdp("Page.setBypassCSP", json!({ "enabled": true })).await;
+    unprotected.goto(&scene.start()).await;
+    unprotected.sees("New room").await;
+    unprotected.keeps_the_page().await;
+    let outcome = attacks(&unprotected).await;
+    assert_eq!(outcome["failed"], json!([]), "an injected script could do this");
+    unprotected.execute(FORM, vec![]).await;
+    unprotected
+        .eventually("the form leads away", async || unprotected.address().await.contains("/elsewhere").then_some(()))
+        .await;
 }

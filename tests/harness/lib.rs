@@ -9,6 +9,7 @@ pub mod chaos;
 mod database;
 pub mod envelope;
 mod fault_proxy;
+mod liar;
 mod manifest;
 mod request;
 mod room;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use database::Database;
+pub use liar::{Asked, Liar, Told, renumbered};
 pub use request::{Api, Request};
 pub use room::{Room, act, message};
 pub use server::{Server, Setup, project_root};

@@ -56,6 +56,10 @@ pub struct Block {
 }
 
 impl Block {
+    pub(crate) fn of(text: String) -> Self {
+        Self { text }
+    }
+
     /// Exactly as sent, without the blank line that ends it.
     pub fn text(&self) -> &str {
         &self.text
