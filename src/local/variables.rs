@@ -3,7 +3,6 @@
 //!
 //! A value is taken from `--variable name=value`, else from the environment variable
 //! `SPIN_VARIABLE_NAME`, else it is the manifest's default. All are settled when the server starts.
-//! Either may spell a name that ends in `_per_ten_s` with `_per_10s`, see [`spelling_with_digits`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -27,23 +26,14 @@ pub(crate) fn resolve(
     given: &BTreeMap<String, String>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Values> {
-    let with_digits = |name: &str| spelling_with_digits(name).filter(|name| !declared.contains_key(name));
-    let known =
-        |name: &String| declared.contains_key(name) || declared.keys().any(|d| with_digits(d).as_ref() == Some(name));
-    if let Some(name) = given.keys().find(|name| !known(name)) {
+    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         bail!("the manifest declares no variable `{name}`");
     }
     let mut values = Values::new();
     for (name, variable) in declared {
         check_name(name)?;
         let environment_name = environment_name(name);
-        let other = with_digits(name);
-        let value = given
-            .get(name)
-            .or_else(|| given.get(other.as_ref()?))
-            .cloned()
-            .or_else(|| environment(&environment_name))
-            .or_else(|| environment(&self::environment_name(other.as_ref()?)));
+        let value = given.get(name).cloned().or_else(|| environment(&environment_name));
         let Some(value) = value.or_else(|| variable.default.clone()) else {
             if variable.required {
                 bail!("the variable `{name}` needs a value: pass --variable {name}=… or set {environment_name}");
@@ -57,13 +47,6 @@ pub(crate) fn resolve(
 
 fn environment_name(name: &str) -> String {
     format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase())
-}
-
-/// The name as the limits on rates are documented: `…_per_10s`. Spin refuses manifests that declare it, as
-/// no word of a name may begin with a digit, so `spin.toml` says `…_per_ten_s`. Who sets the documented name
-/// means that one. `cargo xtask up` does the same for Spin.
-fn spelling_with_digits(name: &str) -> Option<String> {
-    name.strip_suffix("_per_ten_s").map(|start| format!("{start}_per_10s"))
 }
 
 /// A component's own variables, their templates filled in.
@@ -154,21 +137,6 @@ mod tests {
         assert_eq!(resolved(&given, &environment), "given");
         assert_eq!(resolved(&nothing, &environment), "environment");
         assert_eq!(resolved(&nothing, &|_| None), "default");
-    }
-
-    #[test]
-    fn a_limit_per_ten_seconds_may_be_set_with_digits() {
-        let manifest = declared("posts_per_ten_s", "default = '1'");
-        let given = BTreeMap::from([("posts_per_10s".to_owned(), "2".to_owned())]);
-        let nothing = BTreeMap::new();
-        let environment = |name: &str| (name == "SPIN_VARIABLE_POSTS_PER_10S").then(|| "3".to_owned());
-        assert_eq!(resolve(&manifest, &given, environment).expect("given"), values(&[("posts_per_ten_s", "2")]));
-        assert_eq!(resolve(&manifest, &nothing, environment).expect("set"), values(&[("posts_per_ten_s", "3")]));
-        assert!(resolve(&declared("a", "default = ''"), &given, environment).is_err(), "no such limit is declared");
-        let mut both = declared("posts_per_10s", "default = '0'");
-        both.extend(manifest);
-        let expected = values(&[("posts_per_10s", "2"), ("posts_per_ten_s", "1")]);
-        assert_eq!(resolve(&both, &given, |_| None).expect("two variables"), expected);
     }
 
     #[test]

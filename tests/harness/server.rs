@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use procfs::WithCurrentSystemInfo;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -165,17 +166,13 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The memory that the server holds now, with what it started, in bytes (`/proc/<pid>/stat`, proc(5)).
+    /// The memory that the server holds now, with what it started, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let group = self.child.as_ref().expect("a running server has a process").id().to_string();
-        let processes = fs::read_dir("/proc").expect("/proc can be listed");
-        let stats = processes.filter_map(|process| fs::read_to_string(process.ok()?.path().join("stat")).ok());
-        let pages = stats.filter_map(|stat| {
-            // A program's name, in parentheses, may hold anything: fields count from its end.
-            let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-            (fields.get(2) == Some(&group.as_str())).then(|| fields.get(21)?.parse::<u64>().ok()).flatten()
-        });
-        pages.sum::<u64>() * rustix::param::page_size() as u64
+        let group = self.child.as_ref().expect("a running server has a process").id();
+        let processes = procfs::process::all_processes().expect("/proc can be listed");
+        // One that ended meanwhile holds nothing.
+        let stats = processes.filter_map(|process| process.ok()?.stat().ok());
+        stats.filter(|stat| u32::try_from(stat.pgrp) == Ok(group)).map(|stat| stat.rss_bytes().get()).sum()
     }
 
     /// SIGKILL: the server gets no chance to finish anything.

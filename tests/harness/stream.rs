@@ -278,14 +278,13 @@ impl Stream {
 }
 
 fn parse_head(head: &[u8]) -> Result<Head, BrokenOff> {
-    let text = std::str::from_utf8(head).map_err(|_| BrokenOff("a head that is not ASCII".to_owned()))?;
-    let mut lines = text.trim_end().split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let status = status.ok_or_else(|| BrokenOff(format!("no status in {text:?}")))?;
-    let headers = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
+    let mut fields = [httparse::EMPTY_HEADER; 64];
+    let mut response = httparse::Response::new(&mut fields);
+    let parsed = response.parse(head).map_err(|error| BrokenOff(format!("a malformed head: {error}")))?;
+    let status = response.code.filter(|_| parsed.is_complete());
+    let status = status.ok_or_else(|| BrokenOff("a head that is not complete".to_owned()))?;
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = response.headers.iter().map(|field| (field.name.to_ascii_lowercase(), text(field.value))).collect();
     Ok(Head { status, headers })
 }
 

@@ -8,16 +8,18 @@
 //! - [`wasm`]: a compiler for the components, wherever one can be had.
 //! - [`components`]: builds the components where `spin.toml` looks for them.
 //! - [`server`]: chooses the server and builds it if it is the embedded one.
-//! - [`up`], [`test`], [`bench`]: what these tasks do.
+//! - [`up`], [`watch`], [`test`], [`lint`], [`bench`]: what these tasks do.
 
 mod bench;
 mod components;
 mod debian;
+mod lint;
 mod server;
 mod step;
 mod test;
 mod up;
 mod wasm;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,8 +41,12 @@ enum Task {
     Build,
     /// Serves Buddy, after setting up and building what is missing
     Up(up::Up),
-    /// Passes all tests, after setting up and building what is missing
+    /// Serves Buddy, and builds and serves it anew whenever a file changes
+    Watch(up::Up),
+    /// Passes all tests or a group of them, after setting up and building what is missing
     Test(test::Test),
+    /// Brings all source into the form that the lints want
+    Format,
     /// Measures publishing, delivery, replay and what readers cost
     #[command(disable_help_flag = true)]
     Bench {
@@ -71,7 +77,9 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Build => components::build().map(|()| ExitCode::SUCCESS),
         Task::Up(options) => up::up(&options),
-        Task::Test(options) => test::test(&options).map(|()| ExitCode::SUCCESS),
+        Task::Watch(options) => watch::watch(&options),
+        Task::Test(options) => test::test(&options),
+        Task::Format => test::format().map(|()| ExitCode::SUCCESS),
         Task::Bench { flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
         Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }

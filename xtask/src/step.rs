@@ -1,11 +1,14 @@
 //! Runs other programs, one step at a time, and shows what they are doing.
 
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{root, target};
 
 /// Runs a program whose own output is worth seeing, such as cargo's.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -93,6 +96,23 @@ pub(crate) fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .any(|folder| folder.join(program).is_file())
+}
+
+/// Builds a program from crates.io into `target/tools`, unless this version of it is there; where it is.
+pub(crate) fn cargo_install(name: &str, version: &str) -> Result<PathBuf> {
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(name);
+    // cargo lists what it installed, with versions, in this file.
+    let installed = std::fs::read_to_string(tools.join(".crates.toml")).unwrap_or_default();
+    if program.exists() && installed.contains(&format!("\"{name} {version} ")) {
+        return Ok(program);
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    // Only tests use it, so it need not be fast; it need not be slow to build either.
+    cargo.args(["install", name, "--version", version, "--locked", "--debug", "--config", "profile.dev.debug=false"]);
+    cargo.arg("--root").arg(&tools).current_dir(root());
+    quietly(&format!("Building {name}"), &mut cargo)?;
+    Ok(program)
 }
 
 /// The command as a person would type it.

@@ -1,53 +1,61 @@
-//! `cargo xtask test`: sets up what the tests need, builds everything and passes all tests.
+//! `cargo xtask test`: sets up what the tests need, builds what they need, and passes them: all of them, or one
+//! group for a short loop.
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{components, debian, root, server, step, target};
+use crate::{components, debian, lint, root, server, step, target};
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
+    /// Only this group [default: all]
+    #[arg(value_enum)]
+    group: Option<Group>,
+    /// Only tests whose names contain this
+    #[arg(requires = "group")]
+    filter: Option<String>,
     /// The server to test: a command before its flags, for example "spin up" [default: the embedded server]
     #[arg(long, value_name = "COMMAND", env = "BUDDY_SERVER")]
     server: Option<String>,
 }
 
+/// What can be run alone, each with no more than it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Group {
+    /// Formatting, lints, documentation, unused dependencies; needs no server
+    Lint,
+    /// The HTTP API and the stream, against a server
+    Api,
+    /// The page's modules under Node, and their types; needs no Rust
+    Page,
+    /// The page in Chromium and Firefox, against a server
+    Browser,
+    /// The SQL over native SQLite; needs no server
+    Store,
+}
+
 /// Programs that only the tests use, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 6] = [
-    ("chromium", "chromium"),
-    ("chromedriver", "chromium-driver"),
-    ("firefox-esr", "firefox-esr"),
-    ("nginx", "nginx"),
-    ("node", "nodejs"),
-    ("npm", "npm"),
-];
+const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
+const NGINX: [(&str, &str); 1] = [("nginx", "nginx")];
+const BROWSERS: [(&str, &str); 3] =
+    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
 /// What steers Firefox. Debian has no package of it; crates.io has its source.
 const GECKODRIVER: (&str, &str) = ("geckodriver", "0.37.1");
 
-/// Runs all tests. Where some fail, the others run all the same.
-pub(crate) fn test(options: &Test) -> Result<()> {
-    install_programs()?;
-    // For the browser tests too: they run an audit that comes from npm.
-    let page = root().join("tests/page");
-    install_npm_packages(&page)?;
-    install_geckodriver()?;
-    components::build()?;
-    let server = match &options.server {
-        Some(server) => server.clone(),
-        None => {
-            server::embedded()?;
-            format!("{} up", server::embedded_program().display())
-        }
+/// Runs what `options` ask for. Where some fail, the others run all the same, and the last line counts both.
+pub(crate) fn test(options: &Test) -> Result<ExitCode> {
+    let outcomes = match options.group {
+        None => everything(options)?,
+        Some(group) => vec![(group.name(), one_group(group, options))],
     };
-
     let mut all = Counts::default();
     let mut failures = Vec::new();
-    for (name, outcome) in [("Rust", rust_tests(&server)), ("page", page_tests(&page))] {
+    for (name, outcome) in outcomes {
         match outcome {
             Ok(Counts { passed: 0, failed: 0 }) => failures.push(format!("{name}: no test ran")),
             Ok(counts) => {
@@ -56,14 +64,91 @@ pub(crate) fn test(options: &Test) -> Result<()> {
                     failures.push(format!("{name}: {counts}"));
                 }
             }
-            Err(error) => failures.push(format!("{name}: {error:#}")),
+            // What could not be run did not pass.
+            Err(error) => {
+                all.failed += 1;
+                failures.push(format!("{name}: {error:#}"));
+            }
         }
     }
-    println!("\n{all}");
     if !failures.is_empty() {
-        bail!("not all is well\n    {}", failures.join("\n    "));
+        eprintln!("\nnot all is well\n    {}", failures.join("\n    "));
     }
-    Ok(())
+    println!("\n{all}");
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Group {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Api => "api",
+            Self::Page => "page",
+            Self::Browser => "browser",
+            Self::Store => "store",
+        }
+    }
+}
+
+fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
+    let page = page_folder();
+    install_programs(&[&NODE[..], &NGINX[..], &BROWSERS[..]].concat())?;
+    // For the browser tests too: they run an audit that comes from npm.
+    install_npm_packages(&page)?;
+    install_geckodriver()?;
+    let lints = lint::lint(&page);
+    let server = built_server(options)?;
+    let rust = rust_tests(&["--workspace"], "", &server);
+    Ok(vec![("lint", lints), ("Rust", rust), ("page", page_tests(&page, ""))])
+}
+
+fn one_group(group: Group, options: &Test) -> Result<Counts> {
+    let page = page_folder();
+    let filter = options.filter.as_deref().unwrap_or_default();
+    match group {
+        Group::Lint => {
+            install_programs(&NODE)?;
+            install_npm_packages(&page)?;
+            lint::lint(&page)
+        }
+        Group::Api => {
+            install_programs(&NGINX)?;
+            rust_tests(&["--package", "buddy-tests", "--test", "api"], filter, &built_server(options)?)
+        }
+        Group::Page => {
+            install_programs(&NODE)?;
+            install_npm_packages(&page)?;
+            page_tests(&page, filter)
+        }
+        Group::Browser => {
+            install_programs(&[&NODE[..], &BROWSERS[..]].concat())?;
+            install_npm_packages(&page)?;
+            install_geckodriver()?;
+            rust_tests(&["--package", "buddy-tests", "--test", "browser"], filter, &built_server(options)?)
+        }
+        Group::Store => rust_tests(&["--package", "buddy-store"], filter, ""),
+    }
+}
+
+fn page_folder() -> PathBuf {
+    root().join("tests/page")
+}
+
+/// Builds the components, and the embedded server where no other is to be tested; the server's command.
+fn built_server(options: &Test) -> Result<String> {
+    components::build()?;
+    if let Some(server) = &options.server {
+        return Ok(server.clone());
+    }
+    server::embedded()?;
+    Ok(format!("{} up", server::embedded_program().display()))
+}
+
+/// Brings all source into the form that the lints want.
+pub(crate) fn format() -> Result<()> {
+    install_programs(&NODE)?;
+    install_npm_packages(&page_folder())?;
+    lint::format(&page_folder())
 }
 
 /// Runs the chaos test for as long and with the seed that `flags` ask for.
@@ -75,16 +160,17 @@ pub(crate) fn chaos(flags: &[String]) -> Result<()> {
     step::run(cargo.arg("--").args(flags).current_dir(root()))
 }
 
-fn install_programs() -> Result<()> {
+fn install_programs(programs: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !step::is_installed(program)).map(|(_, package)| *package).collect();
+        programs.iter().filter(|(program, _)| !step::is_installed(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { debian::install("what the tests need", &missing) }
 }
 
-/// Unit tests of all crates, and the black-box and browser tests against `server`.
-fn rust_tests(server: &str) -> Result<Counts> {
+/// Tests written in Rust: those that `selection` names and whose names contain `filter`. What needs a server
+/// starts `server`.
+fn rust_tests(selection: &[&str], filter: &str, server: &str) -> Result<Counts> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["test", "--workspace", "--no-fail-fast", "--target-dir"]).arg(target());
+    cargo.arg("test").args(selection).args(["--no-fail-fast", "--target-dir"]).arg(target()).arg("--").arg(filter);
     // nginx lies where only root looks for programs.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
     let (status, printed) = step::tee(cargo.env("BUDDY_SERVER", server).env("PATH", path).current_dir(root()))?;
@@ -96,9 +182,14 @@ fn rust_tests(server: &str) -> Result<Counts> {
 }
 
 /// The page's modules under Node, and their types.
-fn page_tests(folder: &Path) -> Result<Counts> {
+fn page_tests(folder: &Path, filter: &str) -> Result<Counts> {
     step::run(npm(folder).args(["run", "check"])).context("the page's types do not hold")?;
-    let (status, printed) = step::tee(npm(folder).args(["test", "--", "--test-reporter=spec"]))?;
+    let mut tests = npm(folder);
+    tests.args(["test", "--", "--test-reporter=spec"]);
+    if !filter.is_empty() {
+        tests.arg(format!("--test-name-pattern={filter}"));
+    }
+    let (status, printed) = step::tee(&mut tests)?;
     let counts = Counts::of_node(&printed);
     if !status.success() && counts.failed == 0 {
         bail!("`npm test` ended with {status}");
@@ -117,18 +208,10 @@ fn install_npm_packages(folder: &Path) -> Result<()> {
     step::quietly("Installing the page tests' packages", npm(folder).args(["ci", "--no-audit", "--no-fund"]))
 }
 
-/// Builds geckodriver into `target/tools`, where the browser tests look for it, unless it is there.
+/// Builds geckodriver where the browser tests look for it, unless it is there.
 fn install_geckodriver() -> Result<()> {
     let (name, version) = GECKODRIVER;
-    let tools = target().join("tools");
-    if step::is_installed(name) || tools.join("bin").join(name).exists() {
-        return Ok(());
-    }
-    let mut cargo = Command::new(env!("CARGO"));
-    // Only tests use it, so it need not be fast; it need not be slow to build either.
-    cargo.args(["install", name, "--version", version, "--locked", "--debug", "--config", "profile.dev.debug=false"]);
-    cargo.arg("--root").arg(&tools).current_dir(root());
-    step::quietly("Building geckodriver, which steers Firefox", &mut cargo)
+    if step::is_installed(name) { Ok(()) } else { step::cargo_install(name, version).map(drop) }
 }
 
 fn npm(folder: &Path) -> Command {
@@ -139,13 +222,13 @@ fn npm(folder: &Path) -> Command {
 
 /// How many tests passed and how many failed. Shown in a form that tools which read logs know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
 }
 
 impl Counts {
-    fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self { passed: self.passed + other.passed, failed: self.failed + other.failed }
     }
 

@@ -1,26 +1,25 @@
 //! `cargo xtask up`: sets up what is missing, builds, and serves Buddy until Ctrl-C.
 
-use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use toml::Table;
 
 use crate::{components, root, server};
 
 /// How long a server that was told to stop may take for it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a running server is looked at.
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
 pub(crate) struct Up {
@@ -44,57 +43,47 @@ pub(crate) struct Up {
     from: Option<PathBuf>,
 }
 
-/// What precedes a variable's name in the environment.
-const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
-
 /// Serves until a signal or the server itself ends it. Being told to stop is success.
 pub(crate) fn up(options: &Up) -> Result<ExitCode> {
+    let command = prepare(options)?;
+    let stopping = stop_on_signals()?;
+    let mut running = Running::start(command)?;
+    loop {
+        if stopping.load(Ordering::SeqCst) {
+            running.stop()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(status) = running.ended()? {
+            bail!("the server ended by itself ({status}); what it said is above");
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// Builds what is served and what serves it; the command that starts it.
+pub(crate) fn prepare(options: &Up) -> Result<Command> {
     // Before the long steps: nobody should wait minutes to learn that the port is taken.
     check_address(&options.listen)?;
+    build(options)
+}
+
+/// [`prepare`], while an earlier server may still have the port.
+pub(crate) fn build(options: &Up) -> Result<Command> {
     components::build()?;
     let mut command = match server::spin().filter(|_| !options.embedded) {
         Some(spin) => spin,
         None => server::embedded()?,
     };
     command.args(["--listen", &options.listen]);
-    let manifest = options.from.clone().unwrap_or_else(|| root().join("spin.toml"));
-    let declared = declared_variables(&manifest);
-    command.arg("--from").arg(manifest);
+    command.arg("--from").arg(options.from.clone().unwrap_or_else(|| root().join("spin.toml")));
     command.arg("--state-dir").arg(options.state_dir.clone().unwrap_or_else(|| root().join(".spin")));
     for variable in &options.variable {
-        let in_words = variable
-            .split_once('=')
-            .and_then(|(name, value)| Some(format!("{}={value}", spelling_in_words(name, &declared)?)));
-        command.arg("--variable").arg(in_words.as_ref().unwrap_or(variable));
-    }
-    for (variable, value) in env::vars_os() {
-        let name = variable.to_str().and_then(|variable| variable.strip_prefix(ENVIRONMENT_PREFIX));
-        let name = name.and_then(|name| spelling_in_words(&name.to_ascii_lowercase(), &declared));
-        let Some(name) = name.map(|name| format!("{ENVIRONMENT_PREFIX}{}", name.to_ascii_uppercase())) else {
-            continue;
-        };
-        if env::var_os(&name).is_none() {
-            command.env(name, value);
-        }
+        command.arg("--variable").arg(variable);
     }
     if let Some(file) = &options.runtime_config_file {
         command.arg("--runtime-config-file").arg(file);
     }
-    serve(command)
-}
-
-/// The variables that the manifest declares; none if it cannot be read, which the server will complain about.
-fn declared_variables(manifest: &Path) -> Table {
-    let manifest = fs::read_to_string(manifest).ok().and_then(|text| text.parse::<Table>().ok());
-    manifest.and_then(|mut manifest| manifest.remove("variables")?.try_into().ok()).unwrap_or_default()
-}
-
-/// The name that the manifest has for a limit that is documented as `…_per_10s`. Spin refuses manifests that
-/// declare such a name, as no word of a name may begin with a digit, so `spin.toml` says `…_per_ten_s`. Who sets
-/// the documented name means that one. The embedded server does the same.
-fn spelling_in_words(name: &str, declared: &Table) -> Option<String> {
-    let in_words = format!("{}_per_ten_s", name.strip_suffix("_per_10s")?);
-    (!declared.contains_key(name) && declared.contains_key(&in_words)).then_some(in_words)
+    Ok(command)
 }
 
 fn check_address(address: &str) -> Result<()> {
@@ -117,47 +106,54 @@ fn check_address(address: &str) -> Result<()> {
     })
 }
 
-fn serve(mut command: Command) -> Result<ExitCode> {
-    // A group of its own: a Ctrl-C typed at the terminal reaches the server once, through here, and
-    // a program that only signals this one ends the server just as well.
-    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let program = command.get_program().to_string_lossy().into_owned();
-    let mut server = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    let group = Pid::from_child(&server);
-    let output = server.stdout.take().expect("stdout is piped");
-    let announcer = thread::spawn(move || announce(output));
-
+/// Becomes true once this program is told to stop.
+pub(crate) fn stop_on_signals() -> Result<&'static AtomicBool> {
     static STOPPING: AtomicBool = AtomicBool::new(false);
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         for _ in &mut signals {
             STOPPING.store(true, Ordering::SeqCst);
-            // Spin hands on no other signal to the processes it starts.
-            let _ = kill_process_group(group, Signal::INT);
         }
     });
-
-    let status = wait(&mut server, group, &STOPPING)?;
-    let _ = announcer.join();
-    if STOPPING.load(Ordering::SeqCst) {
-        return Ok(ExitCode::SUCCESS);
-    }
-    bail!("the server ended by itself ({status}); what it said is above")
+    Ok(&STOPPING)
 }
 
-/// Waits for the server's end. One that does not stop in time when told to is killed.
-fn wait(server: &mut Child, group: Pid, stopping: &AtomicBool) -> Result<ExitStatus> {
-    let mut deadline = None;
-    loop {
-        if let Some(status) = server.try_wait()? {
-            return Ok(status);
+/// A server that was started here.
+pub(crate) struct Running {
+    server: Child,
+    announcer: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        // A group of its own: a Ctrl-C typed at the terminal reaches the server once, through here, and
+        // a program that only signals this one ends the server just as well.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut server = command.spawn().with_context(|| format!("cannot start {program}"))?;
+        let output = server.stdout.take().expect("stdout is piped");
+        Ok(Self { server, announcer: thread::spawn(move || announce(output)) })
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.server.try_wait()?)
+    }
+
+    /// Tells it to stop, and kills it if it does not in time.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let group = Pid::from_child(&self.server);
+        // It may have ended meanwhile. Spin hands on no other signal to the processes it starts.
+        let _ = kill_process_group(group, Signal::INT);
+        let deadline = Instant::now() + PATIENCE;
+        while self.ended()?.is_none() {
+            if Instant::now() > deadline {
+                kill_process_group(group, Signal::KILL)?;
+            }
+            thread::sleep(LOOK);
         }
-        if stopping.load(Ordering::SeqCst)
-            && Instant::now() > *deadline.get_or_insert_with(|| Instant::now() + PATIENCE)
-        {
-            kill_process_group(group, Signal::KILL)?;
-        }
-        thread::sleep(Duration::from_millis(50));
+        let _ = self.announcer.join();
+        Ok(())
     }
 }
 
