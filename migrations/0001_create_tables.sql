@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS claim(
   database TEXT NOT NULL) STRICT;
 --;
 CREATE TABLE IF NOT EXISTS room(
-  id INTEGER PRIMARY KEY,
+  -- Never given out again: streams and sweeps outlive rooms.
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   room BLOB NOT NULL UNIQUE CHECK(length(room)=32),
   slot INTEGER NOT NULL,
   log BLOB NOT NULL CHECK(length(log)=16),
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS room(
   read_hash BLOB CHECK(length(read_hash)=32),
   post_hash BLOB CHECK(length(post_hash)=32),
   owner_hash BLOB NOT NULL CHECK(length(owner_hash)=32),
+  -- NULL in a room without keys.
+  epoch INTEGER,
   about TEXT) STRICT;
 --;
 CREATE INDEX IF NOT EXISTS room_sweep ON room(sweep_at_ms);
@@ -40,13 +43,17 @@ CREATE TABLE IF NOT EXISTS event(
   pos INTEGER PRIMARY KEY,
   room_id INTEGER NOT NULL,
   seq INTEGER NOT NULL CHECK(seq>0),
-  kind TEXT NOT NULL CHECK(kind IN('message','edit','delete','react','room')),
+  kind TEXT NOT NULL,
   sent_at_ms INTEGER NOT NULL,
   author BLOB CHECK(author IS NULL OR length(author)=16),
   target INTEGER,
   client_id BLOB NOT NULL CHECK(length(client_id)=16),
+  -- The epoch of the keys it was sealed with; NULL in a room without keys.
+  epoch INTEGER,
   -- Only on its way in: counted by a trigger and taken out again in the same statement.
   address BLOB,
+  -- SHA-256 of the body as it was appended, which outlives the body.
+  hash BLOB NOT NULL CHECK(length(hash)=32),
   body TEXT NOT NULL,
   UNIQUE(room_id,seq)) STRICT;
 --;

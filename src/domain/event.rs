@@ -36,6 +36,19 @@ pub struct Event {
     pub target: Option<i64>,
     pub body: String,
     pub sent_at_ms: i64,
+    /// SHA-256 of the body as it was appended, in 64 hex characters, where the body was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<String>,
+}
+
+/// A signal as a stream shows it. `author` as in an event.
+#[derive(Debug, Serialize)]
+pub struct SentSignal {
+    pub kind: String,
+    pub author: Option<String>,
+    pub body: String,
+    pub sent_at_ms: i64,
+    pub expires_at_ms: i64,
 }
 
 /// Where a room's log stands, as `hello` and `reset` tell it. `log` names its incarnation.

@@ -9,7 +9,7 @@ mod request;
 mod sse;
 
 pub use error::Error;
-pub use event::{Event, Kind, Mark};
+pub use event::{Event, Kind, Mark, SentSignal};
 pub use id::{Author, RoomId, Secret, TokenHash};
 pub use rendezvous::owner;
 pub use request::{Access, Change, CreateRoom, Page, Post, Signal, SignalKind, cursor, page};

@@ -1,10 +1,13 @@
 //! The component that appends to a room's log, reads pages of it, and takes signals.
 
 use buddy_domain::{Error, Post, RoomId, Signal, page};
-use buddy_platform::{Answer, Request, empty, event, json, preflight, room, settings, signal, slot, sweep};
+use buddy_host::api::{empty, json, preflight};
+use buddy_host::http::{Answer, Request};
+use buddy_host::variables;
+use buddy_store::{event, room, signal, sweep};
 use serde_json::json;
 
-buddy_platform::serve!(handle);
+buddy_host::serve_api!(handle);
 
 const MESSAGES: &str = "GET, POST, OPTIONS";
 const SIGNALS: &str = "POST, OPTIONS";
@@ -35,10 +38,10 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 
 async fn append(request: Request, id: &RoomId) -> Result<Answer, Error> {
     let access = request.caller.access();
-    let address = request.caller.address("posts").await;
+    let address = request.caller.address("posts").await?;
     let post = Post::parse(&request.body(false).await?, max_body_bytes().await?)?;
-    let stored = event::append(id, &access, &post, address).await?;
-    sweep::later(&slot::locate(id.slot()).await?);
+    let stored = event::append(id, &access, &post, &address).await?;
+    sweep::later(&stored.database);
     let status = if stored.repeated { 200 } else { 201 };
     Ok(json(status, &json!({"seq": stored.seq, "sent_at_ms": stored.sent_at_ms})))
 }
@@ -61,5 +64,5 @@ async fn send(request: Request, id: &RoomId) -> Result<Answer, Error> {
 }
 
 async fn max_body_bytes() -> Result<usize, Error> {
-    Ok(usize::try_from(settings::number("max_body_bytes").await?).unwrap_or(usize::MAX))
+    Ok(usize::try_from(variables::number("max_body_bytes").await?).unwrap_or(usize::MAX))
 }

@@ -2,12 +2,15 @@
 //! healthy, and answers every address under `/api` that is nobody's.
 
 use buddy_domain::{Change, CreateRoom, Error, RoomId};
-use buddy_platform::database::Database;
-use buddy_platform::room::Right;
-use buddy_platform::{Answer, Request, empty, json, preflight, room, settings, slot, sweep};
-use serde_json::json;
+use buddy_host::api::{empty, json, preflight};
+use buddy_host::http::{Answer, Request};
+use buddy_host::{log, variables};
+use buddy_store::database::Database;
+use buddy_store::room::{Right, Room};
+use buddy_store::{room, slot, sweep};
+use serde_json::{Value as Json, json};
 
-buddy_platform::serve!(handle);
+buddy_host::serve_api!(handle);
 
 const ROOMS: &str = "POST, OPTIONS";
 const ROOM: &str = "GET, PATCH, DELETE, OPTIONS";
@@ -41,15 +44,25 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 }
 
 async fn create(request: Request) -> Result<Answer, Error> {
-    let address = request.caller.address("rooms").await;
+    let address = request.caller.address("rooms").await?;
     let wanted = CreateRoom::parse(&request.body(true).await?)?;
-    Ok(json(201, &room::create(wanted, address).await?))
+    let made = room::create(wanted, &address).await?;
+    let mut answer = json!({
+        "room": made.id.to_string(),
+        "created_at_ms": made.created_at_ms,
+        "expires_at_ms": made.expires_at_ms,
+        "message_ttl_s": seconds(made.message_ttl_ms),
+    });
+    if let Some(token) = made.owner_token {
+        answer["owner_token"] = token.reveal().into();
+    }
+    Ok(json(201, &answer))
 }
 
 async fn read(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let room = room::read(id, &request.caller.access()).await?;
     sweep::later(&room.database);
-    Ok(json(200, &room.to_json(id)))
+    Ok(json(200, &shown(&room, id)))
 }
 
 async fn change(request: Request, id: &RoomId) -> Result<Answer, Error> {
@@ -57,28 +70,48 @@ async fn change(request: Request, id: &RoomId) -> Result<Answer, Error> {
     let change = Change::parse(&request.body(false).await?)?;
     let room = room::read(id, &access).await?;
     room.need(Right::Own)?;
-    let room = if room.change(change).await? { room::read(id, &access).await? } else { room };
-    Ok(json(200, &room.to_json(id)))
+    let room = if room::change(&room, id, &access, change).await? { room::read(id, &access).await? } else { room };
+    Ok(json(200, &shown(&room, id)))
 }
 
 async fn delete(request: &Request, id: &RoomId) -> Result<Answer, Error> {
-    let room = room::read(id, &request.caller.access()).await?;
+    let access = request.caller.access();
+    let room = room::read(id, &access).await?;
     room.need(Right::Own)?;
-    room.delete().await?;
+    room::delete(&room, id, &access).await?;
     Ok(empty())
+}
+
+/// A room as its readers see it.
+fn shown(room: &Room, id: &RoomId) -> Json {
+    json!({
+        "room": id.to_string(),
+        "created_at_ms": room.created_at_ms,
+        "expires_at_ms": room.expires_at_ms,
+        "message_ttl_s": seconds(room.message_ttl_ms),
+        "locked": room.locked,
+        "about": room.about,
+        "first_seq": room.first_seq,
+        "last_seq": room.last_seq,
+    })
+}
+
+/// How the API writes a lifetime: whole seconds, or null for none.
+fn seconds(milliseconds: i64) -> Option<i64> {
+    (milliseconds > 0).then_some(milliseconds / 1000)
 }
 
 /// Ready when every database and the key-value store answer.
 async fn health() -> Result<Answer, Error> {
     let mut failing = Vec::new();
-    for label in settings::databases().await {
-        if let Err(Error::Unavailable(cause)) = Database::new(&label).run("SELECT 1 LIMIT 1", &[]).await {
-            eprintln!("health: {cause}");
+    for label in variables::databases().await? {
+        if let Err(Error::Unavailable(cause)) = Database::new(&label).check().await {
+            log(format_args!("health: {cause}"));
             failing.push(format!("database {label}"));
         }
     }
     if let Err(Error::Unavailable(cause)) = slot::check_hints().await {
-        eprintln!("health: {cause}");
+        log(format_args!("health: {cause}"));
         failing.push("key-value store default".to_owned());
     }
     if failing.is_empty() {

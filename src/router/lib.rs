@@ -1,13 +1,16 @@
 //! The component for operators: which database owns which slot. To anyone else it is not there.
 
 use buddy_domain::Error;
-use buddy_platform::{Answer, Request, json, operator, settings, slot};
+use buddy_host::api::{json, operator};
+use buddy_host::http::{Answer, Request};
+use buddy_host::variables;
+use buddy_store::slot;
 use serde_json::json;
 
-buddy_platform::serve!(handle);
+buddy_host::serve_api!(handle);
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    if !operator(&request.caller).await {
+    if !operator(&request.caller).await? {
         return Err(Error::NotFound);
     }
     match request.caller.segments().as_slice() {
@@ -18,7 +21,7 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 }
 
 async fn map() -> Result<Answer, Error> {
-    let databases = settings::databases().await;
+    let databases = variables::databases().await?;
     let slots: Vec<_> = slot::map()
         .await?
         .into_iter()

@@ -9,9 +9,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use buddy_domain::{Error, comment};
-use buddy_platform::database::Database;
-use buddy_platform::room::Known;
-use buddy_platform::{now_ms, sleep, spawn};
+use buddy_host::{log, now_ms, sleep, spawn};
+use buddy_store::database::Database;
+use buddy_store::room::{Known, RowKey};
 use futures::future::{LocalBoxFuture, poll_fn};
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -51,9 +51,9 @@ struct Followed {
     readers: BTreeSet<u64>,
 }
 
-/// The followed rooms of one database, by row key.
+/// The followed rooms of one database, by their rows.
 struct Source {
-    rooms: HashMap<i64, Followed>,
+    rooms: HashMap<RowKey, Followed>,
     active_until_ms: i64,
     /// When it is asked next; `None` while it is being asked.
     due: Option<Instant>,
@@ -154,7 +154,7 @@ impl Hub {
             source.active_until_ms = source.active_until_ms.max(reader.last_at_ms + ACTIVE_MS);
             // What came since the reader's replay is not to wait for an idle tick.
             source.due = source.due.map(|_| now);
-            let room = source.rooms.entry(reader.room_id).or_insert_with(|| Followed {
+            let room = source.rooms.entry(reader.room).or_insert_with(|| Followed {
                 last_seq: reader.last_seq,
                 signal_seq: reader.signal_seq,
                 signals_at_ms: 0,
@@ -205,8 +205,8 @@ impl Hub {
                 continue;
             }
             source.due = None;
-            let asked = source.rooms.iter().map(|(id, room)| Asked {
-                known: Known { id: *id, last_seq: room.last_seq, signal_seq: room.signal_seq },
+            let asked = source.rooms.iter().map(|(key, room)| Asked {
+                known: Known { key: *key, last_seq: room.last_seq, signal_seq: room.signal_seq },
                 signals_due: room.signals_at_ms <= now,
             });
             let asked = asked.collect();
@@ -227,7 +227,7 @@ impl Hub {
             // A database error never ends the hub.
             Err(error) => {
                 if let Error::Unavailable(cause) = error {
-                    eprintln!("stream: {cause}");
+                    log(format_args!("stream: {cause}"));
                 }
                 FAILED_PAUSE
             }
@@ -240,7 +240,7 @@ impl Hub {
     /// Hands what is new in a room to its readers.
     fn update(&mut self, database: &Database, update: &Update) {
         let Some(source) = self.sources.get_mut(database) else { return };
-        let Some(room) = source.rooms.get_mut(&update.room_id) else { return };
+        let Some(room) = source.rooms.get_mut(&update.room) else { return };
         let now = now_ms();
         if !update.events.is_empty() || update.signals.as_ref().is_some_and(|signals| signals.typing) {
             source.active_until_ms = now + ACTIVE_MS;
@@ -289,10 +289,10 @@ impl Hub {
     fn remove(&mut self, number: u64) {
         let Some(reader) = self.readers.remove(&number) else { return };
         let Some(source) = self.sources.get_mut(&reader.database) else { return };
-        if let Some(room) = source.rooms.get_mut(&reader.room_id) {
+        if let Some(room) = source.rooms.get_mut(&reader.room) {
             room.readers.remove(&number);
             if room.readers.is_empty() {
-                source.rooms.remove(&reader.room_id);
+                source.rooms.remove(&reader.room);
             }
         }
         if source.rooms.is_empty() {

@@ -15,16 +15,18 @@ use std::pin::pin;
 use std::time::Duration;
 
 use buddy_domain::{Error, Mark, RoomId, cursor, frame, retry};
-use buddy_platform::room::Room;
-use buddy_platform::{Answer, Request, Writer, event, event_stream, now_ms, preflight, random, room};
-use buddy_platform::{signal, sleep, spawn, sweep};
+use buddy_host::api::{event_stream, preflight};
+use buddy_host::http::{Answer, Request, Writer};
+use buddy_host::{now_ms, random, sleep, spawn};
+use buddy_store::room::Room;
+use buddy_store::{event, room, signal, sweep};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 
 use crate::limits::{Limits, Place};
 use crate::reader::Reader;
 
-buddy_platform::serve!(handle);
+buddy_host::serve_api!(handle);
 
 const STREAM: &str = "GET, OPTIONS";
 /// A client that takes no byte for so long has gone.
@@ -63,7 +65,8 @@ async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, l
     let wanted = cursor.unwrap_or(room.last_seq);
     let known = wanted >= room.first_seq - 1 && wanted <= room.last_seq;
     let mut last_seq = if known { wanted } else { room.last_seq };
-    let data = Mark { log: &room.log, first_seq: room.first_seq, last_seq: room.last_seq };
+    let log = room.log();
+    let data = Mark { log: &log, first_seq: room.first_seq, last_seq: room.last_seq };
     let pause = 1000 + u32::from_le_bytes(random()) % 4001;
     let mut greeting = retry(pause);
     greeting.extend(frame(Some(last_seq), if known { "hello" } else { "reset" }, &data));
@@ -74,11 +77,12 @@ async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, l
     let mut first_seq = room.first_seq;
     loop {
         // A failing database ends the replay; the client comes back with its cursor.
-        let batch = event::batch_after(&database, room.id, first_seq, last_seq).await.ok()?;
+        let batch = event::batch_after(&database, &room.key, first_seq, last_seq).await.ok()?;
         for event in batch.events {
             if event.seq != last_seq + 1 {
                 last_seq = room.last_seq.max(event.seq);
-                let data = Mark { log: &room.log, first_seq: event.seq, last_seq };
+                let log = room.log();
+                let data = Mark { log: &log, first_seq: event.seq, last_seq };
                 first_seq = event.seq;
                 sender.send(frame(Some(last_seq), "reset", &data)).await?;
                 break;
@@ -90,7 +94,7 @@ async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, l
             break;
         }
     }
-    let signals = signal::since(&room.database, room.id, 0).await.ok()?;
+    let signals = signal::since(&room.database, &room.key, 0).await.ok()?;
     if !signals.is_empty() {
         sender.send(poll::signal_frame(&signals)).await?;
     }

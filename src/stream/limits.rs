@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use buddy_domain::Error;
-use buddy_platform::{random, settings};
+use buddy_host::{random, variables};
 
 thread_local! {
     static STREAMS: Cell<i64> = const { Cell::new(0) };
@@ -22,12 +22,12 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) async fn read() -> Result<Self, Error> {
-        let active_ms = settings::number("poll_active_ms").await?.max(1);
-        let idle_ms = settings::number("poll_idle_ms").await?.max(active_ms);
+        let active_ms = variables::number("poll_active_ms").await?.max(1);
+        let idle_ms = variables::number("poll_idle_ms").await?.max(active_ms);
         Ok(Self {
-            streams: settings::number("streams_per_instance").await?,
-            stream_max_ms: settings::number("stream_max_s").await? * 1000,
-            heartbeat_ms: settings::number("heartbeat_s").await?.max(1) * 1000,
+            streams: variables::number("streams_per_instance").await?,
+            stream_max_ms: variables::number("stream_max_s").await? * 1000,
+            heartbeat_ms: variables::number("heartbeat_s").await?.max(1) * 1000,
             active: Duration::from_millis(active_ms.unsigned_abs()),
             idle: Duration::from_millis(idle_ms.unsigned_abs()),
         })

@@ -4,11 +4,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use buddy_domain::{Error, frame};
-use buddy_platform::database::Database;
-use buddy_platform::room::{Known, News};
-use buddy_platform::signal::Sent;
-use buddy_platform::{event, room, signal};
+use buddy_domain::{Error, SentSignal, frame};
+use buddy_store::database::Database;
+use buddy_store::room::{Known, News, RowKey};
+use buddy_store::{event, room, signal};
 use serde_json::json;
 
 use crate::in_time;
@@ -40,7 +39,7 @@ pub(crate) struct Signals {
 
 /// What is new in a room.
 pub(crate) struct Update {
-    pub(crate) room_id: i64,
+    pub(crate) room: RowKey,
     /// The events are those after this sequence,
     pub(crate) after: i64,
     /// up to this one, as far as they are still shown.
@@ -69,9 +68,9 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
     let news = room::news(database, &known).await?;
     let mut updates = Vec::new();
     for (room, signals_due) in known.into_iter().zip(due) {
-        let Some(news) = news.get(&room.id) else { continue };
+        let Some(news) = news.get(&room.key.id) else { continue };
         let mut update = Update {
-            room_id: room.id,
+            room: room.key,
             after: room.last_seq,
             last_seq: room.last_seq,
             events: Vec::new(),
@@ -92,7 +91,7 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
                     update.last_seq = update.events.last().map_or(*last_seq, |last| last.seq);
                 }
                 if *signal_seq > room.signal_seq && signals_due {
-                    let sent = signal::since(database, room.id, room.signal_seq).await?;
+                    let sent = signal::since(database, &room.key, room.signal_seq).await?;
                     let typing = sent.iter().any(|signal| signal.kind == "typing");
                     update.signals = Some(Signals { frame: signal_frame(&sent).into(), seq: *signal_seq, typing });
                 }
@@ -104,7 +103,7 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
 }
 
 async fn framed(database: &Database, room: &Known) -> Result<Vec<Framed>, Error> {
-    let batch = event::batch_after(database, room.id, 0, room.last_seq).await?;
+    let batch = event::batch_after(database, &room.key, 0, room.last_seq).await?;
     let framed = |event: &buddy_domain::Event| Framed {
         seq: event.seq,
         bytes: frame(Some(event.seq), &event.kind, event).into(),
@@ -113,6 +112,6 @@ async fn framed(database: &Database, room: &Known) -> Result<Vec<Framed>, Error>
 }
 
 /// All signals of a room in one frame.
-pub(crate) fn signal_frame(signals: &[Sent]) -> Vec<u8> {
+pub(crate) fn signal_frame(signals: &[SentSignal]) -> Vec<u8> {
     signals.iter().flat_map(|signal| frame(None, "signal", signal)).collect()
 }

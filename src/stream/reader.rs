@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use buddy_domain::{Mark, frame};
-use buddy_platform::database::Database;
-use buddy_platform::room::Room;
-use buddy_platform::{Writer, now_ms};
+use buddy_host::http::Writer;
+use buddy_host::now_ms;
+use buddy_store::database::Database;
+use buddy_store::room::{Room, RowKey};
 use futures::future::{AbortHandle, LocalBoxFuture, abortable};
 use futures::{FutureExt, TryFutureExt};
 
@@ -22,7 +23,7 @@ pub(crate) type Written = (u64, Option<Writer>);
 
 pub(crate) struct Reader {
     pub(crate) database: Database,
-    pub(crate) room_id: i64,
+    pub(crate) room: RowKey,
     log: Rc<str>,
     /// The sequence that the stream has reached.
     pub(crate) last_seq: i64,
@@ -52,8 +53,8 @@ impl Reader {
     pub(crate) fn new(room: &Room, writer: Writer, last_seq: i64, ends_at_ms: i64, place: Place) -> Self {
         Self {
             database: room.database.clone(),
-            room_id: room.id,
-            log: room.log.as_str().into(),
+            room: room.key,
+            log: room.log().into(),
             last_seq,
             signal_seq: room.signal_seq,
             last_at_ms: room.last_at_ms,

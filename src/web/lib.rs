@@ -11,12 +11,14 @@ mod assets;
 mod condense;
 mod encoding;
 
+use buddy_host::http::{Answer, Request};
 use bytes::Bytes;
 use http_body_util::Full;
-use spin_sdk::http::{Request, Response};
 
-#[spin_sdk::http_service]
-async fn handle(request: Request) -> Response<Full<Bytes>> {
-    answer::answer(request.method(), request.uri().path(), request.headers())
-        .map(|body| Full::new(Bytes::from_static(body)))
+buddy_host::serve!(handle);
+
+async fn handle(request: Request) -> Answer {
+    let caller = &request.caller;
+    let response = answer::answer(&caller.method, &caller.path, &caller.headers);
+    Answer::Whole(response.map(|body| Full::new(Bytes::from_static(body))))
 }

@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use buddy_domain::Error;
 
-use crate::database::{Database, integer};
-use crate::{now_ms, spawn};
+use buddy_host::{log, now_ms, spawn};
+
+use crate::database::Database;
 
 /// At most once in this time, an instance sweeps.
 const PAUSE_MS: i64 = 1000;
@@ -15,7 +16,9 @@ thread_local! {
     static SWEPT_AT_MS: Cell<i64> = const { Cell::new(0) };
 }
 
-const DUE: &str = "SELECT r.id, r.deleted_at_ms>0 OR r.expires_at_ms<=?1, r.message_ttl_ms, r.expires_at_ms FROM room r
+const DUE: &str =
+    "SELECT r.id AS id, r.deleted_at_ms>0 OR r.expires_at_ms<=?1 AS over, r.message_ttl_ms AS message_ttl_ms,
+    r.expires_at_ms AS expires_at_ms FROM room r
   JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE r.sweep_at_ms<=?1 ORDER BY r.sweep_at_ms LIMIT 8";
 const RAISE_FLOOR: &str = "UPDATE room SET floor_seq=max(floor_seq, coalesce((SELECT e.seq-1 FROM event e
     WHERE e.room_id=room.id AND e.seq>room.floor_seq AND e.sent_at_ms>?2-room.message_ttl_ms
@@ -33,8 +36,7 @@ const DELETE_ROOM_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
 const NEXT: &str = "UPDATE room SET sweep_at_ms=?3 WHERE id=?1 AND sweep_at_ms<=?2
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
-const OLDEST: &str =
-    "SELECT min(e.sent_at_ms) FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
+const OLDEST: &str = "SELECT min(e.sent_at_ms) AS sent_at_ms FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
 const DELETE_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE expires_at_ms<=?1 LIMIT 200)";
 const DELETE_COUNTS: &str =
@@ -52,16 +54,16 @@ pub fn later(database: &Database) {
     spawn(async move {
         // The next request tries again; what has expired is hidden all the same.
         if let Err(Error::Unavailable(cause)) = sweep(&database, now).await {
-            eprintln!("sweeping: {cause}");
+            log(format_args!("sweeping: {cause}"));
         }
     });
 }
 
 async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
     let mut left = 200;
-    for row in database.run(DUE, &[now.into()]).await? {
-        let (id, over, ttl_ms) = (integer(&row, 0), integer(&row, 1) != 0, integer(&row, 2));
-        let mut next = integer(&row, 3);
+    for mut row in database.run(DUE, &[now.into()]).await? {
+        let (id, over, ttl_ms): (i64, bool, i64) = (row.take("id")?, row.take("over")?, row.take("message_ttl_ms")?);
+        let mut next: i64 = row.take("expires_at_ms")?;
         if ttl_ms > 0 {
             database.run(RAISE_FLOOR, &[id.into(), now.into()]).await?;
         }
@@ -78,7 +80,8 @@ async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
             }
             next = now + PAUSE_MS;
         } else if ttl_ms > 0 {
-            let oldest = database.row(OLDEST, &[id.into()]).await?.and_then(|row| row.get::<i64>(0));
+            let oldest = database.row(OLDEST, &[id.into()]).await?;
+            let oldest: Option<i64> = oldest.map_or(Ok(None), |mut row| row.take("sent_at_ms"))?;
             next = next.min(oldest.map_or(now + ttl_ms, |at| at + ttl_ms.max(10_000)).max(now + PAUSE_MS));
         }
         database.run(NEXT, &[id.into(), now.into(), next.into()]).await?;

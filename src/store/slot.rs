@@ -5,11 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use buddy_domain::{Error, owner};
+use buddy_host::{key_value, log, now_ms, variables};
 use serde::{Deserialize, Serialize};
-use spin_sdk::key_value::Store;
 
-use crate::database::{Database, Value, integer, text};
-use crate::{now_ms, settings};
+use crate::database::Database;
 
 /// How long an instance believes what it has read.
 const CACHE_MS: i64 = 1000;
@@ -31,7 +30,6 @@ struct Hint {
 }
 
 /// A row of a database's slot table.
-#[derive(Clone, Serialize)]
 pub struct Ownership {
     pub slot: i64,
     pub database: String,
@@ -49,7 +47,7 @@ pub async fn locate(slot: u8) -> Result<Database, Error> {
     if let Some((database, _)) = cached {
         return Ok(database);
     }
-    let labels = settings::databases().await;
+    let labels = variables::databases().await?;
     let hinted = hint(slot).await.filter(|hint| labels.contains(&hint.database));
     let database = match hinted {
         Some(hint) => Database::new(&hint.database),
@@ -65,7 +63,7 @@ pub async fn locate(slot: u8) -> Result<Database, Error> {
 /// As `locate`.
 pub async fn relocate(slot: u8) -> Result<Database, Error> {
     CACHE.with_borrow_mut(|cache| cache.remove(&slot));
-    let database = find(slot, &settings::databases().await).await?;
+    let database = find(slot, &variables::databases().await?).await?;
     remember(slot, &database);
     Ok(database)
 }
@@ -76,13 +74,13 @@ pub async fn relocate(slot: u8) -> Result<Database, Error> {
 /// `Unavailable` where a database does not answer.
 pub async fn map() -> Result<Vec<Ownership>, Error> {
     let mut map = Vec::new();
-    for label in settings::databases().await {
-        for row in Database::new(&label).run(ALL, &[]).await? {
+    for label in variables::databases().await? {
+        for mut row in Database::new(&label).run(ALL, &[]).await? {
             map.push(Ownership {
-                slot: integer(&row, 0),
+                slot: row.take("slot")?,
                 database: label.clone(),
-                epoch: integer(&row, 1),
-                state: text(&row, 2).unwrap_or_default(),
+                epoch: row.take("epoch")?,
+                state: row.take("state")?,
             });
         }
     }
@@ -95,9 +93,7 @@ pub async fn map() -> Result<Vec<Ownership>, Error> {
 /// # Errors
 /// `Unavailable` with the cause.
 pub async fn check_hints() -> Result<(), Error> {
-    let failed = |error| Error::Unavailable(format!("key-value: {error:?}"));
-    let store = Store::open_default().await.map_err(failed)?;
-    store.get("slot/00").await.map(drop).map_err(failed)
+    key_value::get("slot/00").await.map(drop)
 }
 
 fn remember(slot: u8, database: &Database) {
@@ -108,10 +104,10 @@ async fn find(slot: u8, labels: &[String]) -> Result<Database, Error> {
     let (mut found, mut known) = (None, false);
     for label in labels {
         let row = Database::new(label).row(STATE, &[slot.into()]).await?;
-        let Some(row) = row else { continue };
+        let Some(mut row) = row else { continue };
         known = true;
-        if matches!(text(&row, 1).as_deref(), Some("open" | "frozen")) {
-            let epoch = integer(&row, 0);
+        let (epoch, state): (i64, String) = (row.take("epoch")?, row.take("state")?);
+        if matches!(state.as_str(), "open" | "frozen") {
             if found.as_ref().is_none_or(|(_, newest)| epoch > *newest) {
                 found = Some((label, epoch));
             }
@@ -130,30 +126,36 @@ async fn find(slot: u8, labels: &[String]) -> Result<Database, Error> {
 async fn claim(slot: u8, labels: &[String]) -> Result<String, Error> {
     let first = Database::new(&labels[0]);
     let wanted = owner(slot, labels).expect("there is a database");
-    first.run(CLAIM, &[slot.into(), Value::from(wanted)]).await?;
+    first.run(CLAIM, &[slot.into(), wanted.into()]).await?;
     let row = first.row(CLAIMED, &[slot.into()]).await?;
-    let label = row.and_then(|row| text(&row, 0)).filter(|label| labels.contains(label)).ok_or_else(|| {
+    let label: Option<String> = row.map(|mut row| row.take("database")).transpose()?;
+    let label = label.filter(|label| labels.contains(label)).ok_or_else(|| {
         Error::Unavailable(format!("slot {slot:02x} was given to a database that is not listed any more"))
     })?;
     Database::new(&label).run(OPEN, &[slot.into()]).await?;
     Ok(label)
 }
 
+/// What key-value says. A hint that cannot be read costs a search, and is noted.
 async fn hint(slot: u8) -> Option<Hint> {
-    let store = Store::open_default().await.ok()?;
-    let value = store.get(key(slot)).await.ok()??;
-    serde_json::from_slice(&value).ok()
+    let value = key_value::get(&key(slot)).await.unwrap_or_else(|error| {
+        note(slot, &error);
+        None
+    })?;
+    serde_json::from_slice(&value).map_err(|_| log(format_args!("slot {slot:02x}: key-value holds no hint"))).ok()
 }
 
 /// A lost hint costs a search, so a failing store is only noted.
 async fn hint_at(slot: u8, hint: &Hint) {
     let value = serde_json::to_vec(hint).expect("a hint is plain data");
-    let written = match Store::open_default().await {
-        Ok(store) => store.set(key(slot), value).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = written {
-        eprintln!("slot {slot:02x}: key-value: {error:?}");
+    if let Err(error) = key_value::set(&key(slot), &value).await {
+        note(slot, &error);
+    }
+}
+
+fn note(slot: u8, error: &Error) {
+    if let Error::Unavailable(cause) = error {
+        log(format_args!("slot {slot:02x}: {cause}"));
     }
 }
 

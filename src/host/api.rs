@@ -1,46 +1,15 @@
-//! Requests in, answers out: what every component does alike. A whole body leaves in one frame
-//! with its length, because Spin leaves Nagle on and a second write would cost the client 40 ms.
+//! What all answers of the API have in common: who asks, JSON bodies in and out, CORS, and how errors become answers.
 
 use buddy_domain::{Access, Author, Error, TokenHash};
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::Full;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use spin_sdk::http::IntoResponse;
-use spin_sdk::wasip3::http::types;
 
-use crate::settings;
-
-/// What a request says beside its body.
-pub struct Caller {
-    pub method: Method,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-}
-
-/// A request whose body has not been read yet.
-pub struct Request {
-    pub caller: Caller,
-    body: spin_sdk::http::Request,
-}
-
-/// An answer: whole, or a stream of events that goes on.
-pub enum Answer {
-    Whole(Response<Full<Bytes>>),
-    Stream(types::Response),
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Result<types::Response, types::ErrorCode> {
-        match self {
-            Self::Whole(response) => response.into_response(),
-            Self::Stream(response) => Ok(response),
-        }
-    }
-}
+use crate::http::{Answer, Caller, Request, Writer, stream};
+use crate::{log, variables};
 
 impl Answer {
     /// Says when to try again, in seconds.
@@ -52,20 +21,12 @@ impl Answer {
 }
 
 /// Hands a request to a component and turns its errors into answers; causes go to the log.
-pub async fn answer<F>(request: spin_sdk::http::Request, handle: impl FnOnce(Request) -> F) -> Answer
+pub async fn answer<F>(request: Request, handle: impl FnOnce(Request) -> F) -> Answer
 where
     F: Future<Output = Result<Answer, Error>>,
 {
-    let (parts, body) = request.into_parts();
-    let caller = Caller {
-        method: parts.method.clone(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers.clone(),
-    };
-    let public = caller.path.starts_with("/api");
-    let body = spin_sdk::http::Request::from_parts(parts, body);
-    let answer = match handle(Request { caller, body }).await {
+    let public = request.caller.path.starts_with("/api");
+    let answer = match handle(request).await {
         Ok(answer) => answer,
         Err(error) => refusal(&error),
     };
@@ -99,12 +60,15 @@ impl Caller {
 
     /// The caller's address as it is counted: hashed with what it is counted for, so that the
     /// tables hold no address. A client may send Spin's headers itself; Spin's own come last.
-    pub async fn address(&self, purpose: &str) -> Vec<u8> {
-        let named = settings::text("client_address_header").await;
+    ///
+    /// # Errors
+    /// `Unavailable` where the header's name cannot be read.
+    pub async fn address(&self, purpose: &str) -> Result<Vec<u8>, Error> {
+        let named = variables::text("client_address_header").await?;
         let name = if named.is_empty() { "spin-client-addr" } else { &named };
         let last = self.headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
         let entry = last.and_then(|list| list.rsplit(',').next()).map(str::trim).unwrap_or_default();
-        Sha256::digest(format!("{purpose}\0{}", network(entry)).as_bytes())[..16].to_vec()
+        Ok(Sha256::digest(format!("{purpose}\0{}", network(entry)).as_bytes())[..16].to_vec())
     }
 }
 
@@ -137,7 +101,7 @@ impl Request {
     /// # Errors
     /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for a body that broke off.
     pub async fn body(self, optional: bool) -> Result<Vec<u8>, Error> {
-        let limit = settings::number("max_body_bytes").await? * 6 + 4096;
+        let limit = variables::number("max_body_bytes").await? * 6 + 4096;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let too_large = || Error::TooLarge(format!("a request may have {limit} bytes."));
         let announced = self.caller.header("content-length").and_then(|text| text.parse::<usize>().ok());
@@ -149,11 +113,9 @@ impl Request {
         if !is_json && (typed || !optional) {
             return Err(Error::UnsupportedMediaType);
         }
-        let mut body = self.body.into_body();
+        let mut body = self.body;
         let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Error::invalid("The body broke off."))?;
-            let Ok(data) = frame.into_data() else { continue };
+        while let Some(data) = body.chunk().await? {
             if bytes.len() + data.len() > limit {
                 return Err(too_large());
             }
@@ -208,15 +170,28 @@ pub fn preflight(allow: &'static str) -> Answer {
 }
 
 /// Whether the caller holds the operator's token. There is none while the variable is empty.
-pub async fn operator(caller: &Caller) -> bool {
-    let token = settings::text("admin_token").await;
+///
+/// # Errors
+/// `Unavailable` where the variable cannot be read.
+pub async fn operator(caller: &Caller) -> Result<bool, Error> {
+    let token = variables::text("admin_token").await?;
     // Hashes are compared, so the time it takes tells nothing about the token.
-    !token.is_empty() && caller.access().token == Some(TokenHash::of(&token))
+    Ok(!token.is_empty() && caller.access().token == Some(TokenHash::of(&token)))
+}
+
+/// An answer of server-sent events and the end to write them to.
+///
+/// # Errors
+/// `Unavailable` where the host refuses the headers.
+pub fn event_stream() -> Result<(Answer, Writer), Error> {
+    let own = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")];
+    let headers: Vec<_> = own.into_iter().chain(CORS).collect();
+    stream(&headers)
 }
 
 fn refusal(error: &Error) -> Answer {
     if let Error::Unavailable(cause) = error {
-        eprintln!("unavailable: {cause}");
+        log(format_args!("unavailable: {cause}"));
     }
     let mut answer = json(error.status(), &error.to_json());
     answer.retry_after(error.retry_after_s());
@@ -244,5 +219,5 @@ fn cors(headers: &mut HeaderMap) {
     }
 }
 
-pub(crate) const CORS: [(&str, &str); 2] =
+const CORS: [(&str, &str); 2] =
     [("access-control-allow-origin", "*"), ("access-control-expose-headers", "retry-after")];

@@ -1,0 +1,80 @@
+//! A request in, an answer out: whole, or as a stream of bytes that the instance's tasks write. A whole body
+//! leaves in one frame with its length, because Spin leaves Nagle on and a second write would cost the client 40 ms.
+
+use buddy_domain::Error;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use http_body_util::Full;
+
+use crate::p3::http as wire;
+
+/// What `serve!` refers to by this crate's name.
+#[doc(hidden)]
+pub use spin_sdk::http::{FromRequest, IntoResponse};
+pub use wire::Writer;
+
+/// What a request says beside its body.
+pub struct Caller {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+}
+
+/// A request whose body has not been read yet.
+pub struct Request {
+    pub caller: Caller,
+    pub body: Body,
+}
+
+impl FromRequest for Request {
+    fn from_request(request: wire::Incoming) -> Result<Self, wire::Refusal> {
+        let (parts, body) = wire::Request::from_request(request)?.into_parts();
+        let caller = Caller {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+        };
+        Ok(Self { caller, body: Body(body) })
+    }
+}
+
+/// A body as it arrives.
+pub struct Body(wire::Body);
+
+impl Body {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where the body broke off.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        wire::chunk(&mut self.0).await.map_err(|_| Error::invalid("The body broke off."))
+    }
+}
+
+/// An answer.
+pub enum Answer {
+    Whole(Response<Full<Bytes>>),
+    /// One that goes on after its headers, for as long as its `Writer` lives.
+    Stream(wire::Stream),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Result<wire::Outgoing, wire::Refusal> {
+        match self {
+            Self::Whole(response) => response.into_response(),
+            Self::Stream(stream) => stream.into_response(),
+        }
+    }
+}
+
+/// An answer of status 200 with these headers, and the end to write its body to.
+///
+/// # Errors
+/// `Unavailable` where the host refuses the headers.
+pub fn stream(headers: &[(&str, &str)]) -> Result<(Answer, Writer), Error> {
+    let (stream, writer) =
+        wire::stream(headers).map_err(|error| Error::Unavailable(format!("the host refuses headers: {error}")))?;
+    Ok((Answer::Stream(stream), writer))
+}

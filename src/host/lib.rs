@@ -1,0 +1,81 @@
+//! The host as Buddy needs it, and the only crate that calls `spin-sdk`: requests and answers, SQLite, key-value,
+//! variables, clock, randomness, tasks and the log. Nothing outside may know which WASI it runs on.
+//!
+//! - `http`: a request in, an answer out, whole or as a stream; `api`: what all answers of the API have in common;
+//! - `sqlite`, `key_value`, `variables`: what Spin keeps for an application;
+//! - `p3`: the backend over WASI 0.3, chosen by a Cargo feature of that name;
+//! - `native`: databases, variables and a clock of a test's own. Components never run on it.
+
+pub mod api;
+pub mod http;
+pub mod key_value;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+mod p3;
+pub mod sqlite;
+pub mod variables;
+
+#[cfg(not(target_family = "wasm"))]
+use native as backend;
+#[cfg(target_family = "wasm")]
+use p3 as backend;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+/// What `serve!` expands to refers to the SDK by this crate's name.
+#[doc(hidden)]
+pub use spin_sdk::{http_service, wasip3};
+
+/// Makes an `async fn(Request) -> Answer` the component's entry point.
+#[macro_export]
+macro_rules! serve {
+    ($handle:path) => {
+        extern crate buddy_host as spin_sdk;
+
+        #[spin_sdk::http_service]
+        async fn entry(request: $crate::http::Request) -> $crate::http::Answer {
+            $handle(request).await
+        }
+    };
+}
+
+/// Makes an `async fn(Request) -> Result<Answer, Error>` the entry point of a component of the API.
+#[macro_export]
+macro_rules! serve_api {
+    ($handle:path) => {
+        $crate::serve!(answer);
+
+        async fn answer(request: $crate::http::Request) -> $crate::http::Answer {
+            $crate::api::answer(request, $handle).await
+        }
+    };
+}
+
+/// Unix time in milliseconds.
+pub fn now_ms() -> i64 {
+    backend::now_ms()
+}
+
+/// Random bytes from the host's secure generator.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the host has a random generator");
+    bytes
+}
+
+/// Waits without holding the instance's other tasks up.
+pub async fn sleep(duration: Duration) {
+    backend::sleep(duration).await;
+}
+
+/// Runs a task beside the request, in the same instance.
+pub fn spawn(task: impl Future<Output = ()> + 'static) {
+    backend::spawn(task);
+}
+
+/// Writes a line to the component's log. It holds no token, no body, no address and no whole room id.
+pub fn log(line: impl Display) {
+    eprintln!("{line}");
+}

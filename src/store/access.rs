@@ -1,0 +1,43 @@
+//! The conditions that many statements share, and the parameters they need. Whatever asks about a room by its id
+//! binds `?1` the room, `?2` its slot, `?3` the caller's token, `?4` now. In all of it `r` is the room.
+
+use buddy_domain::{Access, RoomId};
+use buddy_host::sqlite::Value;
+
+/// The first four parameters.
+pub(crate) fn parameters(id: &RoomId, access: &Access, now: i64) -> Vec<Value> {
+    vec![id.bytes().into(), id.slot().into(), token(access), now.into()]
+}
+
+/// A parameter for the caller's token. No token matches no hash.
+pub(crate) fn token(access: &Access) -> Value {
+    access.token.map(|token| token.bytes()).into()
+}
+
+/// The slot of a room takes writes here.
+macro_rules! open_slot {
+    () => {
+        "JOIN slot s ON s.slot=r.slot AND s.state='open'"
+    };
+}
+
+macro_rules! may_read {
+    () => {
+        "(r.read_hash IS NULL OR r.read_hash=?3 OR r.post_hash=?3 OR r.owner_hash=?3)"
+    };
+}
+
+macro_rules! may_post {
+    () => {
+        "(r.post_hash IS NULL OR r.post_hash=?3 OR r.owner_hash=?3)"
+    };
+}
+
+/// The event has not expired.
+macro_rules! is_kept {
+    ($event:literal) => {
+        concat!($event, ".seq>r.floor_seq AND (r.message_ttl_ms=0 OR ", $event, ".sent_at_ms>?4-r.message_ttl_ms)")
+    };
+}
+
+pub(crate) use {is_kept, may_post, may_read, open_slot};

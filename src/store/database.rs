@@ -1,0 +1,92 @@
+//! Connections by label, and running one statement to its end.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use buddy_domain::Error;
+use buddy_host::sqlite::{Connection, Row, Value};
+
+use crate::schema;
+
+/// A database may refuse it, as remote ones do.
+const CONNECTION_PRAGMA: &str = "PRAGMA secure_delete = ON";
+
+thread_local! {
+    static OPEN: RefCell<HashMap<Database, Rc<Connection>>> = RefCell::default();
+}
+
+/// A database by its Spin label. One connection per instance serves all its requests, and a second
+/// one the long reads of replay.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Database {
+    label: Rc<str>,
+    aside: bool,
+}
+
+impl Database {
+    pub fn new(label: &str) -> Self {
+        Self { label: label.into(), aside: false }
+    }
+
+    /// The same database over its second connection, where reads that take long hold nobody up.
+    pub fn aside(&self) -> Self {
+        Self { aside: true, ..self.clone() }
+    }
+
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// `Unavailable` with the cause for the log.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.run("SELECT 1 LIMIT 1", &[]).await.map(drop)
+    }
+
+    /// Runs one statement and collects its rows. Tried once more on a fresh connection, so a statement
+    /// must be repeatable.
+    ///
+    /// # Errors
+    /// `Unavailable` with the cause for the log.
+    pub(crate) async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let first = match self.try_to_run(sql, parameters).await {
+            Ok(rows) => return Ok(rows),
+            Err(cause) => cause,
+        };
+        OPEN.with_borrow_mut(|open| open.remove(self));
+        self.try_to_run(sql, parameters)
+            .await
+            .map_err(|cause| Error::Unavailable(format!("database {}: {cause}; before that: {first}", self.label)))
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub(crate) async fn row(&self, sql: &str, parameters: &[Value]) -> Result<Option<Row>, Error> {
+        Ok(self.run(sql, parameters).await?.into_iter().next())
+    }
+
+    async fn try_to_run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
+        let connection = self.connection().await?;
+        connection.run(sql, parameters).await.map_err(|failure| failure.to_string())
+    }
+
+    async fn connection(&self) -> Result<Rc<Connection>, String> {
+        if let Some(connection) = OPEN.with_borrow(|open| open.get(self).cloned()) {
+            return Ok(connection);
+        }
+        let connection = Connection::open(&self.label).await.map_err(|failure| failure.to_string())?;
+        let _refused = connection.run(CONNECTION_PRAGMA, &[]).await;
+        schema::prepare(&connection).await.map_err(|error| match error {
+            Error::Unavailable(cause) => cause,
+            error => error.to_string(),
+        })?;
+        let connection = Rc::new(connection);
+        OPEN.with_borrow_mut(|open| open.insert(self.clone(), Rc::clone(&connection)));
+        Ok(connection)
+    }
+}

@@ -1,0 +1,251 @@
+//! The table `event`: a room's log. One statement settles a post; what refused it is asked after.
+
+use buddy_domain::{Access, Error, Event, Kind, Page, Post, RoomId};
+use buddy_host::sqlite::Row;
+use buddy_host::{now_ms, variables};
+use sha2::{Digest, Sha256};
+
+use crate::access::{self, is_kept, may_post, may_read, open_slot};
+use crate::database::Database;
+use crate::room::{Room, RowKey};
+use crate::slot;
+
+/// A post that is stored, and where. `repeated`: it had been before.
+pub struct Stored {
+    pub database: Database,
+    pub seq: i64,
+    pub sent_at_ms: i64,
+    pub repeated: bool,
+}
+
+/// `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` its hash, `?10` author, `?11` room_max_bytes,
+/// `?12` per room, `?13` per author, `?14` address, `?15` per address.
+/// An author's posts are counted only where the room's own limit would not refuse them first.
+/// `LIMIT ?13` alone would have SQLite prepare the statement anew at each execution, in 350 µs: it looks at
+/// what is bound there. At a sum it does not look, here and in all other statements.
+const APPEND: &str = concat!(
+    "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,epoch,address,hash,body)
+  SELECT r.id, r.last_seq+1, ?5, max(?4,r.last_at_ms), ?10, ?6, ?7, r.epoch, ?14, ?9, ?8
+  FROM room r ",
+    open_slot!(),
+    " WHERE r.room=?1 AND r.slot=?2 AND r.expires_at_ms>?4 AND ",
+    may_post!(),
+    " AND (r.locked=0 OR r.owner_hash=?3 OR (?5='delete' AND EXISTS(SELECT 1 FROM event t
+      WHERE t.room_id=r.id AND t.seq=?6 AND t.author=?10)))
+    AND (?8='' OR r.bytes+length(CAST(?8 AS BLOB))<=?11)
+    AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?12 AND e.sent_at_ms>?4-10000)
+    AND (?13>=?12 OR (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?12
+      AND e.sent_at_ms>?4-10000 AND e.author IS ?10 AND e.kind<>'room' LIMIT ?13+0)) < ?13)
+    AND NOT EXISTS(SELECT 1 FROM address a WHERE a.address=?14 AND a.ends_at_ms>?4 AND a.count>=?15)
+    AND CASE WHEN ?6 IS NULL THEN ?5='message' ELSE EXISTS(
+      SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.kind='message' AND t.body<>'' AND ",
+    is_kept!("t"),
+    " AND CASE ?5 WHEN 'edit' THEN t.author=?10 WHEN 'delete' THEN (t.author=?10 OR r.owner_hash=?3) ELSE 1 END) END
+  LIMIT 1
+  ON CONFLICT(room_id,client_id) DO NOTHING RETURNING seq, sent_at_ms"
+);
+
+/// Why a post was refused, with the same parameters.
+const WHY: &str = concat!(
+    "SELECT s.state AS state, r.id IS NOT NULL AS found, ",
+    may_post!(),
+    " AS posts, e.seq AS seq, e.sent_at_ms AS sent_at_ms,
+    e.kind=?5 AND e.author IS ?10 AND e.target IS ?6 AND (e.body=?8 OR e.body='') AS same,
+    r.locked=1 AND r.owner_hash IS NOT ?3 AND NOT (?5='delete' AND t.author IS NOT NULL AND t.author IS ?10) AS locked,
+    t.kind='message' AND t.body<>'' AND ",
+    is_kept!("t"),
+    " AS target_kept, t.author IS NOT NULL AND t.author IS ?10 AS mine, r.owner_hash IS ?3 AS owns,
+    ?8<>'' AND r.bytes+length(CAST(?8 AS BLOB))>?11 AS full,
+    (SELECT l.sent_at_ms+10000-?4 FROM event l WHERE l.room_id=r.id AND l.seq=r.last_seq+1-?12) AS room_waits_ms,
+    (SELECT l.sent_at_ms+10000-?4 FROM event l WHERE l.room_id=r.id AND l.seq>r.last_seq-?12 AND l.author IS ?10
+      AND l.kind<>'room' AND l.sent_at_ms>?4-10000 ORDER BY l.seq DESC LIMIT 1 OFFSET max(?13-1,0)) AS author_waits_ms,
+    (SELECT a.ends_at_ms-?4 FROM address a WHERE a.address=?14 AND a.ends_at_ms>?4 AND a.count>=?15) AS address_waits_ms,
+    ?7 IS NULL OR ?9 IS NULL AS unused
+  FROM slot s
+  LEFT JOIN room r ON r.room=?1 AND r.expires_at_ms>?4 AND r.deleted_at_ms=0 AND ",
+    may_read!(),
+    " LEFT JOIN event e ON e.room_id=r.id AND e.client_id=?7 AND ",
+    is_kept!("e"),
+    " LEFT JOIN event t ON t.room_id=r.id AND t.seq=?6
+  WHERE s.slot=?2 LIMIT 1"
+);
+
+/// The columns of an event; an edit of what has expired shows no text any more. `?4` is the first sequence.
+const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,hash,
+  CASE WHEN kind='edit' AND target<?4 THEN '' ELSE body END AS body FROM event";
+
+/// Appends to the room's log, once.
+///
+/// # Errors
+/// Every reason to refuse a post, in the order of docs/protocol.md, "API"; `Unavailable`.
+pub async fn append(id: &RoomId, access: &Access, post: &Post, address: &[u8]) -> Result<Stored, Error> {
+    let author_limit = variables::number("posts_per_author_per_ten_s").await?;
+    let address_limit = variables::number("posts_per_address_per_ten_s").await?;
+    let mut parameters = access::parameters(id, access, 0);
+    parameters.extend([
+        post.kind.as_str().into(),
+        post.target.into(),
+        post.client_id.into_bytes().into(),
+        post.body.as_str().into(),
+        hash(&post.body).into(),
+        access.author.map(|author| author.bytes()).into(),
+        variables::number("room_max_bytes").await?.into(),
+        variables::number("posts_per_room_per_ten_s").await?.into(),
+        author_limit.into(),
+        address.to_vec().into(),
+        address_limit.into(),
+    ]);
+    let mut database = slot::locate(id.slot()).await?;
+    for _ in 0..3 {
+        parameters[3] = now_ms().into();
+        if let Some(mut row) = database.row(APPEND, &parameters).await? {
+            let (seq, sent_at_ms) = (row.take("seq")?, row.take("sent_at_ms")?);
+            return Ok(Stored { database, seq, sent_at_ms, repeated: false });
+        }
+        let Some(row) = database.row(WHY, &parameters).await? else {
+            database = slot::relocate(id.slot()).await?;
+            continue;
+        };
+        match reason(row, post)? {
+            Reason::Repeated { seq, sent_at_ms } => {
+                return Ok(Stored { database, seq, sent_at_ms, repeated: true });
+            }
+            Reason::Frozen => return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot()))),
+            Reason::Elsewhere => database = slot::relocate(id.slot()).await?,
+            Reason::Gone => {}
+        }
+    }
+    Err(Error::Unavailable(format!("room {}: a post was refused for no reason that lasts", id.short())))
+}
+
+/// Why a post was not stored, where that is no error of the caller's.
+enum Reason {
+    Elsewhere,
+    Frozen,
+    Repeated {
+        seq: i64,
+        sent_at_ms: i64,
+    },
+    /// None that lasts: the post can be tried again.
+    Gone,
+}
+
+/// The reason in a row of `WHY`.
+fn reason(mut row: Row, post: &Post) -> Result<Reason, Error> {
+    let state: String = row.take("state")?;
+    if !matches!(state.as_str(), "open" | "frozen") {
+        return Ok(Reason::Elsewhere);
+    }
+    if !row.take::<bool>("found")? {
+        return Err(Error::RoomNotFound);
+    }
+    if !row.take::<bool>("posts")? {
+        return Err(Error::NotAllowed("This token may read the room, not write to it."));
+    }
+    let (seq, sent_at_ms): (Option<i64>, Option<i64>) = (row.take("seq")?, row.take("sent_at_ms")?);
+    let same = row.take("same")?;
+    if let (Some(seq), Some(sent_at_ms)) = (seq, sent_at_ms) {
+        return if same { Ok(Reason::Repeated { seq, sent_at_ms }) } else { Err(Error::ClientIdReused) };
+    }
+    if row.take("locked")? {
+        return Err(Error::RoomLocked);
+    }
+    let (target_kept, mine, owns): (bool, bool, bool) =
+        (row.take("target_kept")?, row.take("mine")?, row.take("owns")?);
+    if post.target.is_some() {
+        if !target_kept {
+            return Err(Error::invalid("target must be a message that is still kept."));
+        }
+        if post.kind == Kind::Edit && !mine {
+            return Err(Error::NotAllowed("Only its author can edit a message."));
+        }
+        if post.kind == Kind::Delete && !mine && !owns {
+            return Err(Error::NotAllowed("Only its author or the room's owner can delete a message."));
+        }
+    }
+    if row.take("full")? {
+        return Err(Error::RoomFull);
+    }
+    let mut wait_ms = 0;
+    for limit in ["room_waits_ms", "author_waits_ms", "address_waits_ms"] {
+        wait_ms = wait_ms.max(row.take::<Option<i64>>(limit)?.unwrap_or(0));
+    }
+    if wait_ms > 0 {
+        return Err(Error::RateLimited { retry_after_s: (wait_ms + 999) / 1000 });
+    }
+    Ok(if state == "frozen" { Reason::Frozen } else { Reason::Gone })
+}
+
+/// A page of the log, ascending, of what is kept at `room.first_seq` and later.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn page(room: &Room, page: &Page) -> Result<Vec<Event>, Error> {
+    match *page {
+        Page::After { seq, limit } => {
+            let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq>?2 AND seq>=?4 ORDER BY seq LIMIT ?3+0");
+            let parameters = [room.key.id.into(), seq.into(), limit.into(), room.first_seq.into()];
+            room.database.run(&sql, &parameters).await?.into_iter().map(event).collect()
+        }
+        Page::Newest { limit } => before(room, room.last_seq + 1, limit).await,
+        Page::Before { seq, limit } => before(room, seq, limit).await,
+    }
+}
+
+async fn before(room: &Room, seq: i64, limit: i64) -> Result<Vec<Event>, Error> {
+    let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq<?2 AND seq>=?4 ORDER BY seq DESC LIMIT ?3+0");
+    let parameters = [room.key.id.into(), seq.into(), limit.into(), room.first_seq.into()];
+    room.database.run(&sql, &parameters).await?.into_iter().rev().map(event).collect()
+}
+
+/// The next events of a log for those who stream it.
+pub struct Batch {
+    pub events: Vec<Event>,
+    /// There was no more.
+    pub is_last: bool,
+}
+
+/// A batch has at most so many rows, and ends with the one that makes its bodies reach so many bytes.
+const BATCH_ROWS: usize = 200;
+const BATCH_BYTES: usize = 128 << 10;
+
+/// `?1` row number, `?2` after this sequence, `?3` rows, `?4` first sequence, `?5` bytes, `?6` now, `?7` log. Adding up
+/// sizes first and reading only what fits takes a third of the time of cutting what was read.
+const NEAR: &str = "WITH near AS (SELECT e.seq AS seq, length(CAST(e.body AS BLOB)) AS size
+    FROM room r JOIN event e ON e.room_id=r.id WHERE r.id=?1 AND r.log=?7 AND e.seq>max(?2,r.floor_seq)
+      AND (r.message_ttl_ms=0 OR e.sent_at_ms>?6-r.message_ttl_ms) ORDER BY e.seq LIMIT ?3+0)";
+const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AND seq<=(SELECT max(seq) FROM
+    (SELECT seq, sum(size) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM near)
+    WHERE before IS NULL OR before<?5)
+  ORDER BY seq LIMIT ?3+0";
+
+/// The events after `seq` that are still shown, ascending, as many as fit a batch. Edits of what came
+/// before `first_seq` show no text. A room whose log is another one by now has none.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn batch_after(database: &Database, key: &RowKey, first_seq: i64, seq: i64) -> Result<Batch, Error> {
+    let sql = format!("{NEAR} {COLUMNS} {IN_BATCH}");
+    let (rows, bytes) = (BATCH_ROWS as i64, BATCH_BYTES as i64);
+    let parameters =
+        [key.id.into(), seq.into(), rows.into(), first_seq.into(), bytes.into(), now_ms().into(), key.log.into()];
+    let events: Vec<_> = database.run(&sql, &parameters).await?.into_iter().map(event).collect::<Result<_, _>>()?;
+    let read: usize = events.iter().map(|event| event.body.len()).sum();
+    let is_last = events.len() < BATCH_ROWS && read < BATCH_BYTES;
+    Ok(Batch { events, is_last })
+}
+
+/// What is kept of a body for good: it stands in for a text that was erased.
+pub(crate) fn hash(body: &str) -> [u8; 32] {
+    Sha256::digest(body.as_bytes()).into()
+}
+
+fn event(mut row: Row) -> Result<Event, Error> {
+    let (seq, kind) = (row.take("seq")?, row.take("kind")?);
+    let client_id = uuid::Uuid::from_bytes(row.take("client_id")?).hyphenated().to_string();
+    let author: Option<[u8; 16]> = row.take("author")?;
+    let (target, sent_at_ms) = (row.take("target")?, row.take("sent_at_ms")?);
+    let (appended, body): ([u8; 32], String) = (row.take("hash")?, row.take("body")?);
+    let erased = (body.is_empty() && appended != hash("")).then(|| hex::encode(appended));
+    Ok(Event { seq, kind, client_id, author: author.map(hex::encode), target, body, sent_at_ms, erased })
+}

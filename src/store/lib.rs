@@ -1,0 +1,16 @@
+//! The schema, its migrations and all SQL: a module a table. It knows no HTTP and builds no answers.
+//!
+//! - `database`: connections by label, and running one statement to its end; `schema`: the migrations;
+//! - `access`: the conditions that many statements share;
+//! - `slot`: which database owns a room; `room`, `event`, `signal`, `address`: what stands in it;
+//! - `sweep`: deletes what has expired.
+
+mod access;
+pub mod address;
+pub mod database;
+pub mod event;
+pub mod room;
+mod schema;
+pub mod signal;
+pub mod slot;
+pub mod sweep;

@@ -1,0 +1,302 @@
+//! The table `room`: making, reading, changing and deleting a room, and who may do what in it.
+
+use std::collections::HashMap;
+
+use buddy_domain::{Access, Change, CreateRoom, Error, RoomId, Secret};
+use buddy_host::sqlite::Row;
+use buddy_host::{now_ms, random, variables};
+use serde_json::{Map, Value as Json, json};
+
+use crate::access::{self, is_kept, may_read, open_slot};
+use crate::database::Database;
+use crate::{address, event, slot};
+
+/// What a caller may do. Each may all that the ones before it may.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Right {
+    Read,
+    Post,
+    Own,
+}
+
+/// A room's row: its number, good for this database only, and its log's incarnation. Whoever remembers a
+/// room beyond one request does it by both.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RowKey {
+    pub id: i64,
+    pub log: [u8; 16],
+}
+
+/// A room as its readers see it. Times are Unix milliseconds, lifetimes milliseconds.
+#[derive(Clone)]
+pub struct Room {
+    pub database: Database,
+    pub key: RowKey,
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub expires_in_ms: i64,
+    pub message_ttl_ms: i64,
+    pub locked: bool,
+    pub about: Option<String>,
+    pub first_seq: i64,
+    pub last_seq: i64,
+    pub last_at_ms: i64,
+    pub signal_seq: i64,
+    pub right: Right,
+}
+
+/// A room that was just made.
+pub struct Created {
+    pub id: RoomId,
+    /// Where the caller gave no hash of an owner's token.
+    pub owner_token: Option<Secret>,
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub message_ttl_ms: i64,
+}
+
+/// A room's row and the sequences that somebody who follows it knows.
+pub struct Known {
+    pub key: RowKey,
+    pub last_seq: i64,
+    pub signal_seq: i64,
+}
+
+/// What has become of a followed room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    /// Its sequences, at least one of which is not the known one.
+    Moved { last_seq: i64, signal_seq: i64 },
+    /// It is no more; the reason as a stream tells it.
+    Closed(&'static str),
+    /// It belongs to another database now, was deleted for good, or has another log.
+    Elsewhere,
+}
+
+/// `?1` room, `?2` log, `?3` now, `?4` expires in, `?5` messages expire in, `?6` swept in, `?7` reading, `?8` posting,
+/// `?9` owning, `?10` about, `?11` slot.
+const CREATE: &str = "INSERT INTO room(room,slot,log,created_at_ms,expires_at_ms,expires_in_ms,message_ttl_ms,
+    last_at_ms,sweep_at_ms,read_hash,post_hash,owner_hash,about)
+  SELECT ?1,s.slot,?2,?3,?3+?4,?4,?5,0,?3+?6,?7,?8,?9,?10 FROM slot s WHERE s.slot=?11 AND s.state='open' LIMIT 1
+  ON CONFLICT(room) DO NOTHING RETURNING id";
+
+/// The room and what the caller may do in it, or only that the slot is here. A room that is missing and
+/// one that may not be read look the same, in work done as well.
+const READ: &str = concat!(
+    "SELECT r.id AS id, r.log AS log, r.created_at_ms AS created_at_ms, r.expires_at_ms AS expires_at_ms,
+    r.expires_in_ms AS expires_in_ms, r.message_ttl_ms AS message_ttl_ms, r.locked AS locked, r.about AS about,
+    coalesce((SELECT e.seq FROM event e WHERE e.room_id=r.id AND ",
+    is_kept!("e"),
+    " ORDER BY e.seq LIMIT 1), r.last_seq+1) AS first_seq,
+    r.last_seq AS last_seq, r.last_at_ms AS last_at_ms, r.signal_seq AS signal_seq,
+    r.owner_hash IS ?3 AS owns, r.post_hash IS NULL OR r.post_hash IS ?3 AS posts
+  FROM slot s LEFT JOIN room r ON r.room=?1 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4
+    AND ",
+    may_read!(),
+    " WHERE s.slot=?2 AND s.state IN('open','frozen') LIMIT 1"
+);
+
+/// `?5` client_id, `?6` body, `?7` its hash. The trigger on room events does what it says. A repeat on a fresh
+/// connection finds the row that it wrote itself.
+const CHANGE: &str = concat!(
+    "INSERT INTO event(room_id,seq,kind,sent_at_ms,client_id,hash,body)
+  SELECT r.id,r.last_seq+1,'room',max(?4,r.last_at_ms),?5,?7,?6 FROM room r ",
+    open_slot!(),
+    " WHERE r.room=?1 AND r.slot=?2 AND r.owner_hash=?3 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4 LIMIT 1
+  ON CONFLICT(room_id,client_id) DO UPDATE SET kind=kind RETURNING seq"
+);
+
+const DELETE: &str = "UPDATE room SET deleted_at_ms=?4, expires_at_ms=0, sweep_at_ms=?4+10000
+  WHERE room=?1 AND slot=?2 AND owner_hash=?3 AND deleted_at_ms=0
+    AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
+
+/// What the hub asks of all rooms it follows at once: `?1` their row numbers, each with the sum of the two
+/// sequences that are known of it, as a JSON object, `?2` now. The quiet ones, nearly all, give no row.
+const NEWS: &str = "SELECT CAST(j.key AS INTEGER) AS id, r.log AS log, s.slot IS NULL AS elsewhere,
+    r.deleted_at_ms>0 AS deleted, r.expires_at_ms<=?2 AS expired, r.last_seq AS last_seq, r.signal_seq AS signal_seq
+  FROM json_each(?1) j LEFT JOIN room r ON r.id=CAST(j.key AS INTEGER)
+    LEFT JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
+  WHERE s.slot IS NULL OR r.last_seq+r.signal_seq<>j.value OR r.deleted_at_ms>0 OR r.expires_at_ms<=?2 LIMIT 100000";
+
+/// The news of many rooms of one database, by row number, in one question. Rooms without any are missing.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn news(database: &Database, known: &[Known]) -> Result<HashMap<i64, News>, Error> {
+    let sums: Map<_, _> =
+        known.iter().map(|room| (room.key.id.to_string(), json!(room.last_seq + room.signal_seq))).collect();
+    let logs: HashMap<_, _> = known.iter().map(|room| (room.key.id, room.key.log)).collect();
+    let rows = database.run(NEWS, &[Json::Object(sums).to_string().into(), now_ms().into()]).await?;
+    rows.into_iter().map(|row| news_of(row, &logs)).collect()
+}
+
+fn news_of(mut row: Row, logs: &HashMap<i64, [u8; 16]>) -> Result<(i64, News), Error> {
+    let id = row.take("id")?;
+    let log: Option<[u8; 16]> = row.take("log")?;
+    if row.take("elsewhere")? || logs.get(&id) != log.as_ref() {
+        return Ok((id, News::Elsewhere));
+    }
+    let news = match (row.take("deleted")?, row.take("expired")?) {
+        (true, _) => News::Closed("deleted"),
+        (_, true) => News::Closed("expired"),
+        _ => News::Moved { last_seq: row.take("last_seq")?, signal_seq: row.take("signal_seq")? },
+    };
+    Ok((id, news))
+}
+
+/// Makes a room. `address` is the caller's, hashed.
+///
+/// # Errors
+/// `RateLimited` over `rooms_per_address_per_hour`; `Unavailable`.
+pub async fn create(wanted: CreateRoom, address: &[u8]) -> Result<Created, Error> {
+    const HOUR_MS: i64 = 3_600_000;
+    let now = now_ms();
+    let id = RoomId::new(random());
+    let expires_in_ms = lifetime_ms(wanted.expires_in_s).await?;
+    let ttl_ms = wanted.message_ttl_s * 1000;
+    let owner_token = wanted.owner_token_hash.is_none().then(|| Secret::new(random()));
+    let owner_hash =
+        wanted.owner_token_hash.or_else(|| owner_token.as_ref().map(Secret::hash)).expect("one of the two is there");
+    let limit = variables::number("rooms_per_address_per_hour").await?;
+
+    let database = slot::locate(id.slot()).await?;
+    address::count(&database, address, limit, HOUR_MS, now).await?;
+    let log: [u8; 16] = random();
+    let sweep_in_ms = if ttl_ms == 0 { expires_in_ms } else { expires_in_ms.min(ttl_ms) };
+    let parameters = [
+        id.bytes().into(),
+        log.into(),
+        now.into(),
+        expires_in_ms.into(),
+        ttl_ms.into(),
+        sweep_in_ms.into(),
+        wanted.read_token_hash.map(|hash| hash.bytes()).into(),
+        wanted.post_token_hash.map(|hash| hash.bytes()).into(),
+        owner_hash.bytes().into(),
+        wanted.about.into(),
+        id.slot().into(),
+    ];
+    if database.run(CREATE, &parameters).await?.is_empty() {
+        let database = slot::relocate(id.slot()).await?;
+        // A repeat on a fresh connection may find the row it wrote itself.
+        let again = database.run(CREATE, &parameters).await?;
+        let access = Access { token: Some(owner_hash), author: None };
+        if again.is_empty() && read(&id, &access).await.is_err() {
+            return Err(Error::Unavailable(format!("slot {:02x} takes no rooms", id.slot())));
+        }
+    }
+    Ok(Created { id, owner_token, created_at_ms: now, expires_at_ms: now + expires_in_ms, message_ttl_ms: ttl_ms })
+}
+
+/// A room that the caller may read.
+///
+/// # Errors
+/// `RoomNotFound` where there is none or the caller may not read it; `Unavailable`.
+pub async fn read(id: &RoomId, access: &Access) -> Result<Room, Error> {
+    let mut database = slot::locate(id.slot()).await?;
+    for attempt in 0..2 {
+        let parameters = access::parameters(id, access, now_ms());
+        if let Some(row) = database.row(READ, &parameters).await? {
+            return room(database, row)?.ok_or(Error::RoomNotFound);
+        }
+        if attempt == 0 {
+            database = slot::relocate(id.slot()).await?;
+        }
+    }
+    Err(Error::Unavailable(format!("slot {:02x} is elsewhere", id.slot())))
+}
+
+/// Changes what differs, and tells the log about it. False where nothing did.
+///
+/// # Errors
+/// `Unavailable` where the slot does not take the change.
+pub async fn change(room: &Room, id: &RoomId, access: &Access, change: Change) -> Result<bool, Error> {
+    let mut body = Map::new();
+    if let Some(locked) = change.locked.filter(|locked| *locked != room.locked) {
+        body.insert("locked".into(), locked.into());
+    }
+    if let Some(expires_in_s) = change.expires_in_s {
+        let expires_in_ms = lifetime_ms(expires_in_s).await?;
+        if expires_in_ms != room.expires_in_ms {
+            body.insert("expires_in_s".into(), (expires_in_ms / 1000).into());
+        }
+    }
+    if let Some(ttl_s) = change.message_ttl_s.filter(|ttl_s| ttl_s * 1000 != room.message_ttl_ms) {
+        body.insert("message_ttl_s".into(), json!((ttl_s > 0).then_some(ttl_s)));
+    }
+    if let Some(about) = change.about.filter(|about| *about != room.about) {
+        body.insert("about".into(), json!(about));
+    }
+    if body.is_empty() {
+        return Ok(false);
+    }
+    let client_id = uuid::Builder::from_random_bytes(random()).into_uuid();
+    let body = Json::Object(body).to_string();
+    let mut parameters = access::parameters(id, access, now_ms());
+    let hash = event::hash(&body);
+    parameters.extend([client_id.into_bytes().into(), body.into(), hash.into()]);
+    if room.database.run(CHANGE, &parameters).await?.is_empty() {
+        return Err(Error::Unavailable(format!("room {} takes no change right now", id.short())));
+    }
+    Ok(true)
+}
+
+/// Makes the room unreachable; its rows go later, in batches.
+///
+/// # Errors
+/// `Unavailable` where the slot does not take the change.
+pub async fn delete(room: &Room, id: &RoomId, access: &Access) -> Result<(), Error> {
+    if room.database.run(DELETE, &access::parameters(id, access, now_ms())).await?.is_empty() {
+        return Err(Error::Unavailable(format!("room {} cannot be deleted right now", id.short())));
+    }
+    Ok(())
+}
+
+impl Room {
+    /// # Errors
+    /// `NotAllowed` where the caller may read, but not do this.
+    pub fn need(&self, right: Right) -> Result<(), Error> {
+        if self.right >= right {
+            return Ok(());
+        }
+        Err(Error::NotAllowed(match right {
+            Right::Own => "Only the room's owner can do this.",
+            _ => "This token may read the room, not write to it.",
+        }))
+    }
+
+    /// The log's incarnation as streams name it.
+    pub fn log(&self) -> String {
+        hex::encode(self.key.log)
+    }
+}
+
+async fn lifetime_ms(seconds: Option<i64>) -> Result<i64, Error> {
+    match seconds {
+        Some(seconds) => Ok(seconds * 1000),
+        None => Ok(variables::number("room_ttl_days").await? * 86_400_000),
+    }
+}
+
+fn room(database: Database, mut row: Row) -> Result<Option<Room>, Error> {
+    let Some(id) = row.take("id")? else { return Ok(None) };
+    Ok(Some(Room {
+        database,
+        key: RowKey { id, log: row.take("log")? },
+        created_at_ms: row.take("created_at_ms")?,
+        expires_at_ms: row.take("expires_at_ms")?,
+        expires_in_ms: row.take("expires_in_ms")?,
+        message_ttl_ms: row.take("message_ttl_ms")?,
+        locked: row.take("locked")?,
+        about: row.take("about")?,
+        first_seq: row.take("first_seq")?,
+        last_seq: row.take("last_seq")?,
+        last_at_ms: row.take("last_at_ms")?,
+        signal_seq: row.take("signal_seq")?,
+        right: match (row.take("owns")?, row.take("posts")?) {
+            (true, _) => Right::Own,
+            (_, true) => Right::Post,
+            _ => Right::Read,
+        },
+    }))
+}

@@ -1,0 +1,52 @@
+//! Rooms and their logs over SQLite in memory, without a server.
+
+use buddy_domain::{Access, CreateRoom, Error, Page, Post, RoomId, TokenHash};
+use buddy_host::native;
+use buddy_store::{event, room};
+use uuid::Uuid;
+
+async fn make_room() -> (RoomId, Access) {
+    let made = room::create(CreateRoom::default(), b"an address").await.expect("a room");
+    let owner = TokenHash::of(&made.owner_token.expect("nobody gave a hash").reveal());
+    (made.id, Access { token: Some(owner), author: None })
+}
+
+fn post(number: u128, fields: &str) -> Post {
+    let json = format!(r#"{{"client_id":"{}",{fields}}}"#, Uuid::from_u128(number));
+    Post::parse(json.as_bytes(), 1000).expect("a post")
+}
+
+async fn append(id: &RoomId, access: &Access, post: &Post) -> Result<event::Stored, Error> {
+    event::append(id, access, post, b"an address").await
+}
+
+#[test]
+fn a_post_is_stored_once_and_an_erased_one_leaves_its_hash() {
+    native::run(async {
+        let (id, owner) = make_room().await;
+        let said = post(1, r#""body":"hello""#);
+        let first = append(&id, &owner, &said).await.expect("stored");
+        let again = append(&id, &owner, &said).await.expect("a repeat");
+        assert_eq!((first.seq, first.repeated), (1, false));
+        assert_eq!((again.seq, again.repeated, again.sent_at_ms), (1, true, first.sent_at_ms));
+        append(&id, &owner, &post(2, r#""kind":"delete","target":1"#)).await.expect("erased");
+
+        let room = room::read(&id, &owner).await.expect("readable");
+        let events = event::page(&room, &Page::Newest { limit: 10 }).await.expect("a page");
+        let shown: Vec<_> = events.iter().map(|event| (event.body.as_str(), event.erased.as_deref())).collect();
+        let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        assert_eq!(shown, [("", Some(hash)), ("", None)]);
+    });
+}
+
+#[test]
+fn a_room_s_number_is_never_given_out_again() {
+    native::run(async {
+        let (first, _) = make_room().await;
+        let database = native::database("default");
+        database.execute("DELETE FROM room", []).expect("deleted");
+        let (second, owner) = make_room().await;
+        assert_ne!(first.to_string(), second.to_string());
+        assert_eq!(room::read(&second, &owner).await.expect("readable").key.id, 2);
+    });
+}
