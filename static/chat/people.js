@@ -35,11 +35,11 @@ export function showPeople(room) {
  * One person's words.
  *
  * @param {Room} room
- * @param {{ key: string, name: string }} person
+ * @param {{ signer: string, name: string }} person
  */
-export function showPerson(room, { key, name }) {
-	const known = everyone(room).find((one) => one.key === key) ?? {
-		key,
+export function showPerson(room, { signer, name }) {
+	const known = everyone(room).find((one) => one.signer === signer) ?? {
+		signer,
 		name,
 		own: false,
 		owner: false,
@@ -58,7 +58,7 @@ export function showPerson(room, { key, name }) {
 }
 
 /**
- * @typedef {{ key: string, name: string, own: boolean, owner: boolean, here: boolean, taken: boolean }} Shown
+ * @typedef {{ signer: string, name: string, own: boolean, owner: boolean, here: boolean, taken: boolean }} Shown
  */
 
 /**
@@ -68,17 +68,17 @@ export function showPerson(room, { key, name }) {
 function everyone(room) {
 	/** @type {Map<string, Shown>} */
 	const people = new Map();
-	const { ownKey, yourName, isOwner, canWrite } = room;
-	if (ownKey && canWrite) {
-		people.set(ownKey, { key: ownKey, name: yourName, own: true, owner: isOwner, here: true, taken: false });
+	const { ownSigner, yourName, isOwner, canWrite } = room;
+	if (ownSigner && canWrite) {
+		people.set(ownSigner, { signer: ownSigner, name: yourName, own: true, owner: isOwner, here: true, taken: false });
 	}
-	for (const { key, name, own, owner, here, taken } of room.people) {
-		if (!own) people.set(key, { key, name, own, owner, here, taken });
+	for (const { signer, name, own, owner, here, taken } of room.people) {
+		if (!own) people.set(signer, { signer, name, own, owner, here, taken });
 	}
 	for (const entry of room.entries) {
 		if (entry.type !== 'message' || !entry.signer || people.has(entry.signer)) continue;
 		people.set(entry.signer, {
-			key: entry.signer,
+			signer: entry.signer,
 			name: entry.name,
 			own: false,
 			owner: entry.byOwner,
@@ -97,7 +97,7 @@ function everyone(room) {
 function personRow(room, person, open) {
 	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
 	const shown = person.own ? person.name || 'You' : shownName(person.name);
-	drawAvatar(avatar, shown, person.key);
+	drawAvatar(avatar, shown, person.signer);
 	const notes = [
 		person.own && 'you',
 		person.owner && 'owner',
@@ -106,7 +106,7 @@ function personRow(room, person, open) {
 	].filter(Boolean);
 	const words = make('p', { class: 'fingerprint' });
 	const note = make('span', { class: 'note' }, notes.join(' · '));
-	fingerprint(person.key).then((list) => {
+	fingerprint(person.signer).then((list) => {
 		words.textContent = list.join(' ');
 		note.append(` · ${shortTag(list)}`);
 	});

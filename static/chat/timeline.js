@@ -9,6 +9,7 @@ import { make } from '../view/dom.js';
 import { drawEntry, nameInText } from './message.js';
 import { quoteOf } from '../values/text.js';
 import { dayKey, dayName } from '../values/when.js';
+import { countUnread, isUnread } from '../room/unread.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
 
 /**
@@ -68,7 +69,8 @@ export class Timeline {
 	constructor(room, parts) {
 		this.#room = room;
 		this.#parts = parts;
-		this.#unreadAfter = room.readSeq;
+		// To a newcomer nothing is new.
+		this.#unreadAfter = room.readSeq === 0 ? Infinity : room.readSeq;
 		this.#observer = new ResizeObserver(() => this.#keepPlace(() => {}));
 		this.#observer.observe(parts.scroller);
 		parts.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -93,7 +95,7 @@ export class Timeline {
 	/** Shows the first unread message amid what is around it, or the end if there is none. */
 	#place() {
 		const { entries } = this.#room;
-		const unread = entries.findIndex((entry) => this.#isUnread(entry));
+		const unread = entries.findIndex((entry) => isUnread(entry, this.#unreadAfter));
 		this.#end = unread < 0 ? entries.length : Math.min(entries.length, unread + FIRST);
 		this.#start = Math.max(0, unread < 0 ? this.#end - FIRST : Math.min(unread - STEP, this.#end - FIRST));
 		this.#draw();
@@ -332,15 +334,7 @@ export class Timeline {
 
 	/** How many messages of others the reader has not had before them. */
 	get unseen() {
-		const { entries } = this.#room;
-		let count = 0;
-		for (let index = entries.length - 1; index >= 0; index -= 1) {
-			const entry = entries[index];
-			if (entry.seq === null) continue;
-			if (entry.seq <= Math.max(this.#seenSeq, this.#room.readSeq)) break;
-			if (entry.type === 'message' && !entry.own) count += 1;
-		}
-		return count;
+		return countUnread(this.#room.entries, Math.max(this.#seenSeq, this.#room.readSeq));
 	}
 
 	/** @param {number} below pixels between the reader and the end of what is drawn */
@@ -433,14 +427,9 @@ export class Timeline {
 		if (at !== null && (before === null || dayKey(at) !== dayKey(before))) {
 			separators.push([`day ${dayKey(at)} ${entry.key}`, dayName(at), 'day']);
 		}
-		const first = this.#isUnread(entry) && (this.#firstUnread ??= entry.key) === entry.key;
+		const first = isUnread(entry, this.#unreadAfter) && (this.#firstUnread ??= entry.key) === entry.key;
 		if (first) separators.push(['unread', 'New', 'unread']);
 		return separators;
-	}
-
-	/** To a newcomer nothing is new. @param {Entry} entry */
-	#isUnread({ seq, own, type }) {
-		return this.#unreadAfter > 0 && seq !== null && seq > this.#unreadAfter && !own && type === 'message';
 	}
 
 	/** Key of the first entry that was unread at opening; it stays so. @type {string | undefined} */

@@ -194,7 +194,7 @@ export class Tools {
 			items.push(
 				item(`Who is ${shownName(message.name)}?`, () =>
 					openLater(import('./people.js'), ({ showPerson }) =>
-						showPerson(this.#room, { key: signer, name: message.name }),
+						showPerson(this.#room, { signer, name: message.name }),
 					),
 				),
 			);

@@ -8,11 +8,11 @@
  * @import { Changes, Item } from './log.js'
  * @import { Mark } from '../wire/sequencer.js'
  * @import { Identity, RoomKeys } from '../crypto/secrets.js'
+ * @import { Bodies } from './bodies.js'
  * @import { RoomRecord, Store, StoredEvent } from '../storage/store.js'
  */
 
 import { Log } from './log.js';
-import { readEvents } from './reading.js';
 
 /** Events in a page of history, and from the cache at first. */
 const PAGE = 100;
@@ -28,6 +28,7 @@ export class RoomHistory {
 
 	#record;
 	#keys;
+	#bodies;
 	#identity;
 	#api;
 	#store;
@@ -44,6 +45,7 @@ export class RoomHistory {
 	 * @param {object} parts
 	 * @param {RoomRecord} parts.record
 	 * @param {RoomKeys} parts.keys
+	 * @param {Bodies} parts.bodies
 	 * @param {Identity | null} parts.identity
 	 * @param {Api} parts.api
 	 * @param {Store} parts.store
@@ -51,9 +53,10 @@ export class RoomHistory {
 	 * @param {(changes: Changes) => void} parts.changed
 	 * @param {AbortSignal} parts.closed Ends requests.
 	 */
-	constructor({ record, keys, identity, api, store, remember, changed, closed }) {
+	constructor({ record, keys, bodies, identity, api, store, remember, changed, closed }) {
 		this.#record = record;
 		this.#keys = keys;
+		this.#bodies = bodies;
 		this.#identity = identity;
 		this.#api = api;
 		this.#store = store;
@@ -81,7 +84,7 @@ export class RoomHistory {
 	/** @param {Log} log @param {RoomRecord['lost'][number]} lost @returns {Promise<Changes>} */
 	async #showLost(log, { after, events }) {
 		const kept = this.#newLog();
-		kept.add(await this.#readStored(events));
+		kept.add(await this.#bodies.readStored(events));
 		return log.noteLost(after, kept.entries);
 	}
 
@@ -127,7 +130,7 @@ export class RoomHistory {
 
 	/** New events, in order. @param {LogEvent[]} events @param {string | null} log @returns {Promise<Item[]>} */
 	async append(events, log) {
-		const items = await readEvents(this.#keys, events);
+		const items = await this.#bodies.readEvents(events);
 		if (this.#closed.aborted) return items;
 		await this.#learnUses(items);
 		const before = this.log.first === null ? null : this.log.last;
@@ -181,7 +184,7 @@ export class RoomHistory {
 			if (agreed !== undefined || above === undefined || above <= first) break;
 		}
 		if (this.log.last > same) await this.#lose(same);
-		const items = await readEvents(this.#keys, newer);
+		const items = await this.#bodies.readEvents(newer);
 		await this.#keep(items);
 		this.#changed(this.log.add(items));
 		// Where things expire, the oldest may have gone between two statements of the server.
@@ -202,7 +205,7 @@ export class RoomHistory {
 		let before = Math.min(first, this.#record.namesFrom ?? first);
 		while (before > Math.max(this.firstSeq, first - MOST_NAMES) && !this.#closed.aborted) {
 			const page = await this.page({ before, limit: NAMES_PAGE });
-			const items = await readEvents(this.#keys, page.messages);
+			const items = await this.#bodies.readEvents(page.messages);
 			await this.#keep(items);
 			this.#changed(this.log.learnUses(items));
 			before = page.messages[0]?.seq ?? 0;
@@ -279,14 +282,14 @@ export class RoomHistory {
 		const first = cached.find(({ event }) => event.sent_at_ms > oldest)?.seq ?? (cached.at(-1)?.seq ?? 0) + 1;
 		if (first !== cached[0]?.seq) this.firstSeq = Math.max(this.firstSeq, first);
 		const kept = cached.filter(({ seq }) => seq >= this.firstSeq);
-		this.#changed(this.log.add(await this.#readStored(kept)));
+		this.#changed(this.log.add(await this.#bodies.readStored(kept)));
 		return kept.length;
 	}
 
 	/** @param {Page} page @param {number} last Up to here it should go. */
 	async #addPage(page, last) {
 		this.startAt(page.first_seq);
-		const items = await readEvents(this.#keys, page.messages);
+		const items = await this.#bodies.readEvents(page.messages);
 		await this.#learnUses(items);
 		await this.#keep(items);
 		this.#changed(this.log.add(items));
@@ -356,11 +359,5 @@ export class RoomHistory {
 			event,
 			signer: opened?.ok ? opened.signer : signer,
 		}));
-	}
-
-	/** @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
-	#readStored(stored) {
-		const events = stored.map(({ event }) => event);
-		return readEvents(this.#keys, events, new Map(stored.map(({ seq, signer }) => [seq, signer])));
 	}
 }

@@ -1,5 +1,5 @@
 /**
- * Folds a room's events into what is shown, and decides what a reader believes (DESIGN.md, section 6).
+ * Folds a room's events into what is shown, and decides what a reader believes.
  * Pure: what it is given has been decrypted and its signatures checked. Events may come in any order;
  * the outcome depends on their sequence alone.
  *
@@ -7,6 +7,7 @@
  * @import { Content, Fault, Opened, Previous } from '../crypto/envelope.js'
  */
 
+import { parseObject } from '../values/json.js';
 import { cleanName, foldName, isEmoji } from '../values/text.js';
 
 /**
@@ -637,16 +638,6 @@ function roomChanges({ event, opened }, ownerSigner) {
 		else changes.titleForged = true;
 	}
 	return changes;
-}
-
-/** @param {string} text @returns {Record<string, any>} */
-export function parseObject(text) {
-	try {
-		const value = JSON.parse(text);
-		return typeof value === 'object' && value !== null ? value : {};
-	} catch {
-		return {};
-	}
 }
 
 /** @param {unknown} value @returns {value is number | null} */

@@ -8,20 +8,20 @@
  * @import { LogEvent } from '../values/event.js'
  * @import { Content } from '../crypto/envelope.js'
  * @import { Changes, Entry, Unsent } from './log.js'
- * @import { SignalKind } from './presence.js'
  * @import { Identity, RoomKeys } from '../crypto/secrets.js'
- * @import { Draft, OutboxEntry, RoomRecord, Store } from '../storage/store.js'
- * @import { Connection, SignalEvent } from '../wire/stream.js'
+ * @import { Draft, RoomRecord, Store } from '../storage/store.js'
+ * @import { Connection } from '../wire/stream.js'
  */
 
 import { Api, ApiError } from '../wire/api.js';
-import { ABOUT, additionalData, open, seal } from '../crypto/envelope.js';
+import { Bodies } from './bodies.js';
+import { Drafts } from './drafts.js';
 import { RoomHistory } from './history.js';
-import { parseObject } from './log.js';
-import { Outbox } from './outbox.js';
-import { Presence } from './presence.js';
+import { parseObject } from '../values/json.js';
+import { Posting, RoomError, spoken } from './posting.js';
 import { suggestName } from './rooms.js';
-import { memberId, openIdentity, openKeys } from '../crypto/secrets.js';
+import { Signals } from './signals.js';
+import { openIdentity, openKeys } from '../crypto/secrets.js';
 import { formatLink } from '../values/link.js';
 import { SharedStream } from '../wire/tabs.js';
 import { cleanName } from '../values/text.js';
@@ -37,10 +37,10 @@ import { cleanName } from '../values/text.js';
  * @property {number} createdAtMs
  * @property {number} firstSeq
  * @property {number} lastSeq
- * @property {string | null} ownerKey
+ * @property {string | null} owner Their signer.
  *
  * @typedef {object} Person
- * @property {string} key The public key's id.
+ * @property {string} signer
  * @property {string} name
  * @property {string | null} author
  * @property {boolean} taken Another key used this name first.
@@ -62,16 +62,6 @@ import { cleanName } from '../values/text.js';
 /** Further behind than this, the page begins at the end and leaves the rest to scrolling. */
 const MOST_BEHIND = 1_000;
 const EXPIRY_CHECK_MS = 10_000;
-const DRAFT_DELAY_MS = 400;
-
-/** Something that the user wanted and that cannot be; `code` says what. */
-class RoomError extends Error {
-	/** @param {'empty' | 'read_only' | 'not_loaded'} code @param {string} message */
-	constructor(code, message) {
-		super(message);
-		this.code = code;
-	}
-}
 
 export class Room extends EventTarget {
 	/** @type {Phase} */
@@ -94,27 +84,17 @@ export class Room extends EventTarget {
 	#history = null;
 	/** @type {SharedStream | null} */
 	#stream = null;
-	/** @type {Outbox | null} */
-	#outbox = null;
-	#presence = new Presence(
-		(kind) => void this.#signal(kind),
-		() => this.#emit('people'),
-	);
-	/** Sealed beforehand. @type {string | null} */
-	#farewell = null;
-	/** What own unsent bodies hold, by id. @type {Map<string, Content>} */
-	#contents = new Map();
-	/** Own posts are sealed and stored in the order of the calls. @type {Promise<unknown>} */
-	#sealing = Promise.resolve();
+	/** @type {Bodies | null} */
+	#bodies = null;
+	/** Null for who only reads. @type {Posting | null} */
+	#posting = null;
+	/** @type {Signals | null} */
+	#signals = null;
+	#drafts;
 	#visible;
 	#closed = new AbortController();
 	/** @type {ReturnType<typeof setInterval> | undefined} */
 	#expiryTimer;
-	/** @type {ReturnType<typeof setTimeout> | undefined} */
-	#draftTimer;
-	/** @type {Draft | null} */
-	#unsavedDraft = null;
-
 	/** @param {RoomRecord} record @param {Surroundings} surroundings */
 	constructor(record, surroundings) {
 		super();
@@ -124,6 +104,7 @@ export class Room extends EventTarget {
 		this.#api = surroundings.api ?? new Api();
 		this.#origin = surroundings.origin ?? globalThis.location?.origin ?? '';
 		this.#visible = surroundings.visible ?? true;
+		this.#drafts = new Drafts(record.room, surroundings.store, () => record.joined);
 	}
 
 	get room() {
@@ -142,7 +123,7 @@ export class Room extends EventTarget {
 		return this.role !== 'reader';
 	}
 
-	get ownKey() {
+	get ownSigner() {
 		return this.#identity?.signer ?? null;
 	}
 
@@ -182,7 +163,7 @@ export class Room extends EventTarget {
 			createdAtMs,
 			firstSeq: this.#history?.firstSeq ?? 1,
 			lastSeq,
-			ownerKey: ownerSigner,
+			owner: ownerSigner,
 		};
 	}
 
@@ -201,18 +182,18 @@ export class Room extends EventTarget {
 	}
 
 	get sending() {
-		return this.#outbox?.sending ?? { count: 0, code: null, waitingUntilMs: null, unkept: false };
+		return this.#posting?.outbox.sending ?? { count: 0, code: null, waitingUntilMs: null, unkept: false };
 	}
 
 	/** @returns {readonly Person[]} */
 	get people() {
 		const now = Date.now();
-		return Array.from(this.#presence.present.values(), ({ signer, author, name, hereUntil, typingUntil }) => ({
-			key: signer,
+		return Array.from(this.#signals?.presence.present.values() ?? [], ({ signer, author, name, hereUntil, typingUntil }) => ({
+			signer,
 			name: cleanName(name),
 			author,
 			taken: this.#history?.log.isNameTaken(name, signer) ?? false,
-			own: signer === this.ownKey,
+			own: signer === this.ownSigner,
 			owner: signer === this.#record.ownerSigner,
 			typing: typingUntil > now,
 			here: hereUntil > now,
@@ -224,9 +205,20 @@ export class Room extends EventTarget {
 		const { room, role, secret, identity, joined, closed } = this.#record;
 		this.#keys ??= await openKeys(room, role, secret);
 		this.#identity ??= role === 'reader' ? null : await openIdentity(identity);
+		this.#bodies ??= new Bodies(this.#keys, this.#identity);
+		this.#signals ??= new Signals({
+			keys: this.#keys,
+			bodies: this.#bodies,
+			identity: this.#identity,
+			api: this.#api,
+			locked: () => this.#record.locked,
+			yourName: () => this.yourName,
+			changed: () => this.#emit('people'),
+		});
 		this.#history ??= new RoomHistory({
 			record: this.#record,
 			keys: this.#keys,
+			bodies: this.#bodies,
 			identity: this.#identity,
 			api: this.#api,
 			store: this.#store,
@@ -251,12 +243,12 @@ export class Room extends EventTarget {
 	/** Leaves the page; the room stays known. */
 	close() {
 		if (this.#closed.signal.aborted) return;
-		void this.#writeDraft();
-		this.#presence.stop();
+		void this.#drafts.write();
+		this.#signals?.presence.stop();
 		this.#closed.abort();
 		this.#stream?.stop();
 		// What was written and not sent yet goes out though the room is left.
-		this.#outbox?.finish();
+		this.#posting?.outbox.finish();
 		clearInterval(this.#expiryTimer);
 	}
 
@@ -295,29 +287,29 @@ export class Room extends EventTarget {
 
 	/** @param {string} clientId @returns {Promise<void>} */
 	async retry(clientId) {
-		await this.#outbox?.retry(clientId);
+		await this.#posting?.outbox.retry(clientId);
 	}
 
 	/** @param {string} clientId @returns {Promise<void>} */
 	async discard(clientId) {
-		await this.#outbox?.discard(clientId);
+		await this.#posting?.outbox.discard(clientId);
 	}
 
 	typing() {
-		if (this.canWrite) this.#presence.typing();
+		this.#signals?.presence.typing();
 	}
 
 	typingStopped() {
-		if (this.canWrite) this.#presence.typingStopped();
+		this.#signals?.presence.typingStopped();
 	}
 
 	/** @param {boolean} visible */
 	setVisible(visible) {
 		this.#visible = visible;
 		// A phone may end a page that nobody looks at without a further word.
-		if (!visible) void this.#writeDraft();
+		if (!visible) void this.#drafts.write();
 		this.#stream?.setVisible(visible);
-		if (this.phase === 'open' && this.canWrite) this.#presence.setVisible(visible);
+		if (this.phase === 'open' && this.canWrite) this.#signals?.presence.setVisible(visible);
 	}
 
 	/**
@@ -343,18 +335,13 @@ export class Room extends EventTarget {
 	}
 
 	/** @returns {Promise<Draft>} */
-	async draft() {
-		const stored = await this.#store.draft(this.room).catch(() => undefined);
-		return this.#unsavedDraft ?? stored ?? { text: '', replyTo: null };
+	draft() {
+		return this.#drafts.read();
 	}
 
 	/** @param {string} text @param {number | null} replyTo */
 	saveDraft(text, replyTo) {
-		this.#unsavedDraft = { text, replyTo };
-		clearTimeout(this.#draftTimer);
-		// What was sent must not be there to be sent again after a crash.
-		const delay = text === '' ? 0 : DRAFT_DELAY_MS;
-		this.#draftTimer = setTimeout(() => void this.#writeDraft(), delay);
+		this.#drafts.save({ text, replyTo });
 	}
 
 	/** @returns {Promise<{ member: string | null, reader: string, owner: string | null, device: string | null }>} full addresses */
@@ -380,11 +367,8 @@ export class Room extends EventTarget {
 	 * @throws {ApiError}
 	 */
 	async change({ locked, title, expiresInS, messageTtlS }) {
-		const { content, ownerToken } = this.#opened();
-		const about =
-			title === undefined || !this.#identity
-				? {}
-				: { about: await seal(content, this.#identity, ABOUT, { name: cleanName(title), at_ms: Date.now() }) };
+		const { ownerToken } = this.#opened();
+		const about = title === undefined || !this.#bodies ? {} : { about: await this.#bodies.sealTitle(title) };
 		const answer = await this.#api.changeRoom(
 			this.room,
 			{ token: ownerToken, author: this.#identity?.authorSecret },
@@ -453,12 +437,12 @@ export class Room extends EventTarget {
 		const history = this.#loaded();
 		await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
-		await this.#startOutbox();
+		await this.#startPosting();
 		this.#enter('open');
 		this.#connected({ state: 'connecting', code: null, retryAtMs: null });
 		const cursor = await this.#beginAtEnd();
 		if (this.#closed.signal.aborted || this.phase !== 'open') return;
-		if (cursor !== null) await this.#outbox?.seen(cursor, new Set()).catch(() => {});
+		if (cursor !== null) await this.#posting?.outbox.seen(cursor, new Set()).catch(() => {});
 		await this.#recallName();
 
 		const { log } = this.#record;
@@ -474,15 +458,15 @@ export class Room extends EventTarget {
 				events: (events) => this.#receive(events),
 				missing: (seq) => this.#emitEntries(history.log.noteLost(seq, [])),
 				diverged: async (mark) => {
-					await this.#outbox?.requeue();
+					await this.#posting?.outbox.requeue();
 					const cursor = await history.reconcile(mark);
-					await this.#outbox?.seen(cursor, new Set());
+					await this.#posting?.outbox.seen(cursor, new Set());
 					return cursor;
 				},
 			},
 			follower: {
 				connection: (connection) => this.#connected(connection),
-				signals: (signals) => void this.#hear(signals),
+				signals: (signals) => void this.#signals?.hear(signals),
 				closed: (reason) => void this.#end(reason),
 			},
 			wakes,
@@ -490,7 +474,7 @@ export class Room extends EventTarget {
 			channel: channel?.(`buddy/stream/${this.room}`),
 		});
 		this.#stream.start(this.#visible);
-		if (this.canWrite) this.#presence.setVisible(this.#visible);
+		if (this.canWrite) this.#signals?.presence.setVisible(this.#visible);
 		this.#expiryTimer = setInterval(() => void history.dropExpired(), EXPIRY_CHECK_MS);
 	}
 
@@ -504,19 +488,22 @@ export class Room extends EventTarget {
 		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
 	}
 
-	async #startOutbox() {
-		if (!this.canWrite) return;
+	async #startPosting() {
+		if (!this.#identity || !this.#bodies) return;
 		const { locks, channel } = this.#environment();
-		this.#outbox = new Outbox({
-			room: this.room,
+		this.#posting = new Posting({
+			keys: this.#opened(),
+			bodies: this.#bodies,
+			identity: this.#identity,
+			api: this.#api,
 			store: this.#store,
-			send: (entry) => this.#send(entry),
-			changed: () => void this.#showUnsent(),
+			log: () => this.#loaded().log,
+			yourName: () => this.yourName,
+			show: (unsent) => this.#showUnsent(unsent),
 			locks,
 			channel: channel?.(`buddy/outbox/${this.room}`),
 		});
-		await this.#outbox.load();
-		await this.#showUnsent();
+		await this.#posting.load();
 	}
 
 	/**
@@ -544,9 +531,9 @@ export class Room extends EventTarget {
 		const lifetimes = events.filter(({ kind }) => kind === 'room').map(({ body }) => parseObject(body)['message_ttl_s']);
 		if (lifetimes.some(Boolean)) await this.#change({ mayExpire: true });
 		const items = await this.#loaded().append(events, this.#stream?.sequencer.log ?? null);
-		for (const { opened } of items) if (opened?.ok) this.#presence.said(opened.signer);
+		for (const { opened } of items) if (opened?.ok) this.#signals?.presence.said(opened.signer);
 		const seen = new Set(events.map(({ client_id }) => client_id));
-		await this.#outbox?.seen(this.#record.lastSeq, seen).catch(() => {});
+		await this.#posting?.outbox.seen(this.#record.lastSeq, seen).catch(() => {});
 		await this.#settleRead();
 		await this.#recallName();
 		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
@@ -572,7 +559,7 @@ export class Room extends EventTarget {
 	async #learn(answer) {
 		const history = this.#loaded();
 		const { ownerSigner } = this.#record;
-		const about = answer.about === null ? null : await open(this.#opened().content, ABOUT, answer.about);
+		const about = answer.about === null ? null : await this.#bodies?.openTitle(answer.about);
 		const believed = about?.ok && (ownerSigner === null || about.signer === ownerSigner) ? about : null;
 		await this.#change({
 			locked: answer.locked,
@@ -608,7 +595,7 @@ export class Room extends EventTarget {
 		}
 		this.#emit('connection');
 		if (connection.state === 'live') {
-			this.#outbox?.kick();
+			this.#posting?.outbox.kick();
 			const log = this.#stream?.sequencer.log ?? null;
 			if (log !== this.#record.log) void this.#change({ log });
 			// Where it fails, scrolling up tells the same.
@@ -628,8 +615,8 @@ export class Room extends EventTarget {
 
 	/** @param {'deleted' | 'expired' | 'unknown'} reason */
 	#gone(reason) {
-		this.#presence.setVisible(false);
-		this.#outbox?.stop();
+		this.#signals?.presence.setVisible(false);
+		this.#posting?.outbox.stop();
 		this.#stream?.stop();
 		clearInterval(this.#expiryTimer);
 		this.goneReason = reason;
@@ -637,117 +624,14 @@ export class Room extends EventTarget {
 	}
 
 	/** @param {string} kind @param {number | null} target @param {Content} said @returns {Promise<string>} */
-	#post(kind, target, said) {
-		const posted = this.#sealing.then(async () => {
-			const { content: key } = this.#opened();
-			if (!this.#identity || !this.#outbox) throw new RoomError('read_only', 'this link lets you read only');
-			const { log } = this.#loaded();
-			const answered = target === null ? undefined : log.item(target);
-			if (target !== null && !answered) throw new RoomError('not_loaded', 'that message is not loaded');
-			/** @type {Content} */
-			const content = { name: this.yourName, at_ms: Date.now(), ...said, prev: log.previous };
-			if (answered) content.target_id = answered.event.client_id;
-			const client_id = crypto.randomUUID();
-			const place = { room: this.room, kind, client_id, author: this.#identity.author, target };
-			const body = await seal(key, this.#identity, additionalData(place), content);
-			this.#contents.set(client_id, content);
-			await this.#outbox.add({ client_id, kind, target, body, author_secret: this.#identity.authorSecret });
-			await this.#showUnsent();
-			return client_id;
-		});
-		this.#sealing = posted.catch(() => {});
-		return posted;
+	async #post(kind, target, said) {
+		if (!this.#posting) throw new RoomError('read_only', 'this link lets you read only');
+		return this.#posting.post(kind, target, said);
 	}
 
-	/** @param {OutboxEntry} entry */
-	async #send(entry) {
-		const { postToken, ownerToken } = this.#opened();
-		const author = entry.author_secret ?? this.#identity?.authorSecret;
-		try {
-			return await this.#api.post(this.room, { token: postToken, author }, entry);
-		} catch (cause) {
-			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
-			const code = cause instanceof ApiError ? cause.code : null;
-			if (!ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
-			return this.#api.post(this.room, { token: ownerToken, author }, entry);
-		}
-	}
-
-	async #showUnsent() {
-		const entries = this.#outbox?.entries ?? [];
-		for (const entry of entries) {
-			if (this.#contents.has(entry.client_id) || !this.#identity) continue;
-			const author = entry.author_secret ? await memberId(entry.author_secret) : this.#identity.author;
-			const place = { ...entry, author };
-			const opened = await open(this.#opened().content, additionalData(place), entry.body);
-			if (opened.ok) this.#contents.set(entry.client_id, opened.content);
-		}
-		const unsent = (this.#outbox?.entries ?? []).map(({ client_id, kind, target, state, error }) => ({
-			clientId: client_id,
-			kind,
-			target,
-			content: this.#contents.get(client_id) ?? {},
-			state: state === 'waiting' ? /** @type {const} */ ('sending') : state,
-			error,
-		}));
-		const kept = new Set(unsent.map(({ clientId }) => clientId));
-		for (const clientId of this.#contents.keys()) if (!kept.has(clientId)) this.#contents.delete(clientId);
-		this.#emitEntries(this.#loaded().log.setUnsent(/** @type {Unsent[]} */ (unsent)));
+	/** @param {Unsent[]} unsent */
+	#showUnsent(unsent) {
+		this.#emitEntries(this.#loaded().log.setUnsent(unsent));
 		this.#emit('sending');
 	}
-
-	/** @param {SignalKind} kind */
-	async #signal(kind) {
-		const { postToken, ownerToken } = this.#opened();
-		const token = this.info.locked && ownerToken ? ownerToken : postToken;
-		const access = { token, author: this.#identity?.authorSecret };
-		try {
-			// A page that is being left has no time to seal anything: its farewell lies ready.
-			const body = kind === 'gone' ? this.#farewell : await this.#sealSignal(kind);
-			if (body === null) return;
-			if (kind !== 'gone') this.#farewell = await this.#sealSignal('gone');
-			await this.#api.signal(this.room, access, { kind, body });
-		} catch {
-			// Presence is a courtesy; the next signal comes soon.
-		}
-	}
-
-	/** @param {SignalKind} kind @returns {Promise<string | null>} */
-	async #sealSignal(kind) {
-		if (!this.#identity) return null;
-		const place = {
-			room: this.room,
-			kind: `signal/${kind}`,
-			client_id: null,
-			author: this.#identity.author,
-			target: null,
-		};
-		const content = { name: this.yourName, at_ms: Date.now() };
-		return seal(this.#opened().content, this.#identity, additionalData(place), content);
-	}
-
-	/** @param {SignalEvent[]} signals */
-	async #hear(signals) {
-		for (const signal of signals) {
-			const { kind, author, body } = signal;
-			const place = { room: this.room, kind: `signal/${kind}`, client_id: null, author, target: null };
-			const opened = await open(this.#opened().content, additionalData(place), body);
-			if (opened.ok) this.#presence.receive(signal, opened.content, opened.signer);
-		}
-	}
-
-	async #writeDraft() {
-		clearTimeout(this.#draftTimer);
-		const draft = this.#unsavedDraft;
-		if (!draft || !this.#record.joined) return;
-		await this.#store.putDraft(this.room, draft).catch(() => {});
-		if (this.#unsavedDraft === draft) this.#unsavedDraft = null;
-	}
-}
-
-/** @param {string} text @returns {string} */
-function spoken(text) {
-	const said = text.trimEnd();
-	if (said.trim() === '') throw new RoomError('empty', 'there is nothing to send');
-	return said;
 }

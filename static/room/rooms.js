@@ -8,10 +8,10 @@
 
 import { Api } from '../wire/api.js';
 import { equalBytes } from '../values/bytes.js';
-import { ABOUT, seal } from '../crypto/envelope.js';
 import { hashToken, newSecret, openIdentity, openKeys, ownerIdentity, sameRoom } from '../crypto/secrets.js';
 import { formatLink } from '../values/link.js';
 import { cleanName } from '../values/text.js';
+import { Bodies } from './bodies.js';
 
 /**
  * @typedef {object} Admitted
@@ -46,7 +46,7 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
 		read_token_hash: await hashToken(keys.readToken),
 		post_token_hash: await hashToken(keys.postToken ?? ''),
 		owner_token_hash: await hashToken(keys.ownerToken ?? ''),
-		about: await seal(keys.content, identity, ABOUT, { name: title, at_ms: Date.now() }),
+		about: await new Bodies(keys, identity).sealTitle(title),
 		...(expiresInS === null ? {} : { expires_in_s: expiresInS }),
 		...(messageTtlS === null ? {} : { message_ttl_s: messageTtlS }),
 	});

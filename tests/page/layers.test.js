@@ -2,7 +2,7 @@
 // without a document rests on that.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'node:test';
@@ -21,7 +21,7 @@ const BELOW = /** @type {Record<string, string[]>} */ ({
 });
 
 /** Every module by its path in static/. */
-const MODULES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.js'));
+const MODULES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((path) => /\.(?:js|d\.ts)$/.test(path));
 
 /** The modules that one names: imports of all three forms, and the types in its comments. @param {string} path */
 function importsOf(path) {
@@ -50,7 +50,8 @@ test('a layer knows only itself and those below it', () => {
 		const layer = layerOf(path);
 		for (const imported of importsOf(path)) {
 			seen += 1;
-			assert.ok(MODULES.includes(imported), `${path} imports ${imported}, which does not exist`);
+			const exists = [imported, imported.replace(/\.js$/, '.d.ts')].some((one) => existsSync(join(ROOT, one)));
+			assert.ok(exists, `${path} imports ${imported}, which does not exist`);
 			if (layer === null) continue;
 			const known = [layer, ...(BELOW[layer] ?? [])];
 			assert.ok(known.includes(layerOf(imported) ?? ''), `${path} must not know ${imported}`);
