@@ -29,14 +29,14 @@ export class Composer {
 
 	/**
 	 * @param {Room} room
-	 * @param {Record<string, HTMLElement>} parts of the chat
+	 * @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat
 	 * @param {{ suggestion: string, sent: () => void }} options the name used last, and what follows sending
 	 */
 	constructor(room, parts, { suggestion, sent }) {
 		this.#room = room;
 		this.#parts = parts;
-		this.#text = /** @type {HTMLTextAreaElement} */ (parts.text);
-		this.#name = /** @type {HTMLInputElement} */ (parts.name);
+		this.#text = parts.text;
+		this.#name = parts.name;
 		this.#suggestion = suggestion;
 		this.#sent = sent;
 		parts.composer.addEventListener('submit', (event) => {

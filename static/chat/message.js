@@ -132,7 +132,7 @@ function drawRemoved(entry, setting) {
 /**
  * Takes out what an entry does not show: hidden elements, too, cost time while scrolling.
  *
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-message'>} parts
  */
 function removeUnused(parts) {
 	for (const part of Object.values(parts)) if (part.hidden) part.remove();
@@ -158,7 +158,7 @@ function drawFrame(entry, setting) {
 }
 
 /**
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-message'>} parts
  * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
  * @param {Setting} setting
  */
@@ -175,7 +175,7 @@ function drawWho(parts, entry, setting) {
 }
 
 /**
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-message'>} parts
  * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
  */
 function drawMeta(parts, entry) {
@@ -258,7 +258,7 @@ function drawText(element, text) {
 /**
  * The quote is drawn from the message that is answered, never from what the answer claims.
  *
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-message'>} parts
  * @param {Extract<Entry, { type: 'message' }>} entry
  * @param {Entry | undefined} quoted
  */

@@ -64,7 +64,7 @@ export class Timeline {
 
 	/**
 	 * @param {Room} room
-	 * @param {Record<string, HTMLElement>} parts of the chat: `scroller`, `list`, `older`, `beginning`, `jump` …
+	 * @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat: `scroller`, `list`, `older`, `beginning`, `jump` …
 	 */
 	constructor(room, parts) {
 		this.#room = room;

@@ -1,31 +1,21 @@
 // Builds elements from the page's templates. Text only ever enters as text: nothing here or
 // anywhere else in the page turns a string into markup.
 
+/** @import { Parts, Root, Templates } from './templates.js' */
+
 /**
- * A copy of a `<template>` with its named parts.
+ * A copy of a `<template>` with its named parts: the elements below its root that carry `data-part`.
  *
- * @param {string} id the template's id
- * @returns {{ root: HTMLElement, parts: Record<string, HTMLElement> }}
+ * @template {keyof Templates} Id
+ * @param {Id} id the template's id
+ * @returns {{ root: Root<Id>, parts: Parts<Id> }}
  */
 export function fromTemplate(id) {
 	const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
 	const root = /** @type {HTMLElement} */ (document.importNode(template.content, true).firstElementChild);
-	return { root, parts: partsOf(root) };
-}
-
-/**
- * The elements below `root` that carry `data-part`, by that name.
- *
- * @param {HTMLElement} root
- * @returns {Record<string, HTMLElement>}
- */
-function partsOf(root) {
-	/** @type {Record<string, HTMLElement>} */
-	const parts = {};
-	for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-part]'))) {
-		parts[element.dataset.part ?? ''] = element;
-	}
-	return parts;
+	const named = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-part]'));
+	const parts = Object.fromEntries(Array.from(named, (element) => [element.dataset.part, element]));
+	return { root: /** @type {Root<Id>} */ (root), parts: /** @type {Parts<Id>} */ (parts) };
 }
 
 /**

@@ -146,7 +146,7 @@ export function showPreview(screen, room, join) {
 	parts.join.textContent = verb;
 	parts.facts.append(...facts(room).map(([symbol, text]) => make('li', {}, icon(symbol), make('span', {}, text))));
 	parts.join.addEventListener('click', () => {
-		/** @type {HTMLButtonElement} */ (parts.join).disabled = true;
+		parts.join.disabled = true;
 		join();
 	});
 	document.title = `${verb} ${name} · Buddy`;

@@ -22,7 +22,7 @@ export async function copy(text, shown) {
 /**
  * Shows a link with its buttons.
  *
- * @param {Record<string, HTMLElement>} parts with `link`, `copy` and `share`
+ * @param {{ link: HTMLElement, copy: HTMLElement, share: HTMLElement }} parts with `link`, `copy` and `share`
  * @param {string} link
  * @param {string} title what the share sheet calls it
  */

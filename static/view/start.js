@@ -49,13 +49,13 @@ export function showStart(screen, store, rooms, { enter, follow, open }) {
 }
 
 /**
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-start'>} parts
  * @param {Store} store
  * @param {(admitted: Admitted) => void} enter
  */
 function prepareCreate(parts, store, enter) {
-	const form = /** @type {HTMLFormElement} */ (parts.create);
-	const submit = /** @type {HTMLButtonElement} */ (parts.submit);
+	const form = parts.create;
+	const submit = parts.submit;
 	form.addEventListener('submit', async (event) => {
 		event.preventDefault();
 		const fields = new FormData(form);
@@ -97,11 +97,11 @@ function whyNotCreated({ code, retryAfterMs, message }) {
 }
 
 /**
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-start'>} parts
  * @param {(link: RoomLink) => void} open
  */
 function prepareOpen(parts, open) {
-	const form = /** @type {HTMLFormElement} */ (parts.open);
+	const form = parts.open;
 	const field = /** @type {HTMLInputElement} */ (form.elements.namedItem('link'));
 	const say = (/** @type {string} */ text) => {
 		parts.linkError.hidden = text === '';
@@ -120,7 +120,7 @@ function prepareOpen(parts, open) {
 }
 
 /**
- * @param {Record<string, HTMLElement>} parts
+ * @param {import('../view/templates.js').Parts<'t-start'>} parts
  * @param {Store} store
  * @param {RoomRecord[]} rooms
  * @param {{ follow: (address: string) => void, redraw: () => unknown }} go
@@ -144,7 +144,7 @@ async function drawRooms(parts, store, rooms, { follow, redraw }) {
 function roomItem(record, store, { follow, redraw }) {
 	const { root, parts } = fromTemplate('t-room-item');
 	const name = nameOf(record);
-	const link = /** @type {HTMLAnchorElement} */ (parts.link);
+	const link = parts.link;
 	roomAddress(record).then((address) => (link.href = address));
 	link.addEventListener('click', (event) => {
 		if (event.ctrlKey || event.metaKey || event.shiftKey || !link.href) return;

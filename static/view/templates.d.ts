@@ -1,0 +1,149 @@
+// Made from index.html by `npm run templates` in tests/page: the parts of each template, by name and element.
+
+export interface Templates {
+	't-start': {
+		root: 'section';
+		parts: {
+			storage: 'p';
+			update: 'p';
+			reload: 'button';
+			create: 'form';
+			submit: 'button';
+			error: 'p';
+			open: 'form';
+			linkError: 'p';
+			rooms: 'section';
+			list: 'ul';
+		};
+	};
+	't-room-item': {
+		root: 'li';
+		parts: {
+			link: 'a';
+			avatar: 'span';
+			name: 'bdi';
+			when: 'span';
+			more: 'button';
+		};
+	};
+	't-message-screen': {
+		root: 'section';
+		parts: {
+			title: 'h1';
+			text: 'p';
+			actions: 'div';
+		};
+	};
+	't-preview': {
+		root: 'section';
+		parts: {
+			title: 'h1';
+			facts: 'ul';
+			join: 'button';
+		};
+	};
+	't-chat': {
+		root: 'section';
+		parts: {
+			title: 'bdi';
+			connection: 'span';
+			people: 'button';
+			invite: 'button';
+			manage: 'button';
+			banners: 'div';
+			scroller: 'div';
+			older: 'div';
+			olderButton: 'button';
+			beginning: 'div';
+			log: 'div';
+			list: 'ol';
+			jump: 'button';
+			jumpText: 'span';
+			typing: 'p';
+			note: 'p';
+			composer: 'form';
+			context: 'div';
+			contextText: 'p';
+			contextCancel: 'button';
+			nameRow: 'label';
+			name: 'input';
+			text: 'textarea';
+			send: 'button';
+			error: 'p';
+		};
+	};
+	't-welcome': {
+		root: 'div';
+		parts: {
+			link: 'output';
+			copy: 'button';
+			share: 'button';
+		};
+	};
+	't-message': {
+		root: 'li';
+		parts: {
+			who: 'p';
+			avatar: 'span';
+			name: 'span';
+			tag: 'span';
+			role: 'span';
+			nameNote: 'span';
+			quote: 'button';
+			quoteName: 'span';
+			quoteText: 'span';
+			text: 'div';
+			unfold: 'button';
+			reactions: 'ul';
+			meta: 'p';
+			time: 'time';
+			edited: 'span';
+			state: 'span';
+			warning: 'p';
+			failed: 'p';
+			failedText: 'span';
+			retry: 'button';
+			discard: 'button';
+		};
+	};
+	't-event': {
+		root: 'li';
+		parts: {
+			text: 'p';
+		};
+	};
+	't-tools': {
+		root: 'div';
+		parts: {
+			react: 'button';
+			reply: 'button';
+			more: 'button';
+		};
+	};
+	't-dialog': {
+		root: 'dialog';
+		parts: {
+			title: 'h2';
+			body: 'div';
+		};
+	};
+	't-link-row': {
+		root: 'section';
+		parts: {
+			title: 'h3';
+			text: 'p';
+			link: 'output';
+			copy: 'button';
+			copyText: 'span';
+			share: 'button';
+		};
+	};
+}
+
+export type Root<Id extends keyof Templates> = HTMLElementTagNameMap[Templates[Id]['root']];
+
+export type Parts<Id extends keyof Templates> = {
+	[Name in keyof Templates[Id]['parts']]: Templates[Id]['parts'][Name] extends keyof HTMLElementTagNameMap
+		? HTMLElementTagNameMap[Templates[Id]['parts'][Name]]
+		: never;
+};
