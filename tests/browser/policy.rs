@@ -35,8 +35,7 @@ const ATTACKS: &str = "
         'an inline script': () => {
             const script = document.createElement('script');
             globalThis.ran = false;
-            try { script.text = 'globalThis.ran = true'; } catch {}
-            script.append('globalThis.ran = true');
+            try { script.text = 'globalThis.ran = true'; } catch { script.append('globalThis.ran = true'); }
             document.body.append(script);
             if (!ran) throw new Error('it did not run');
         },
