@@ -140,22 +140,21 @@ export interface Alarm {
 }
 
 /**
- * What is wrong with an entry, shown below it where it happened.
+ * What is wrong with an entry, shown below it where it happened (trust.js decides):
  *
  * - `window`: what its signer had seen is not what the server shows here: the server's doing, or their page's.
  * - `after`: its signer's own post before it, which the server had acknowledged, is not there.
- * - `reused`: the same id came twice with other content; the first is shown.
- * - `epoch`: it is sealed with keys that were not in force where it stands.
- * - `not_believed`: its signer was never let in by a link to take part.
+ * - `repeated`, `reused`: the same id came twice, with the same or with other content; the first counts.
+ * - `blanked`: erased, and nobody who might do that did.
+ * - `epoch`: sealed with keys that were not in force where it stands.
+ * - `signer`: by somebody who was never let in by a link to take part.
  */
-export interface EntryAlarm {
-	code: 'window' | 'after' | 'reused' | 'epoch' | 'not_believed';
-}
+export type EntryAlarm = 'window' | 'after' | 'repeated' | 'reused' | 'blanked' | 'epoch' | 'signer';
 
 /**
  * Entries of the log that are new with signed statements, beside those of log.js. `Common` gains
- * `alarms: EntryAlarm[]`, which takes the place of a message's `withheld`; a removed message that was blanked by
- * nobody who may stays `removed` by `server`.
+ * `alarm: EntryAlarm | null`, which takes the place of a message's `withheld`; a message that was blanked by nobody
+ * who may stays `removed` by `server`.
  */
 export type StatementEntry =
 	/** The owner's signed word, or what the server did without one. Only what changed is in `changes`. */
