@@ -175,8 +175,8 @@ async fn two_hundred_thousand_events_replay_from_any_cursor_in_bounded_memory() 
     let server = Server::start().await;
     let room = server.open_room().await;
     let fill = "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?1)
-        INSERT INTO event(room_id, seq, kind, sent_at_ms, client_id, body)
-        SELECT (SELECT id FROM room), seq, 'message', ?2, randomblob(16), printf('%0*d', ?3, seq) FROM n";
+        INSERT INTO event(room_id, seq, kind, sent_at_ms, client_id, hash, body)
+        SELECT (SELECT id FROM room), seq, 'message', ?2, randomblob(16), randomblob(32), printf('%0*d', ?3, seq) FROM n";
     let parameters = [EVENTS, now_ms(), BODY_BYTES].map(u64::cast_signed);
     assert_eq!(server.database().execute(fill, parameters) as u64, EVENTS);
     for cursor in [0, 1, EVENTS / 2, EVENTS - 1] {
