@@ -157,3 +157,31 @@ async fn a_liar_changes_answers_says_them_again_and_keeps_people_to_itself() {
 async fn told_kinds(room: &Room) -> Vec<Value> {
     buddy_tests::messages(&room.page("").await).iter().map(|event| event["kind"].clone()).collect()
 }
+
+#[tokio::test]
+async fn a_liar_reads_with_a_token_of_its_own_for_whom_the_server_would_refuse() {
+    let server = Server::setup().without_rate_limits().start().await;
+    let [read, post] = ["read", "post"].map(|word| word.repeat(8));
+    let hashes = [&read, &post].map(|token| buddy_tests::token_hash(token));
+    let room = server.room(json!({ "read_token_hash": hashes[0], "post_token_hash": hashes[1] })).await;
+    room.post(&message("behind a door")).token(&post).send().await.must_be(201);
+    let liar = Liar::before(server.address()).await;
+    let through = room.at(&Api::new(&liar.address()));
+    through.history("").send().await.must_fail(404, "room_not_found");
+    liar.reads_with(&read);
+    assert_eq!(bodies(buddy_tests::messages(&through.page("").await)), ["behind a door"]);
+    let mut stream = through.stream_after(0).await;
+    assert_eq!(stream.events_until(1).await[0]["body"], "behind a door");
+}
+
+#[tokio::test]
+async fn a_server_is_set_back_to_its_backup() {
+    let mut server = Server::setup().without_rate_limits().start().await;
+    let (room, _, liar) = lied_to(&server).await;
+    let backup = server.back_up().await;
+    room.at(&server.api()).say("message 6").await;
+    server.restore(&backup).await;
+    liar.lead_to(server.address());
+    assert_eq!(told(&room.at(&Api::new(&liar.address()))).await, ["1", "2", "3", "4", "5"]);
+    assert_eq!(room.at(&server.api()).say("another 6").await, 6);
+}

@@ -122,6 +122,8 @@ struct Lies {
     log_name: Option<String>,
     /// Nothing reaches the server any more: everybody here lives in what was known by then.
     isolated: bool,
+    /// The liar reads the log with this token, whatever the reader may.
+    token: Option<String>,
 }
 
 /// What the server holds of a room, as far as anybody here was told.
@@ -293,6 +295,14 @@ impl Liar {
         self.cuts_streams();
     }
 
+    /// Reads the log with this token from now on, as a server may that holds it: also for whom it renewed the room's
+    /// keys without telling them.
+    pub fn reads_with(&self, token: &str) {
+        let token = token.to_owned();
+        self.add(|lies| lies.token = Some(token));
+        self.cuts_streams();
+    }
+
     // Lies about everything else.
 
     /// Answers by itself where the function says so.
@@ -440,6 +450,17 @@ impl Shared {
         Some(*found.0)
     }
 
+    /// The headers with which the log is read for somebody.
+    fn reader(&self, of: &HeaderMap) -> HeaderMap {
+        let mut headers = of.clone();
+        headers.remove("last-event-id");
+        if let Some(token) = &lock(&self.lies).token {
+            let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a token is plain text");
+            headers.insert("authorization", bearer);
+        }
+        headers
+    }
+
     fn isolated(&self) -> bool {
         lock(&self.lies).isolated
     }
@@ -553,7 +574,7 @@ async fn give_back(shared: &Shared, asked: &Asked, answer: reqwest::Response) ->
 /// Reads the whole true history with whatever token was brought along; true if the server allowed it.
 async fn learn(shared: &Shared, id: &str, request: &Passed) -> Result<bool, reqwest::Error> {
     let mut after = 0;
-    let request = Passed { headers: request.headers.clone(), body: Bytes::new() };
+    let request = Passed { headers: shared.reader(&request.headers), body: Bytes::new() };
     loop {
         let path = format!("/api/rooms/{id}/messages?after={after}&limit=200");
         let answer = request.send(shared, "GET", &path).await?;
@@ -701,8 +722,7 @@ async fn stream(shared: &Arc<Shared>, asked: Asked, request: Passed) -> Served {
             Some(seq) => seq,
             None => lock(&shared.rooms).get(&id).map_or(0, Room::last_seq).min(cursor.unwrap_or(u64::MAX)),
         };
-        let mut headers = request.headers.clone();
-        headers.remove("last-event-id");
+        let headers = shared.reader(&request.headers);
         let path = format!("{}?after={known}", asked.path);
         let answer = Passed { headers, body: Bytes::new() }.send(shared, "GET", &path).await?;
         if answer.status() != 200 {

@@ -199,6 +199,26 @@ impl Server {
         self.wait_until_serving().await;
     }
 
+    /// Copies all that the server has stored into a new folder, as an operator makes a backup: while nothing runs.
+    /// Afterwards the server runs again; its address changes.
+    pub async fn back_up(&mut self) -> TempDir {
+        self.kill();
+        let backup = tempfile::tempdir().expect("a temporary folder can be made");
+        copy_databases(self.folder.path(), backup.path());
+        self.restart().await;
+        backup
+    }
+
+    /// Puts a backup in the place of what the server has stored, and starts it again; its address changes.
+    pub async fn restore(&mut self, backup: &TempDir) {
+        self.kill();
+        for file in databases(self.folder.path()) {
+            fs::remove_file(&file).expect("a stored file can be removed");
+        }
+        copy_databases(backup.path(), self.folder.path());
+        self.restart().await;
+    }
+
     /// A second server beside this one, on the same data.
     pub async fn sibling(&self) -> Self {
         self.setup.clone().start_on(Arc::clone(&self.folder)).await
@@ -237,6 +257,20 @@ impl Drop for Server {
         if std::thread::panicking() {
             eprintln!("--- log of the server ---\n{}--- end of the log ---", self.log());
         }
+    }
+}
+
+/// The database files of a state folder, with their write-ahead logs.
+fn databases(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).expect("a state folder can be listed");
+    let paths = files.map(|file| file.expect("a file can be listed").path());
+    paths.filter(|path| path.is_file() && path.to_string_lossy().contains(".db")).collect()
+}
+
+fn copy_databases(from: &Path, to: &Path) {
+    for file in databases(from) {
+        let name = file.file_name().expect("a file has a name");
+        fs::copy(&file, to.join(name)).expect("a stored file can be copied");
     }
 }
 
