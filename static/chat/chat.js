@@ -1,6 +1,7 @@
 // An open room: brings the parts of the screen together and keeps them true to the room.
 
 import { Composer, isTouchKeyboard } from './composer.js';
+import { toast } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
 import { fromTemplate, make } from '../view/dom.js';
 import { showInvite, welcome } from './invite.js';
@@ -10,7 +11,15 @@ import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
 import { updates } from '../view/worker.js';
 
-/** @typedef {import('../room/room.js').Room} Room */
+/** @typedef {import('../room/facade.js').RoomFacade} Room */
+
+/** What stands above the first message, or in place of all. */
+const BEGINNING = {
+	beginning: 'This is the beginning of the room.',
+	loading: 'Loading what was said here…',
+	nobody: 'Nobody has written here yet.',
+	welcome: 'Nobody has written here yet.',
+};
 
 /** Waiting times in the notices count down this often. */
 const COUNTDOWN_MS = 1000;
@@ -40,7 +49,9 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const unseen = document.hidden ? timeline.unseen : 0;
 		parts.title.textContent = name;
 		document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${name} · Buddy`;
-		const here = room.people.filter((person) => person.here && !person.own).length;
+		// Who was here when the connection went is not known to be here still.
+		const connected = connectionState(room) !== 'offline';
+		const here = connected ? room.people.filter((person) => person.here && !person.own).length : 0;
 		parts.people.textContent = here === 0 ? 'People' : here === 1 ? '1 other here' : `${here} others here`;
 	};
 	const drawConnection = () => {
@@ -70,19 +81,21 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const people = room.people.filter((person) => person.typing && !person.own);
 		const names = people.flatMap((person, index) => [index > 0 ? ', ' : '', make('bdi', {}, nameInText(person))]);
 		if (people.length === 0) parts.typing.replaceChildren();
-		else if (people.length < 4) parts.typing.replaceChildren(...names, people.length === 1 ? ' is writing…' : ' are writing…');
+		else if (people.length < 4)
+			parts.typing.replaceChildren(...names, people.length === 1 ? ' is writing…' : ' are writing…');
 		else parts.typing.replaceChildren('Several people are writing…');
 	};
 	const drawBeginning = async () => {
 		const spoken = room.entries.some((entry) => entry.type === 'message');
-		const wanted = spoken || !room.canWrite ? 'quiet' : 'welcome';
+		// Who has just come knows no better than that nothing is here; that is said when it is so.
+		const wanted = spoken ? 'beginning' : !room.loaded ? 'loading' : room.isOwner ? 'welcome' : 'nobody';
 		if (parts.beginning.dataset.shown === wanted) return;
 		parts.beginning.dataset.shown = wanted;
-		parts.scroller.toggleAttribute('data-empty', wanted === 'welcome');
-		const text = spoken ? 'This is the beginning of the room.' : 'Nobody has written here yet.';
-		parts.beginning.replaceChildren(
-			wanted === 'welcome' ? await welcome(room) : make('p', { class: 'quiet-start' }, text),
-		);
+		const greeting = wanted === 'welcome' ? await welcome(room) : null;
+		if (parts.beginning.dataset.shown !== wanted) return;
+		parts.scroller.toggleAttribute('data-empty', greeting !== null);
+		const text = BEGINNING[wanted];
+		parts.beginning.replaceChildren(greeting ?? make('p', { class: 'quiet-start' }, text));
 	};
 
 	const isUnkept = () => room.sending.count > 0 && (!persistent || room.sending.unkept);
@@ -93,7 +106,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		[room, 'entries', () => (drawBeginning(), drawHead(), drawBanners())],
 		[room, 'info', () => (drawHead(), drawDock(), drawBanners(), room.yourName && composer.showName())],
 		[room, 'people', () => (drawHead(), drawTyping())],
-		[room, 'connection', drawConnection],
+		[room, 'connection', () => (drawConnection(), drawBeginning(), drawHead())],
+		[room, 'alarms', drawBanners],
+		// A file that slips from a hand must not take the page away.
+		[window, 'dragover', (event) => event.preventDefault()],
+		[window, 'drop', refuseFile],
 		[room, 'sending', drawBanners],
 		[updates, 'change', drawBanners],
 		[window, 'online', drawConnection],
@@ -106,9 +123,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const countdown = setInterval(drawBanners, COUNTDOWN_MS);
 
 	parts.invite.addEventListener('click', () => showInvite(room));
-	parts.people.addEventListener('click', () =>
-		openLater(import('./people.js'), ({ showPeople }) => showPeople(room)),
-	);
+	parts.people.addEventListener('click', () => openLater(import('./people.js'), ({ showPeople }) => showPeople(room)));
 	parts.manage.addEventListener('click', () =>
 		openLater(import('./manage.js'), ({ showManage }) =>
 			showManage(room, { forget, named: () => composer.showName() }),
@@ -130,4 +145,10 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		timeline.close();
 		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
 	};
+}
+
+/** Files come to conversations of their own one day; here they would open in place of the room. @param {DragEvent} event */
+function refuseFile(event) {
+	event.preventDefault();
+	if (event.dataTransfer?.types.includes('Files')) toast('Files cannot be sent here yet');
 }

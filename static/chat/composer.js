@@ -4,8 +4,8 @@ import { nameInText } from './message.js';
 import { cleanName, quoteOf } from '../values/text.js';
 
 /**
- * @typedef {import('../room/room.js').Room} Room
- * @typedef {Extract<import('../room/log.js').Entry, { type: 'message' }>} Message
+ * @typedef {import('../room/facade.js').RoomFacade} Room
+ * @typedef {Extract<import('../room/facade.js').ShownEntry, { type: 'message' }>} Message
  */
 
 const ERRORS = /** @type {Record<string, string>} */ ({
@@ -96,7 +96,9 @@ export class Composer {
 	/** @param {Message} message */
 	#setReply(message) {
 		this.#replyTo = message.seq;
-		this.#showContext(`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(message.text)}`);
+		this.#showContext(
+			`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(message.text)}`,
+		);
 	}
 
 	/** @param {string} text */

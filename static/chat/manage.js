@@ -1,13 +1,13 @@
 // Everything about a room that is not talking: one's name, other devices, and what an owner may do.
 
 import { toast } from '../view/announce.js';
-import { asked, confirmed, openDialog } from '../view/dialogs.js';
+import { asked, confirmed, openDialog, openLater } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
 import { showPeople } from './people.js';
 import { linkRow } from '../view/share.js';
 import { dateAndTime, duration } from '../values/when.js';
 
-/** @typedef {import('../room/room.js').Room} Room */
+/** @typedef {import('../room/facade.js').RoomFacade} Room */
 
 const EXPIRIES = [86400, 604800, 2592000, 31536000];
 const LIFETIMES = [3600, 86400, 604800, 2592000];
@@ -53,6 +53,9 @@ function about(room) {
 			'div',
 			{ class: 'actions' },
 			button('People and their words', () => showPeople(room), 'secondary'),
+			...(room.isOwner
+				? [button('Links', () => openLater(import('./links.js'), ({ showLinks }) => showLinks(room)), 'secondary')]
+				: []),
 		),
 	);
 }
@@ -105,7 +108,7 @@ function here(room, { forget, named, close }) {
  * @param {() => void} close
  */
 function owning(room, close) {
-	const { title, locked, messageTtlS } = room.info;
+	const { title, locked, messageTtlS, expiresInS } = room.info;
 	const lock = button(
 		locked ? 'Unlock the room' : 'Lock the room',
 		() => apply(room, { locked: !locked }, close),
@@ -113,14 +116,10 @@ function owning(room, close) {
 	);
 	const name = make('input', { name: 'title', maxlength: '80', autocomplete: 'off', dir: 'auto' });
 	name.value = title;
-	const expiry = choice(
-		'expiry',
-		[['keep', 'Leave as it is'], ['', 'As usual on this server'], ...EXPIRIES.map(afterQuiet)],
-		'keep',
-	);
+	const expiry = choice('expiry', withCurrent(EXPIRIES, expiresInS).map(afterQuiet), String(expiresInS ?? ''));
 	const lifetime = choice(
 		'lifetime',
-		[['', 'Never, while the room lives'], ...lifetimes(messageTtlS)],
+		[['', 'Never, while the room lives'], ...withCurrent(LIFETIMES, messageTtlS).map(afterwards)],
 		messageTtlS ? String(messageTtlS) : '',
 	);
 	const form = make(
@@ -136,7 +135,7 @@ function owning(room, close) {
 		/** @type {Parameters<Room['change']>[0]} */
 		const change = {};
 		if (name.value.trim() !== title) change.title = name.value.trim();
-		if (expiry.value !== 'keep') change.expiresInS = expiry.value === '' ? null : Number(expiry.value);
+		if (expiry.value !== '' && Number(expiry.value) !== expiresInS) change.expiresInS = Number(expiry.value);
 		const ttl = lifetime.value === '' ? null : Number(lifetime.value);
 		if (ttl !== messageTtlS) change.messageTtlS = ttl;
 		apply(room, change, close);
@@ -167,7 +166,7 @@ async function apply(room, change, done) {
 
 /** @param {Room} room */
 async function otherDevice(room) {
-	const { owner, device } = await room.links();
+	const { owner, device } = await room.ownLinks();
 	const name = room.displayName || 'A private room';
 	const details = make('details', {}, make('summary', {}, 'My other device / recovery'));
 	if (owner) {
@@ -224,13 +223,14 @@ function afterQuiet(seconds) {
 	return [String(seconds), `After ${duration(seconds)} of quiet`];
 }
 
-/**
- * @param {number | null} current
- * @returns {[string, string][]}
- */
-function lifetimes(current) {
-	const all = current && !LIFETIMES.includes(current) ? [...LIFETIMES, current].sort((a, b) => a - b) : LIFETIMES;
-	return all.map((seconds) => [String(seconds), `After ${duration(seconds)}`]);
+/** @param {number} seconds @returns {[string, string]} */
+function afterwards(seconds) {
+	return [String(seconds), `After ${duration(seconds)}`];
+}
+
+/** @param {number[]} usual @param {number | null} current @returns {number[]} ascending */
+function withCurrent(usual, current) {
+	return current && !usual.includes(current) ? [...usual, current].sort((a, b) => a - b) : usual;
 }
 
 /**

@@ -2,10 +2,11 @@
 // only gives it a form, and never turns anything but our own templates into elements.
 
 import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
+import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
 import { cleanText, isFewEmoji, quoteOf, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
 
-/** @typedef {import('../room/log.js').Entry} Entry */
+/** @typedef {import('../room/facade.js').ShownEntry} Entry */
 
 /**
  * What the surroundings say about an entry.
@@ -52,6 +53,19 @@ const UNAUTHORISED = {
  * @returns {HTMLLIElement}
  */
 export function drawEntry(entry, setting) {
+	const item = drawPlain(entry, setting);
+	const withheld = entry.type === 'message' && entry.withheld ? 'window' : null;
+	const { alarm = withheld } = /** @type {{ alarm?: string | null }} */ (entry);
+	if (alarm !== null && item.querySelector('.alarm') === null) item.append(drawAlarm(entryAlarm(alarm)));
+	return item;
+}
+
+/**
+ * @param {Entry} entry
+ * @param {Setting} setting
+ * @returns {HTMLLIElement}
+ */
+function drawPlain(entry, setting) {
 	switch (entry.type) {
 		case 'message':
 			return drawMessage(entry, setting);
@@ -61,6 +75,14 @@ export function drawEntry(entry, setting) {
 			return drawEvent(entry, UNREADABLE[entry.reason], 'warm');
 		case 'unauthorised':
 			return drawEvent(entry, UNAUTHORISED[entry.kind], 'warm');
+		case 'change':
+			return drawChange(entry);
+		case 'rotate':
+			return drawRotation(entry);
+		case 'card':
+			return drawCard(entry);
+		case 'unshared':
+			return drawEvent(entry, 'What was said before was not shared with who came later.');
 		case 'room':
 			return drawEvent(entry, describeChanges(entry.changes));
 		case 'lost':
@@ -106,12 +128,8 @@ function drawMessage(entry, setting) {
 		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
 		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
 	}
-	const warnings = [
-		entry.withheld && 'The server withheld or lost messages before this one.',
-		entry.replyBroken && 'It claims to answer a message that it does not fit.',
-	].filter((text) => typeof text === 'string');
-	parts.warning.hidden = warnings.length === 0;
-	parts.warning.textContent = warnings.join(' ');
+	parts.warning.hidden = !entry.replyBroken;
+	parts.warning.textContent = 'It claims to answer a message that it does not fit.';
 	if (entry.pending) item.dataset.pending = '';
 	removeUnused(parts);
 	return item;
@@ -125,6 +143,7 @@ function drawRemoved(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	item.dataset.removed = '';
 	parts.text.textContent = entry.own && entry.by === 'author' ? 'You deleted this' : REMOVED[entry.by];
+	if (entry.by === 'server') item.append(drawAlarm(entryAlarm('blanked')));
 	removeUnused(parts);
 	return item;
 }
@@ -197,8 +216,7 @@ function drawMeta(parts, entry) {
 		}
 	}
 	if (entry.state === 'sending') parts.state.textContent = 'Sending…';
-	if (entry.state === 'sent' && entry.own)
-		parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	if (entry.state === 'sent' && entry.own) parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
 	if (entry.state === 'failed') {
 		parts.failed.hidden = false;
 		parts.failedText.textContent = describeFailure(entry.error);
@@ -341,7 +359,8 @@ function said(text) {
 
 /** @param {Extract<Entry, { type: 'lost' }>} entry */
 function drawLost(entry) {
-	const item = drawEvent(entry, 'The server withheld or lost messages.', 'warm');
+	const item = drawEvent(entry, '');
+	item.replaceChildren(drawAlarm(lostAlarm('how' in entry ? entry.how : 'gap')));
 	const kept = entry.kept.filter((own) => own.type === 'message');
 	if (kept.length > 0) {
 		const lines = kept.map((own) =>
@@ -355,6 +374,75 @@ function drawLost(entry) {
 	}
 	return item;
 }
+
+/**
+ * Something that should not be, and what it means.
+ *
+ * @param {{ text: string, meaning: string }} words
+ */
+function drawAlarm({ text, meaning }) {
+	const { root, parts } = fromTemplate('t-alarm');
+	parts.text.textContent = text;
+	parts.meaning.textContent = meaning;
+	return root;
+}
+
+/** The owner's word, or what the server did without it. @param {Extract<Entry, { type: 'change' }>} entry */
+function drawChange(entry) {
+	if (entry.doer === 'owner') return drawEvent(entry, describeStatement(entry.changes));
+	const item = drawEvent(entry, '');
+	const { text, meaning } = roomAlarm('server_state');
+	item.replaceChildren(drawAlarm({ text: `${text} ${describeServer(entry.changes)}`, meaning }));
+	return item;
+}
+
+/** @param {Extract<Entry, { type: 'rotate' }>} entry */
+function drawRotation(entry) {
+	const said = [
+		entry.removed.length > 0
+			? `The owner removed ${lists.format(entry.removed.map(shownName))}`
+			: 'The owner changed the keys',
+		entry.removed.length > 0 ? 'Old links let nobody in any more' : 'Links that were taken back let nobody in any more',
+		entry.sharedPast ? '' : 'Who comes from now on cannot read what was said before',
+	];
+	return drawEvent(entry, `${said.filter(Boolean).join('. ')}.`);
+}
+
+/** @param {Extract<Entry, { type: 'card' }>} entry */
+function drawCard(entry) {
+	if (entry.before)
+		return drawEvent(entry, `${entry.own ? 'You are' : `${entry.before} is`} now called ${shownName(entry.name)}.`);
+	return drawEvent(entry, `${entry.own ? 'You' : shownName(entry.name)} joined.`);
+}
+
+/**
+ * @param {Extract<Entry, { type: 'change' }>['changes']} changes
+ * @returns {string}
+ */
+function describeStatement({ locked, title, messageTtlS, expiresInS }) {
+	const said = [];
+	if (locked === true) said.push('The owner locked the room');
+	if (locked === false) said.push('The owner unlocked the room');
+	if (title) said.push(`The owner called the room “${title}”`);
+	else if (title === '') said.push('The owner took the room’s name away');
+	if (messageTtlS) said.push(`The owner lets messages disappear after ${duration(messageTtlS)}`);
+	else if (messageTtlS !== undefined) said.push('The owner lets messages stay as long as the room');
+	if (expiresInS !== undefined)
+		said.push(`The owner lets the room expire ${duration(expiresInS)} after the last message`);
+	return said.length > 0 ? `${said.join('. ')}.` : 'The owner changed the room.';
+}
+
+/** @param {Extract<Entry, { type: 'change' }>['changes']} changes @returns {string} */
+function describeServer({ locked, title, messageTtlS, expiresInS }) {
+	const said = [];
+	if (locked !== undefined) said.push(locked ? 'It keeps the room locked.' : 'It lets others write in a locked room.');
+	if (title !== undefined) said.push('It shows another name.');
+	if (messageTtlS !== undefined) said.push('It keeps messages for another time.');
+	if (expiresInS !== undefined) said.push('It keeps the room for another time.');
+	return said.join(' ');
+}
+
+const lists = new Intl.ListFormat('en', { type: 'conjunction' });
 
 /**
  * @param {Extract<Entry, { type: 'room' }>['changes']} changes

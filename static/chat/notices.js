@@ -1,9 +1,11 @@
 // Which notices stand above the conversation, and what the connection's state is called.
 
 import { announce } from '../view/announce.js';
+import { confirmed, openDialog } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
+import { roomAlarm } from './alarms.js';
 
-/** @typedef {import('../room/room.js').Room} Room */
+/** @typedef {import('../room/facade.js').RoomFacade} Room */
 
 /**
  * A line that says what is out of the ordinary.
@@ -59,6 +61,7 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 	const notices = [];
 	const { state, retryAtMs } = room.connection;
 	const { sending, info } = room;
+	for (const alarm of room.alarms) notices.push(noticeOf(room, alarm));
 	if (!navigator.onLine) {
 		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
 	} else if (state === 'offline') {
@@ -118,6 +121,27 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 		});
 	}
 	return notices;
+}
+
+/**
+ * @param {Room} room
+ * @param {import('../room/facade.js').Alarm} alarm
+ * @returns {Notice}
+ */
+function noticeOf(room, { id, code, by }) {
+	const { text, meaning, tone } = roomAlarm(code);
+	const who = code === 'fork' && by ? room.people.find(({ signer }) => signer === by)?.name : undefined;
+	/** @type {[string, () => unknown][]} */
+	const actions = [['What does this mean?', () => openDialog(text, make('p', {}, meaning))]];
+	if (code === 'two_rotations') actions.push(['Follow the other one', () => chooseOther(room, id)]);
+	return { text: who ? text.replace('Somebody who is here', who) : text, tone, actions };
+}
+
+/** @param {Room} room @param {string} id */
+async function chooseOther(room, id) {
+	const text =
+		'Do that only if the owner told you so. What was said under the one you leave stays here, but nobody else may see it.';
+	if (await confirmed('Follow the other change of the keys?', text, 'Follow it')) await room.choose(id);
 }
 
 /**

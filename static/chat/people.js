@@ -1,26 +1,48 @@
-// Who is here, and how to make sure of it: the words of a person's key.
+// Who takes part, and how to make sure of it: the words of a person's key. The owner removes people here.
 
-import { openDialog } from '../view/dialogs.js';
-import { drawAvatar, make } from '../view/dom.js';
+/**
+ * @import { Person, RoomFacade } from '../room/facade.js'
+ */
+
+import { openDialog, openLater } from '../view/dialogs.js';
+import { button, drawAvatar, make } from '../view/dom.js';
 import { shownName } from './message.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
-
-/** @typedef {import('../room/room.js').Room} Room */
 
 /** Anyone can be as many people as they like; so many rows still open at once. */
 const MOST = 200;
 
 /**
- * Lists everyone who is here or has written, oneself first.
+ * Lists everyone who has a card here, and keeps the list true while it is open.
  *
- * @param {Room} room
+ * @param {RoomFacade} room
  */
 export function showPeople(room) {
 	const list = make('div', { class: 'people' });
-	const people = everyone(room);
-	for (const person of people.slice(0, MOST)) list.append(personRow(room, person, false));
-	if (people.length > MOST) list.append(make('p', { class: 'fine' }, `and ${people.length - MOST} more`));
-	openDialog(
+	/** Rows by signer, so that one that is open stays so. @type {Map<string, { person: Person, row: HTMLElement }>} */
+	const rows = new Map();
+	const draw = () => {
+		const { people } = room;
+		for (const person of people.slice(0, MOST)) {
+			const held = rows.get(person.signer);
+			if (held && JSON.stringify(held.person) === JSON.stringify(person)) continue;
+			const row = personRow(room, person, held?.row.hasAttribute('open') ?? false);
+			if (held) held.row.replaceWith(row);
+			else list.append(row);
+			rows.set(person.signer, { person, row });
+		}
+		const known = new Set(people.map(({ signer }) => signer));
+		for (const [signer, { row }] of rows) {
+			if (known.has(signer)) continue;
+			row.remove();
+			rows.delete(signer);
+		}
+		more.textContent = people.length > MOST ? `and ${people.length - MOST} more` : '';
+		more.hidden = people.length <= MOST;
+	};
+	const more = make('p', { class: 'fine' });
+	draw();
+	const dialog = openDialog(
 		'People',
 		make(
 			'p',
@@ -28,24 +50,20 @@ export function showPeople(room) {
 			'To be sure who somebody is, compare the eight words with them by another way, such as a call. Names can be chosen freely; the words cannot.',
 		),
 		list,
+		more,
 	);
+	room.addEventListener('people', draw);
+	dialog.addEventListener('close', () => room.removeEventListener('people', draw));
 }
 
 /**
  * One person's words.
  *
- * @param {Room} room
+ * @param {RoomFacade} room
  * @param {{ signer: string, name: string }} person
  */
 export function showPerson(room, { signer, name }) {
-	const known = everyone(room).find((one) => one.signer === signer) ?? {
-		signer,
-		name,
-		own: false,
-		owner: false,
-		here: false,
-		taken: false,
-	};
+	const known = room.people.find((one) => one.signer === signer) ?? stranger(signer, name);
 	openDialog(
 		shownName(name),
 		make(
@@ -57,41 +75,15 @@ export function showPerson(room, { signer, name }) {
 	);
 }
 
-/**
- * @typedef {{ signer: string, name: string, own: boolean, owner: boolean, here: boolean, taken: boolean }} Shown
- */
-
-/**
- * @param {Room} room
- * @returns {Shown[]}
- */
-function everyone(room) {
-	/** @type {Map<string, Shown>} */
-	const people = new Map();
-	const { ownSigner, yourName, isOwner, canWrite } = room;
-	if (ownSigner && canWrite) {
-		people.set(ownSigner, { signer: ownSigner, name: yourName, own: true, owner: isOwner, here: true, taken: false });
-	}
-	for (const { signer, name, own, owner, here, taken } of room.people) {
-		if (!own) people.set(signer, { signer, name, own, owner, here, taken });
-	}
-	for (const entry of room.entries) {
-		if (entry.type !== 'message' || !entry.signer || people.has(entry.signer)) continue;
-		people.set(entry.signer, {
-			signer: entry.signer,
-			name: entry.name,
-			own: false,
-			owner: entry.byOwner,
-			here: false,
-			taken: entry.nameTaken,
-		});
-	}
-	return [...people.values()];
+/** Somebody who wrote and has left since. @param {string} signer @param {string} name @returns {Person} */
+function stranger(signer, name) {
+	const nobody = { author: null, taken: false, own: false, owner: false, here: false, typing: false, via: null };
+	return { ...nobody, signer, name };
 }
 
 /**
- * @param {Room} room
- * @param {Shown} person
+ * @param {RoomFacade} room
+ * @param {Person} person
  * @param {boolean} open whether the words show at once
  */
 function personRow(room, person, open) {
@@ -101,7 +93,7 @@ function personRow(room, person, open) {
 	const notes = [
 		person.own && 'you',
 		person.owner && 'owner',
-		person.here ? 'here' : 'not here now',
+		person.here || person.own ? 'here' : 'not here now',
 		person.taken && 'another device or person uses this name',
 	].filter(Boolean);
 	const words = make('p', { class: 'fingerprint' });
@@ -110,10 +102,15 @@ function personRow(room, person, open) {
 		words.textContent = list.join(' ');
 		note.append(` · ${shortTag(list)}`);
 	});
+	const removable = room.isOwner && !person.own && room.people.some(({ signer }) => signer === person.signer);
+	const via = removable && person.via ? [make('p', { class: 'fine' }, `Says they came by “${person.via}”.`)] : [];
+	const remove = () => openLater(import('./renewal.js'), ({ showRemove }) => showRemove(room, person));
 	return make(
 		'details',
 		{ open },
 		make('summary', {}, avatar, make('span', { class: 'person' }, make('span', {}, make('bdi', {}, shown)), note)),
 		words,
+		...via,
+		...(removable ? [make('div', { class: 'actions' }, button('Remove…', remove, 'danger'))] : []),
 	);
 }

@@ -3,9 +3,19 @@
 import { toast } from '../view/announce.js';
 import { Room } from '../room/room.js';
 import { suggestedName } from '../room/rooms.js';
-import { showGone, showNotHere, showNotLoaded, showPreview, showUnreachable } from '../view/screens.js';
+import {
+	showGone,
+	showInvited,
+	showLinkEnded,
+	showNotHere,
+	showNotLoaded,
+	showPreview,
+	showRemoved,
+	showUnreachable,
+} from '../view/screens.js';
 
 /**
+ * @typedef {import('../room/facade.js').RoomFacade} RoomFacade
  * @typedef {import('../storage/store.js').RoomRecord} RoomRecord
  * @typedef {import('../storage/store.js').Store} Store
  */
@@ -26,7 +36,8 @@ const LONGEST_WAIT_MS = 30_000;
  * @returns {() => void} leaves the room
  */
 export function showRoom(screen, record, { store, forget }) {
-	const room = new Room(record, { store, wakes: window, visible: !document.hidden });
+	const opened = new Room(record, { store, wakes: window, visible: !document.hidden });
+	const room = /** @type {RoomFacade} */ (/** @type {unknown} */ (opened));
 	const left = new AbortController();
 	const { signal } = left;
 	let leaveChat = () => {};
@@ -45,11 +56,17 @@ export function showRoom(screen, record, { store, forget }) {
 		leaveChat = () => {};
 		for (const dialog of document.querySelectorAll('dialog')) dialog.close();
 		switch (room.phase) {
+			case 'invited':
+				showInvited(screen, room, join);
+				break;
 			case 'preview':
-				showPreview(screen, room, () => {
-					loadChat();
-					room.join('');
-				});
+				showPreview(screen, room, join);
+				break;
+			case 'link_ended':
+				showLinkEnded(screen, room);
+				break;
+			case 'removed':
+				showRemoved(screen, room, forget);
 				break;
 			case 'open': {
 				askPersistence(store);
@@ -71,6 +88,10 @@ export function showRoom(screen, record, { store, forget }) {
 					if (room.phase === 'unreachable') toast('Still no answer');
 				});
 		}
+	};
+	const join = () => {
+		loadChat();
+		room.join('');
 	};
 	const open = async () => {
 		clearTimeout(waiting);

@@ -13,8 +13,8 @@ import { countUnread, isUnread } from '../room/unread.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
 
 /**
- * @typedef {import('../room/log.js').Entry} Entry
- * @typedef {import('../room/room.js').Room} Room
+ * @typedef {import('../room/facade.js').ShownEntry} Entry
+ * @typedef {import('../room/facade.js').RoomFacade} Room
  */
 
 /** The most entries in the document; more would only make scrolling slower. */
@@ -254,10 +254,7 @@ export class Timeline {
 
 	#isNearEnd() {
 		const { scroller } = this.#parts;
-		return (
-			this.#end >= this.#drawn.length &&
-			scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR
-		);
+		return this.#end >= this.#drawn.length && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
 	}
 
 	#scrollToEnd() {

@@ -5,11 +5,12 @@ import { toast } from '../view/announce.js';
 import { confirmed, openDialog, openLater } from '../view/dialogs.js';
 import { button, fromTemplate, make } from '../view/dom.js';
 import { shownName } from './message.js';
+import { whyNotWriting } from './notices.js';
 import { exactTime } from '../values/when.js';
 
 /**
- * @typedef {import('../room/log.js').Entry} Entry
- * @typedef {import('../room/room.js').Room} Room
+ * @typedef {import('../room/facade.js').ShownEntry} Entry
+ * @typedef {import('../room/facade.js').RoomFacade} Room
  * @typedef {Extract<Entry, { type: 'message' }>} Message
  */
 
@@ -90,7 +91,8 @@ export class Tools {
 		this.#message = /** @type {Message} */ (found.entry);
 		this.#node = found.node;
 		const [react, reply] = this.#bar.children;
-		for (const writing of [react, reply]) /** @type {HTMLElement} */ (writing).hidden = !this.#room.canWrite;
+		const mute = whyNotWriting(this.#room) !== '';
+		for (const writing of [react, reply]) /** @type {HTMLElement} */ (writing).hidden = mute;
 		if (!found.node.contains(this.#bar)) found.node.querySelector('.bubble')?.append(this.#bar);
 	}
 
@@ -144,7 +146,12 @@ export class Tools {
 	 * @param {boolean} on
 	 */
 	#react(message, emoji, on) {
-		if (message.seq === null || !this.#room.canWrite) return;
+		if (message.seq === null) return;
+		const why = whyNotWriting(this.#room);
+		if (why !== '') {
+			toast(why);
+			return;
+		}
 		this.#room.react(message.seq, emoji, on).catch((error) => toast(error.message));
 	}
 
@@ -189,23 +196,17 @@ export class Tools {
 				),
 			),
 		];
-		if (message.own && this.#room.canWrite) items.push(item('Edit', () => this.#composer.edit(message)));
+		if (message.own && whyNotWriting(this.#room) === '') items.push(item('Edit', () => this.#composer.edit(message)));
 		if (!message.own && signer)
 			items.push(
 				item(`Who is ${shownName(message.name)}?`, () =>
-					openLater(import('./people.js'), ({ showPerson }) =>
-						showPerson(this.#room, { signer, name: message.name }),
-					),
+					openLater(import('./people.js'), ({ showPerson }) => showPerson(this.#room, { signer, name: message.name })),
 				),
 			);
 		if ((message.own && this.#room.canWrite) || this.#room.isOwner)
 			items.push(item('Delete', () => this.#remove(seq, message.own), 'danger'));
 		const sent = message.sentAtMs === null ? '' : `Sent ${exactTime(message.sentAtMs)}`;
-		const dialog = openDialog(
-			'Message',
-			make('div', { class: 'menu' }, ...items),
-			make('p', { class: 'fine' }, sent),
-		);
+		const dialog = openDialog('Message', make('div', { class: 'menu' }, ...items), make('p', { class: 'fine' }, sent));
 		this.#returnTo(dialog, node);
 	}
 

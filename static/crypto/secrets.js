@@ -7,7 +7,16 @@
  * @import { Role } from '../values/link.js'
  */
 
-import { concat, decodeBase64url, encodeBase64url, equalBytes, hex, randomBytes, sha256, utf8 } from '../values/bytes.js';
+import {
+	concat,
+	decodeBase64url,
+	encodeBase64url,
+	equalBytes,
+	hex,
+	randomBytes,
+	sha256,
+	utf8,
+} from '../values/bytes.js';
 
 /**
  * @typedef {object} RoomKeys All that a link's secret gives. What it does not give is null.

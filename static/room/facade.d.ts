@@ -23,101 +23,93 @@ import type { Changes, Common, Entry } from './log.js';
  * - `unreachable`: no answer yet.
  */
 export type Phase =
-	| 'opening'
-	| 'invited'
-	| 'preview'
-	| 'open'
-	| 'link_ended'
-	| 'not_here'
-	| 'removed'
-	| 'gone'
-	| 'unreachable';
+  'opening' | 'invited' | 'preview' | 'open' | 'link_ended' | 'not_here' | 'removed' | 'gone' | 'unreachable';
 
 /** Whose doing something was: a statement that the owner signed, or the server's without one. */
 export type Doer = 'owner' | 'server';
 
 export interface RoomInfo {
-	title: string;
-	locked: boolean;
-	messageTtlS: number | null;
-	/** What the owner set: seconds after the last event; null: not known. */
-	expiresInS: number | null;
-	/** By the server's word, in Unix milliseconds. */
-	expiresAtMs: number;
-	createdAtMs: number;
-	firstSeq: number;
-	lastSeq: number;
-	/** The signer that the room's id names; null where it is not known yet. */
-	owner: string | null;
+  title: string;
+  locked: boolean;
+  messageTtlS: number | null;
+  /** What the owner set: seconds after the last event; null: not known. */
+  expiresInS: number | null;
+  /** By the server's word, in Unix milliseconds. */
+  expiresAtMs: number;
+  createdAtMs: number;
+  firstSeq: number;
+  lastSeq: number;
+  /** The signer that the room's id names; null where it is not known yet. */
+  owner: string | null;
 }
 
 /** Somebody with a card in the epoch that is in force, whom the owner kept, the owner, or oneself. */
 export interface Person {
-	signer: string;
-	author: string | null;
-	/** Cleaned; empty where none is known. */
-	name: string;
-	/** Another signer used this name first. */
-	taken: boolean;
-	own: boolean;
-	owner: boolean;
-	here: boolean;
-	typing: boolean;
-	/** The name of the link that they say they came by, for the owner's eyes; null: not said, or not known. A hint only. */
-	via: string | null;
+  signer: string;
+  author: string | null;
+  /** Cleaned; empty where none is known. */
+  name: string;
+  /** Another signer used this name first. */
+  taken: boolean;
+  own: boolean;
+  owner: boolean;
+  here: boolean;
+  typing: boolean;
+  /** The name of the link that they say they came by, for the owner's eyes; null: not said, or not known. A hint only. */
+  via: string | null;
 }
 
 /** A link as its owner sees it. */
 export interface Link {
-	id: string;
-	/** What the owner called it; empty for none. */
-	name: string;
-	role: 'member' | 'reader';
-	/** The one that members pass on. */
-	isRoomLink: boolean;
-	/** Null: it is not one that this owner made, and the next renewal drops it. */
-	url: string | null;
-	/** How often it was opened; roughly where `openings` is null. */
-	opened: number;
-	/** The most; null: any number. */
-	openings: number | null;
-	createdAtMs: number;
-	openedAtMs: number | null;
-	expiresAtMs: number | null;
-	ended: 'expired' | 'used_up' | null;
+  id: string;
+  /** What the owner called it; empty for none. */
+  name: string;
+  role: 'member' | 'reader';
+  /** The one that members pass on. */
+  isRoomLink: boolean;
+  /** Null: it is not one that this owner made, and the next renewal drops it. */
+  url: string | null;
+  /** How often it was opened; roughly where `openings` is null. */
+  opened: number;
+  /** The most; null: any number. */
+  openings: number | null;
+  createdAtMs: number;
+  openedAtMs: number | null;
+  expiresAtMs: number | null;
+  ended: 'expired' | 'used_up' | null;
 }
 
 /** `openings`: 1 to 1,000, null for any number. `expiresInS`: seconds from now, null for never. */
 export interface NewLink {
-	name: string;
-	role: 'member' | 'reader';
-	openings: number | null;
-	expiresInS: number | null;
+  name: string;
+  role: 'member' | 'reader';
+  openings: number | null;
+  expiresInS: number | null;
 }
 
 /** Somebody who stays or not when the keys are renewed. */
 export interface Guest extends Person {
-	/** Ticked beforehand: kept at the last renewal, or their card was seen by this device before the trouble. */
-	trusted: boolean;
+  /** Ticked beforehand: kept at the last renewal, or their card was seen by this device before the trouble. */
+  trusted: boolean;
 }
 
 /** What a renewal is to settle. The owner always stays. */
 export interface Renewal {
-	/** Signers who are shut out for good, by name in the rotation. */
-	remove: string[];
-	/** Signers who stay. Who is in neither list is left out, and may return by a link. */
-	stay: string[];
-	/** Ids of the links that stay; all others are taken back. If the room's link is not among them, there is a new one. */
-	links: string[];
-	/** Whether newcomers may read what was said before. */
-	sharePast: boolean;
+  /** Signers who are shut out for good, by name in the rotation. */
+  remove: string[];
+  /** Signers who stay. Who is in neither list is left out, and may return by a link. */
+  stay: string[];
+  /** Ids of the links that stay; all others are taken back. If the room's link is not among them, there is a new one. */
+  links: string[];
+  /** Whether newcomers may read what was said before. */
+  sharePast: boolean;
 }
 
 export interface Renewed {
-	/** Names of those who were to stay and could not be given the new keys. */
-	leftOut: string[];
-	/** The room's link as it is now. */
-	roomLink: string;
+  /** Names of those who were to stay and could not be given the new keys. */
+  leftOut: string[];
+  /** The room's link as it is now. */
+  roomLink: string;
 }
 
 /**
@@ -132,11 +124,11 @@ export interface Renewed {
  * - `left_waiting`: what was written cannot be sent, since there are new keys and none for this person yet.
  */
 export interface Alarm {
-	id: string;
-	code: 'bad_rotation' | 'two_rotations' | 'claims_gone' | 'fork' | 'server_state' | 'left_waiting';
-	by: string | null;
-	detail: string | null;
-	atMs: number;
+  id: string;
+  code: 'bad_rotation' | 'two_rotations' | 'claims_gone' | 'fork' | 'server_state' | 'left_waiting';
+  by: string | null;
+  detail: string | null;
+  atMs: number;
 }
 
 /**
@@ -157,115 +149,118 @@ export type EntryAlarm = 'window' | 'after' | 'repeated' | 'reused' | 'blanked' 
  * who may stays `removed` by `server`.
  */
 export type StatementEntry =
-	/** The owner's signed word, or what the server did without one. Only what changed is in `changes`. */
-	| (Common & {
-			type: 'change';
-			doer: Doer;
-			changes: { title?: string; locked?: boolean; messageTtlS?: number | null; expiresInS?: number };
-	  })
-	/** The keys were renewed. `removed`: names of those shut out; `sharedPast`: newcomers can read what was said before. */
-	| (Common & { type: 'rotate'; removed: string[]; sharedPast: boolean })
-	/** What was said before this cannot be read by who came later: one divider, no more. */
-	| (Common & { type: 'unshared' })
-	/** Somebody is there for the first time, or goes by another name (`before`) from here on. */
-	| (Common & { type: 'card'; before: string | null })
-	/**
-	 * Events that should be here: `gap` that no signed lifetime explains; `own` of this device, acknowledged, not there;
-	 * `diverged`: the server's log is another one from here on. `kept`: own copies.
-	 */
-	| (Common & { type: 'lost'; how: 'gap' | 'own' | 'diverged'; kept: Entry[] });
+  /** The owner's signed word, or what the server did without one. Only what changed is in `changes`. */
+  | (Common & {
+      type: 'change';
+      doer: Doer;
+      changes: { title?: string; locked?: boolean; messageTtlS?: number | null; expiresInS?: number };
+    })
+  /** The keys were renewed. `removed`: names of those shut out; `sharedPast`: newcomers can read what was said before. */
+  | (Common & { type: 'rotate'; removed: string[]; sharedPast: boolean })
+  /** What was said before this cannot be read by who came later: one divider, no more. */
+  | (Common & { type: 'unshared' })
+  /** Somebody is there for the first time, or goes by another name (`before`) from here on. */
+  | (Common & { type: 'card'; before: string | null })
+  /**
+   * Events that should be here: `gap` that no signed lifetime explains; `own` of this device, acknowledged, not there;
+   * `diverged`: the server's log is another one from here on. `kept`: own copies.
+   */
+  | (Common & { type: 'lost'; how: 'gap' | 'own' | 'diverged'; kept: Entry[] });
+
+/** All that may stand in the list. */
+export type ShownEntry = Entry | StatementEntry;
 
 export interface Sending {
-	/** What is still to be sent. */
-	count: number;
-	code: string | null;
-	waitingUntilMs: number | null;
-	/** Some of it is in memory only. */
-	unkept: boolean;
+  /** What is still to be sent. */
+  count: number;
+  code: string | null;
+  waitingUntilMs: number | null;
+  /** Some of it is in memory only. */
+  unkept: boolean;
 }
 
 export interface RoomFacade extends EventTarget {
-	readonly room: string;
-	readonly phase: Phase;
-	readonly role: 'owner' | 'member' | 'reader';
-	readonly isOwner: boolean;
-	readonly canWrite: boolean;
-	/** One's own signer; null for a reader. */
-	readonly ownSigner: string | null;
-	readonly yourName: string;
-	/** What only this browser calls it. */
-	readonly label: string;
-	readonly displayName: string;
-	readonly carriesIdentity: boolean;
-	readonly ownerLinkKept: boolean;
+  readonly room: string;
+  readonly phase: Phase;
+  readonly role: 'owner' | 'member' | 'reader';
+  readonly isOwner: boolean;
+  readonly canWrite: boolean;
+  /** One's own signer; null for a reader. */
+  readonly ownSigner: string | null;
+  readonly yourName: string;
+  /** What only this browser calls it. */
+  readonly label: string;
+  readonly displayName: string;
+  readonly carriesIdentity: boolean;
+  readonly ownerLinkKept: boolean;
 
-	/** `deleted` and `expired` are shown to be so; `unknown` is the server's word alone. */
-	readonly goneReason: 'deleted' | 'expired' | 'unknown' | null;
-	readonly linkEnded: 'expired' | 'used_up' | null;
-	/** `removed`: by name. `left_out`: a renewal without this person, who may return by a link. */
-	readonly removal: { how: 'removed' | 'left_out'; title: string; owner: string } | null;
+  /** `deleted` and `expired` are shown to be so; `unknown` is the server's word alone. */
+  readonly goneReason: 'deleted' | 'expired' | 'unknown' | null;
+  readonly linkEnded: 'expired' | 'used_up' | null;
+  /** `removed`: by name. `left_out`: a renewal without this person, who may return by a link. */
+  readonly removal: { how: 'removed' | 'left_out'; title: string; owner: string } | null;
 
-	readonly connection: Connection;
-	/** Whether all up to the server's last event was shown once since the room was opened: until then it loads. */
-	readonly loaded: boolean;
-	readonly info: RoomInfo;
-	readonly sending: Sending;
-	readonly alarms: readonly Alarm[];
-	/** All whom cards name, and who is here; the owner first, oneself last. */
-	readonly people: readonly Person[];
+  readonly connection: Connection;
+  /** Whether all up to the server's last event was shown once since the room was opened: until then it loads. */
+  readonly loaded: boolean;
+  readonly info: RoomInfo;
+  readonly sending: Sending;
+  readonly alarms: readonly Alarm[];
+  /** All whom cards name, and who is here; the owner first, oneself last. */
+  readonly people: readonly Person[];
 
-	readonly entries: readonly Entry[];
-	readonly hasOlder: boolean;
-	entry(seq: number): Entry | undefined;
-	loadOlder(): Promise<number>;
-	loadUntil(seq: number): Promise<boolean>;
+  readonly entries: readonly Entry[];
+  readonly hasOlder: boolean;
+  entry(seq: number): Entry | undefined;
+  loadOlder(): Promise<number>;
+  loadUntil(seq: number): Promise<boolean>;
 
-	/** Everything up to here was read. */
-	readonly readSeq: number;
-	markRead(seq: number): Promise<void>;
+  /** Everything up to here was read. */
+  readonly readSeq: number;
+  markRead(seq: number): Promise<void>;
 
-	open(): Promise<void>;
-	join(name: string): Promise<void>;
-	close(): void;
-	setVisible(visible: boolean): void;
+  open(): Promise<void>;
+  join(name: string): Promise<void>;
+  close(): void;
+  setVisible(visible: boolean): void;
 
-	send(text: string, more?: { replyTo?: number }): Promise<string>;
-	edit(seq: number, text: string): Promise<string>;
-	remove(seq: number): Promise<string>;
-	react(seq: number, emoji: string, on: boolean): Promise<string>;
-	retry(clientId: string): Promise<void>;
-	discard(clientId: string): Promise<void>;
-	typing(): void;
-	typingStopped(): void;
-	draft(): Promise<Draft>;
-	saveDraft(text: string, replyTo: number | null): void;
+  send(text: string, more?: { replyTo?: number }): Promise<string>;
+  edit(seq: number, text: string): Promise<string>;
+  remove(seq: number): Promise<string>;
+  react(seq: number, emoji: string, on: boolean): Promise<string>;
+  retry(clientId: string): Promise<void>;
+  discard(clientId: string): Promise<void>;
+  typing(): void;
+  typingStopped(): void;
+  draft(): Promise<Draft>;
+  saveDraft(text: string, replyTo: number | null): void;
 
-	setName(name: string): Promise<void>;
-	setLabel(label: string): Promise<void>;
-	setOwnerLinkKept(): Promise<void>;
+  setName(name: string): Promise<void>;
+  setLabel(label: string): Promise<void>;
+  setOwnerLinkKept(): Promise<void>;
 
-	/**
-	 * Links for oneself. `invite` is the room's link, for members and the owner; null where none is known. `owner` and
-	 * `device` as the role allows.
-	 */
-	ownLinks(): Promise<{ invite: string | null; owner: string | null; device: string | null }>;
+  /**
+   * Links for oneself. `invite` is the room's link, for members and the owner; null where none is known. `owner` and
+   * `device` as the role allows.
+   */
+  ownLinks(): Promise<{ invite: string | null; owner: string | null; device: string | null }>;
 
-	/** The owner's. All throw an `ApiError`. */
-	links(): Promise<Link[]>;
-	makeLink(link: NewLink): Promise<Link>;
-	/** Who could stay, in the order of `people`, without the owner. */
-	guests(): Promise<Guest[]>;
-	renew(renewal: Renewal): Promise<Renewed>;
-	change(changes: {
-		locked?: boolean;
-		title?: string;
-		expiresInS?: number;
-		messageTtlS?: number | null;
-	}): Promise<void>;
-	destroy(): Promise<void>;
+  /** The owner's. All throw an `ApiError`. */
+  links(): Promise<Link[]>;
+  makeLink(link: NewLink): Promise<Link>;
+  /** Who could stay, in the order of `people`, without the owner. */
+  guests(): Promise<Guest[]>;
+  renew(renewal: Renewal): Promise<Renewed>;
+  change(changes: {
+    locked?: boolean;
+    title?: string;
+    expiresInS?: number;
+    messageTtlS?: number | null;
+  }): Promise<void>;
+  destroy(): Promise<void>;
 
-	/** Follows the other one of two renewals (`two_rotations`). */
-	choose(alarm: string): Promise<void>;
+  /** Follows the other one of two renewals (`two_rotations`). */
+  choose(alarm: string): Promise<void>;
 }
 
 export type { Changes, Connection, Draft, Entry };

@@ -71,6 +71,13 @@ export class Room extends EventTarget {
 	/** @type {Connection} */
 	connection = { state: 'idle', code: null, retryAtMs: null };
 
+	/** @type {import('./facade.js').Alarm[]} */
+	alarms = [];
+	linkEnded = null;
+	removal = null;
+	/** Whether all up to the server's last event was shown once. */
+	loaded = false;
+
 	#record;
 	#store;
 	#api;
@@ -188,16 +195,19 @@ export class Room extends EventTarget {
 	/** @returns {readonly Person[]} */
 	get people() {
 		const now = Date.now();
-		return Array.from(this.#signals?.presence.present.values() ?? [], ({ signer, author, name, hereUntil, typingUntil }) => ({
-			signer,
-			name: cleanName(name),
-			author,
-			taken: this.#history?.log.isNameTaken(name, signer) ?? false,
-			own: signer === this.ownSigner,
-			owner: signer === this.#record.ownerSigner,
-			typing: typingUntil > now,
-			here: hereUntil > now,
-		}));
+		return Array.from(
+			this.#signals?.presence.present.values() ?? [],
+			({ signer, author, name, hereUntil, typingUntil }) => ({
+				signer,
+				name: cleanName(name),
+				author,
+				taken: this.#history?.log.isNameTaken(name, signer) ?? false,
+				own: signer === this.ownSigner,
+				owner: signer === this.#record.ownerSigner,
+				typing: typingUntil > now,
+				here: hereUntil > now,
+			}),
+		);
 	}
 
 	/** Finds out how the room stands; a known one opens at once. Never rejects, joins nothing. @returns {Promise<void>} */
@@ -344,16 +354,41 @@ export class Room extends EventTarget {
 		this.#drafts.save({ text, replyTo });
 	}
 
-	/** @returns {Promise<{ member: string | null, reader: string, owner: string | null, device: string | null }>} full addresses */
-	async links() {
+	/** @returns {Promise<{ invite: string | null, owner: string | null, device: string | null, reader: string }>} full addresses */
+	async ownLinks() {
 		const { owner, member, reader } = this.#opened();
 		const link = (/** @type {string} */ path) => this.#origin + path;
 		return {
-			member: member && link(formatLink(this.room, 'member', member)),
-			reader: link(formatLink(this.room, 'reader', reader)),
+			invite: member && link(formatLink(this.room, 'member', member)),
 			owner: owner && link(formatLink(this.room, 'owner', owner)),
 			device: member && link(formatLink(this.room, 'member', member, this.#record.identity)),
+			reader: link(formatLink(this.room, 'reader', reader)),
 		};
+	}
+
+	/** @returns {Promise<import('./facade.js').Link[]>} */
+	async links() {
+		const { invite, reader } = await this.ownLinks();
+		const { createdAtMs } = this.info;
+		const common = {
+			name: '',
+			opened: 0,
+			openings: null,
+			createdAtMs,
+			openedAtMs: null,
+			expiresAtMs: null,
+			ended: null,
+		};
+		return [
+			{ ...common, id: 'member', role: 'member', isRoomLink: true, url: invite },
+			{ ...common, id: 'reader', role: 'reader', isRoomLink: false, url: reader },
+		];
+	}
+
+	/** @param {import('./facade.js').NewLink} wanted @returns {Promise<import('./facade.js').Link>} */
+	async makeLink({ role }) {
+		const link = (await this.links()).find((one) => one.role === role);
+		return /** @type {import('./facade.js').Link} */ (link);
 	}
 
 	/** @returns {Promise<void>} */
@@ -528,7 +563,9 @@ export class Room extends EventTarget {
 	/** New events, in order. @param {LogEvent[]} events */
 	async #receive(events) {
 		// One that was set and taken back at once has ended what it has ended.
-		const lifetimes = events.filter(({ kind }) => kind === 'room').map(({ body }) => parseObject(body)['message_ttl_s']);
+		const lifetimes = events
+			.filter(({ kind }) => kind === 'room')
+			.map(({ body }) => parseObject(body)['message_ttl_s']);
 		if (lifetimes.some(Boolean)) await this.#change({ mayExpire: true });
 		const items = await this.#loaded().append(events, this.#stream?.sequencer.log ?? null);
 		for (const { opened } of items) if (opened?.ok) this.#signals?.presence.said(opened.signer);
@@ -593,6 +630,7 @@ export class Room extends EventTarget {
 			else this.#gone('unknown');
 			return;
 		}
+		if (connection.state === 'live') this.loaded = true;
 		this.#emit('connection');
 		if (connection.state === 'live') {
 			this.#posting?.outbox.kick();

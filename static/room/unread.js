@@ -4,16 +4,16 @@
  * @import { Entry } from './log.js'
  */
 
-/** @param {Entry} entry @param {number} readSeq @returns {boolean} */
+/** @param {Pick<Entry, 'seq' | 'own'> & { type: string }} entry @param {number} readSeq @returns {boolean} */
 export function isUnread({ seq, own, type }, readSeq) {
 	return seq !== null && seq > readSeq && !own && type === 'message';
 }
 
-/** @param {readonly Entry[]} entries Ascending, unsent ones last. @param {number} readSeq @returns {number} */
+/** @param {readonly (Pick<Entry, 'seq' | 'own'> & { type: string })[]} entries Ascending, unsent ones last. @param {number} readSeq @returns {number} */
 export function countUnread(entries, readSeq) {
 	let count = 0;
 	for (let index = entries.length - 1; index >= 0; index -= 1) {
-		const entry = /** @type {Entry} */ (entries[index]);
+		const entry = /** @type {(typeof entries)[number]} */ (entries[index]);
 		if (entry.seq !== null && entry.seq <= readSeq) break;
 		if (isUnread(entry, readSeq)) count += 1;
 	}

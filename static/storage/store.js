@@ -154,7 +154,7 @@ export class Store {
 	 * @returns {Promise<void>}
 	 */
 	async dropEnded(room, oldestMs) {
-		for (let from = 0; ; ) {
+		for (let from = 0; ;) {
 			/** @type {StoredEvent[]} */
 			const held = await this.#tables.select('events', [[room, from], allOf(room)[1]], { limit: 100 });
 			const ended = held.filter(({ event }) => event.sent_at_ms <= oldestMs);

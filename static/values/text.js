@@ -133,8 +133,7 @@ export function isEmoji(text) {
 
 /** Longer texts are no mere emoji, and trying them costs a time that grows with their length's third power. */
 const FEW_EMOJI_LENGTH = 60;
-const FEW_EMOJI =
-	/^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
+const FEW_EMOJI = /^(?:\p{Extended_Pictographic}[\p{Emoji_Modifier}\u200d\ufe0f\p{Extended_Pictographic}]*\s?){1,3}$/u;
 
 /** @param {string} text @returns {boolean} whether it is nothing but a few emoji, which are shown large */
 export function isFewEmoji(text) {

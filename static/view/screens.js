@@ -4,7 +4,7 @@
 import { button, fromTemplate, icon, make } from './dom.js';
 import { duration } from '../values/when.js';
 
-/** @typedef {import('../room/room.js').Room} Room */
+/** @typedef {import('../room/facade.js').RoomFacade} Room */
 
 /**
  * Shows a screen with a title, a text and ways on. Focus goes to the title, so that screen
@@ -60,16 +60,13 @@ export function showNotHere(screen) {
 	showMessage(
 		screen,
 		'There is no room here',
-		'The link may be wrong, or the room has been deleted or has expired. A room that is gone leaves nothing behind, so nobody can tell which.',
+		'The link may be wrong or was taken back, or the room was deleted or has expired. The server tells nobody which. Ask whoever sent you the link for a new one.',
 		toStart(),
 	);
 }
 
 const GONE = {
-	deleted: [
-		'This room was deleted',
-		'Its owner deleted it for everyone. Its messages are gone, in this browser too.',
-	],
+	deleted: ['This room was deleted', 'Its owner deleted it for everyone. Its messages are gone, in this browser too.'],
 	expired: [
 		'This room has expired',
 		'Nobody wrote here for as long as the room was kept. Its messages are gone, in this browser too.',
@@ -92,13 +89,86 @@ export function showGone(screen, room, forget) {
 	showMessage(screen, title, text, button('Remove it from my rooms', forget), toStart());
 }
 
+const ENDED = {
+	used_up: [
+		'This link was used up',
+		'It let in as many people as it was made for. Ask whoever sent it to you for another one.',
+	],
+	expired: ['This link has expired', 'It was made for a limited time. Ask whoever sent it to you for another one.'],
+};
+
+/** @param {HTMLElement} screen @param {Room} room whose link let nobody in */
+export function showLinkEnded(screen, room) {
+	const [title, text] = ENDED[room.linkEnded ?? 'expired'];
+	showMessage(screen, title, text, toStart());
+}
+
+/**
+ * For whom the owner left out of the new keys. Nothing of the room stays on the screen.
+ *
+ * @param {HTMLElement} screen
+ * @param {Room} room
+ * @param {() => void} forget
+ */
+export function showRemoved(screen, room, forget) {
+	const { how, title, owner } = room.removal ?? { how: 'left_out', title: '', owner: '' };
+	const where = title ? `“${title}”` : 'this room';
+	const who = owner || 'The owner';
+	const [head, text] =
+		how === 'removed'
+			? [
+					'You were removed',
+					`${who} removed you from ${where}. What is written there from now on is not for you, and this page shows nothing of it any more. If that is a mistake, ask them for a new link.`,
+				]
+			: [
+					'You need a new link',
+					`${who} changed the keys of ${where}, and this browser was not given the new ones. Ask them, or somebody who is there, for a link.`,
+				];
+	showMessage(screen, head, text, button('Remove it from my rooms', forget), toStart());
+}
+
+/**
+ * Asks before a link that may be opened only so often is opened: what stands here was not asked of the server.
+ *
+ * @param {HTMLElement} screen
+ * @param {Room} room
+ * @param {() => void} join
+ */
+export function showInvited(screen, room, join) {
+	const { root, parts } = fromTemplate('t-preview');
+	const verb = room.canWrite ? 'Join' : 'Read';
+	parts.title.textContent = room.canWrite ? 'You are invited to a room' : 'You may read along in a room';
+	parts.join.textContent = verb;
+	/** @type {[string, string][]} */
+	const said = [
+		['invite', 'This link may work only so often, so it is not opened before you say so.'],
+		['shield', 'Messages are encrypted in your browser. The server cannot read them.'],
+	];
+	parts.facts.append(...said.map(([symbol, text]) => make('li', {}, icon(symbol), make('span', {}, text))));
+	onceJoined(parts.join, join);
+	document.title = `${parts.title.textContent} · Buddy`;
+	screen.replaceChildren(root);
+	parts.title.focus();
+}
+
+/** @param {HTMLButtonElement} button @param {() => void} join */
+function onceJoined(button, join) {
+	button.addEventListener('click', () => {
+		button.disabled = true;
+		join();
+	});
+}
+
 /**
  * @param {HTMLElement} screen
  * @param {() => void} again
  */
 export function showUnreachable(screen, again) {
 	const [title, text] = navigator.onLine
-		? ['The server can’t be reached', 'Your link is fine, but the server does not answer right now. This page keeps trying.']
+		? [
+				'The server can’t be reached',
+				'Your link is fine, but the server does not answer right now. This page keeps trying.',
+			]
 		: ['You are offline', 'Your link is fine. The room opens as soon as you are connected again.'];
 	showMessage(screen, title, text, button('Try again', again), toStart());
 }
@@ -145,10 +215,7 @@ export function showPreview(screen, room, join) {
 	parts.title.textContent = `${verb} ${name}`;
 	parts.join.textContent = verb;
 	parts.facts.append(...facts(room).map(([symbol, text]) => make('li', {}, icon(symbol), make('span', {}, text))));
-	parts.join.addEventListener('click', () => {
-		parts.join.disabled = true;
-		join();
-	});
+	onceJoined(parts.join, join);
 	document.title = `${verb} ${name} · Buddy`;
 	screen.replaceChildren(root);
 	parts.title.focus();
@@ -167,7 +234,7 @@ function facts(room) {
 		room.isOwner
 			? ['invite', 'You own this room: you can lock it, change it and delete it.']
 			: room.canWrite
-				? ['invite', 'Whoever has this link can read everything, write, and invite others.']
+				? ['invite', 'Whoever has this link can read, write, and invite others.']
 				: ['invite', 'With this link you can read everything, but not write.'],
 		...(room.carriesIdentity
 			? [

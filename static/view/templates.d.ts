@@ -138,6 +138,53 @@ export interface Templates {
 			share: 'button';
 		};
 	};
+	't-link': {
+		root: 'li';
+		parts: {
+			name: 'bdi';
+			role: 'span';
+			state: 'p';
+			url: 'span';
+			copy: 'button';
+			back: 'button';
+		};
+	};
+	't-new-link': {
+		root: 'form';
+		parts: {
+			name: 'input';
+			reader: 'input';
+			openings: 'select';
+			expires: 'select';
+			error: 'p';
+			submit: 'button';
+		};
+	};
+	't-renewal': {
+		root: 'form';
+		parts: {
+			what: 'p';
+			who: 'p';
+			linksBox: 'details';
+			linksTitle: 'summary';
+			links: 'ul';
+			peopleBox: 'details';
+			peopleTitle: 'summary';
+			people: 'ul';
+			past: 'input';
+			progress: 'p';
+			error: 'p';
+			submit: 'button';
+			cancel: 'button';
+		};
+	};
+	't-alarm': {
+		root: 'div';
+		parts: {
+			text: 'p';
+			meaning: 'p';
+		};
+	};
 }
 
 export type Root<Id extends keyof Templates> = HTMLElementTagNameMap[Templates[Id]['root']];

@@ -127,7 +127,7 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
     ana.holds_focus("Message").await;
     ana.tab_to("Invite").await;
     ana.strike(Key::Enter).await;
-    ana.sees("Link to take part").await;
+    ana.sees("The room’s link").await;
     ana.strike(Key::Escape).await;
     ana.holds_focus("Invite").await;
     ana.tab_to("Manage room").await;
@@ -228,7 +228,7 @@ async fn little_room_and_little_motion_are_enough() {
     ana.calls_themself("Ana").await;
     ana.say("Hello").await;
     ana.press("Invite").await;
-    ana.sees("Link to take part").await;
+    ana.sees("The room’s link").await;
     let moving = "return document.getAnimations().map((one) => one.animationName ?? one.transitionProperty)";
     assert_eq!(ana.execute(moving, vec![]).await, json!([]), "nothing moves");
     ana.press("Close").await;

@@ -151,10 +151,7 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     ana.select("Messages disappear", "After 1 day").await;
     ana.press("New room").await;
     let link = ana.link().await;
-    ana.press("Invite").await;
-    ana.press("Only let them read").await;
-    let reader = ana.text_at("[aria-label='Read-only link']").await;
-    ana.press("Close").await;
+    let reader = ana.makes_link("For reading", "only read").await;
 
     let ben = scene.newcomer().await;
     ben.goto(&link).await;
@@ -189,7 +186,7 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     assert!(cleo.address().await.contains("#r."), "a reader's address stays a reader's");
     gallery.show(&cleo, "room-read-only").await;
     cleo.press("Invite").await;
-    cleo.sees("Read-only link").await;
+    cleo.sees("A read-only link cannot invite others").await;
     gallery.show(&cleo, "invite-reader").await;
     cleo.press("Close").await;
     // A known room opens directly.
@@ -303,11 +300,15 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
     ana.reads(&["Hello", "Hello, Ana"]).await;
 
     ana.press("Invite").await;
-    ana.sees("Link to take part").await;
+    ana.sees("The room’s link").await;
     gallery.show(&ana, "dialog-invite").await;
-    ana.press("Only let them read").await;
-    ana.sees("Read-only link").await;
-    gallery.show(&ana, "dialog-invite-reader").await;
+    ana.press("All links…").await;
+    ana.sees("A link that you take back lets nobody in any more").await;
+    gallery.show(&ana, "dialog-links").await;
+    ana.press("New link").await;
+    ana.sees("Whoever opens it may").await;
+    gallery.show(&ana, "dialog-new-link").await;
+    ana.press_css("dialog:last-of-type [aria-label='Close']").await;
     ana.press("Close").await;
 
     ana.press_css("[data-part='people']").await;

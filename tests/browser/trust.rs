@@ -16,8 +16,8 @@ const NEWER: &str = "Something that needs a newer page. Load the page again to s
 const NOT_THEIRS: &str = "Someone tried to change a message that is not theirs. Nothing was changed.";
 const NO_REACTION: &str = "A reaction that does not belong to its message. It is not shown.";
 const REMOVED: &str = "Removed by the server";
-const LOST: &str = "The server withheld or lost messages.";
-const LOST_BEFORE: &str = "The server withheld or lost messages before this one.";
+const LOST: &str = "Messages are missing here.";
+const LOST_BEFORE: &str = "Whoever wrote this saw something else than you do.";
 const NAME_NOTE: &str = "another device or person uses this name";
 
 /// What each entry of the log says: a message its text, anything else its sentence.
@@ -329,7 +329,7 @@ async fn what_does_not_fit_what_a_writer_had_seen_shows_as_withheld() {
     let beyond = insider.draft("message", None, json!({ "text": "Fourth", "prev": prev(9, "v1.other.body") }));
     insider.post(&beyond, &insider.sealed(&beyond)).await;
     let warned = "return [...document.querySelectorAll('.message')].map((message) =>
-        message.querySelector('.warning')?.textContent ?? '')";
+        message.querySelector('.alarm > p')?.textContent ?? '')";
     let expected = json!(["", "", LOST_BEFORE, LOST_BEFORE]);
     let found = async || (ana.client().execute(warned, vec![]).await.ok()? == expected).then_some(());
     ana.eventually("exactly the writers who had seen something else say so", found).await;

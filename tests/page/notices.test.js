@@ -9,6 +9,7 @@ const NOW = Date.UTC(2026, 4, 17, 12);
 /** As much of a room as notices look at. */
 const roomWith = (changes = {}) => ({
 	connection: { state: 'live', code: null, retryAtMs: null },
+	alarms: [],
 	sending: { waitingUntilMs: null, code: null, count: 0 },
 	info: { locked: false },
 	entries: [],

@@ -156,7 +156,10 @@ test('what was written later goes later, though the clock was set back', async (
 	await box.add(post('b'));
 	await until(() => stored.size === 2, 'both');
 	assert.deepEqual(Array.from(stored.keys()), ['a', 'b']);
-	assert.deepEqual(states(box).map(([id]) => id), ['a', 'b']);
+	assert.deepEqual(
+		states(box).map(([id]) => id),
+		['a', 'b'],
+	);
 });
 
 test('what a server had acknowledged before it lost its log is sent again, and stays one', async () => {

@@ -54,9 +54,9 @@ async function ownersRoom(name = 'Ada') {
 	return { store, room };
 }
 
-async function guestOf(room, name, which = 'member') {
+async function guestOf(room, name, which = 'invite') {
 	const store = browser();
-	const links = await room.links();
+	const links = await room.ownLinks();
 	const link = parseLink(links[which]);
 	assert.equal(link.state, 'ok');
 	return { store, room: await enter(store, await admit(store, link), name) };
@@ -87,8 +87,8 @@ test('two people talk through a link, and a third reads everything later', async
 test('a newcomer signals and stores nothing before joining', async () => {
 	const { room: ada } = await ownersRoom();
 	const store = browser();
-	const links = await ada.links();
-	const admitted = await admit(store, parseLink(links.member));
+	const links = await ada.ownLinks();
+	const admitted = await admit(store, parseLink(links.invite));
 	await until(() => ada.people.length === 1, 'Ada has signalled');
 	server.requests = [];
 	const room = new Room(admitted.record, { store, api });
@@ -231,7 +231,7 @@ test('what was written before the owner link came is sent as who wrote it', asyn
 	server.intercept = (_, response) => response.destroy() && true;
 	await ben.send('by the member');
 	ben.close();
-	const { owner: ownerLink } = await owner.links();
+	const { owner: ownerLink } = await owner.ownLinks();
 	const { record } = await admit(store, parseLink(ownerLink));
 	assert.equal(record.role, 'owner');
 	server.intercept = () => false;
@@ -255,7 +255,7 @@ test('a storage that fails as soon as it is used keeps nobody from talking', asy
 	const room = await enter(store, admitted, 'Ada');
 	assert.deepEqual(await room.draft(), { text: '', replyTo: null });
 	await room.send('all the same');
-	const { owner } = await room.links();
+	const { owner } = await room.ownLinks();
 	const other = new Store(failing, true);
 	const { record } = await admit(other, parseLink(owner));
 	assert.equal(other.persistent, false);
@@ -269,10 +269,10 @@ test('a second device of the same person knows their name', async () => {
 	await ada.send('hello');
 	await ben.send('from the laptop');
 	await until(() => ada.entries.length === 2, 'both are there');
-	const { device } = await ben.links();
+	const { device } = await ben.ownLinks();
 	const phone = await enter(browser(), await admit(browser(), parseLink(device)), '');
 	await until(() => phone.yourName === 'Ben', 'the name is known');
-	const stranger = await enter(browser(), await admit(browser(), parseLink((await ada.links()).member)), '');
+	const stranger = await enter(browser(), await admit(browser(), parseLink((await ada.ownLinks()).invite)), '');
 	assert.equal(stranger.yourName, '');
 	assert.equal((await store.room(ada.room)).yourName, 'Ben');
 });
@@ -478,8 +478,8 @@ test('who has read everything has nothing new, though reactions follow', async (
 
 test('a link with another key does not take over a known room', async () => {
 	const { room: ada, store } = await ownersRoom();
-	const other = await (await ownersRoom()).room.links();
-	const link = { ...parseLink(other.member), room: ada.room };
+	const other = await (await ownersRoom()).room.ownLinks();
+	const link = { ...parseLink(other.invite), room: ada.room };
 	await assert.rejects(admit(store, link), { code: 'wrong_key' });
 });
 

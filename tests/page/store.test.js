@@ -3,7 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Api } from '../../static/wire/api.js';
-import { admit, checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress, sweepRooms, takeIdentity } from '../../static/room/rooms.js';
+import {
+	admit,
+	checkNews,
+	createRoom,
+	forgetRoom,
+	listRooms,
+	renameRoom,
+	roomAddress,
+	sweepRooms,
+	takeIdentity,
+} from '../../static/room/rooms.js';
 import { newSecret, openKeys } from '../../static/crypto/secrets.js';
 import { formatLink, parseLink } from '../../static/values/link.js';
 import { openStore, Store } from '../../static/storage/store.js';

@@ -11,12 +11,15 @@ const TYPES = new URL('../../static/view/templates.d.ts', import.meta.url);
 /** @returns {string} what templates.d.ts must hold */
 export function typesOfTemplates() {
 	const shell = readFileSync(SHELL, 'utf8');
-	const templates = Array.from(shell.matchAll(/<template id="([^"]+)">(.*?)<\/template>/gs), ([, id = '', inner = '']) => {
-		const [, root = ''] = /<([a-z0-9]+)/.exec(inner) ?? [];
-		const named = Array.from(inner.matchAll(/<([a-z0-9]+)[^<>]*? data-part="([^"]+)"/g));
-		const parts = named.map(([, tag, name]) => `\t\t\t${name}: '${tag}';\n`);
-		return `\t'${id}': {\n\t\troot: '${root}';\n\t\tparts: {\n${parts.join('')}\t\t};\n\t};\n`;
-	});
+	const templates = Array.from(
+		shell.matchAll(/<template id="([^"]+)">(.*?)<\/template>/gs),
+		([, id = '', inner = '']) => {
+			const [, root = ''] = /<([a-z0-9]+)/.exec(inner) ?? [];
+			const named = Array.from(inner.matchAll(/<([a-z0-9]+)[^<>]*? data-part="([^"]+)"/g));
+			const parts = named.map(([, tag, name]) => `\t\t\t${name}: '${tag}';\n`);
+			return `\t'${id}': {\n\t\troot: '${root}';\n\t\tparts: {\n${parts.join('')}\t\t};\n\t};\n`;
+		},
+	);
 	return `// Made from index.html by \`npm run templates\` in tests/page: the parts of each template, by name and element.
 
 export interface Templates {
