@@ -54,15 +54,22 @@ pub enum Fit {
 
 /// The lines of a room's log that are held, with whatever gaps there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lines(BTreeMap<u64, Line>);
+pub struct Lines(BTreeMap<u64, Held>);
+
+/// A line with its text, which every window over it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    line: Line,
+    text: String,
+}
 
 impl Lines {
     pub fn insert(&mut self, line: Line) {
-        self.0.insert(line.seq, line);
+        self.0.insert(line.seq, Held { text: line.text(), line });
     }
 
     pub fn get(&self, seq: u64) -> Option<&Line> {
-        self.0.get(&seq)
+        self.0.get(&seq).map(|held| &held.line)
     }
 
     /// The last sequence held; 0 for none.
@@ -72,7 +79,7 @@ impl Lines {
 
     /// All lines, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Line> {
-        self.0.values()
+        self.0.values().map(|held| &held.line)
     }
 
     /// Forgets all but the newest `count`, which must be at least [`WINDOW_LINES`] for windows to be judged.
@@ -109,8 +116,8 @@ impl Lines {
     }
 
     fn digest(&self, room: &RoomId, from: u64, to: u64) -> Option<Base64<32>> {
-        let lines: Option<Vec<String>> = (from..=to).map(|seq| self.0.get(&seq).map(Line::text)).collect();
-        let text = format!("buddy/v2/log\0{room}\0{}", lines?.join("\n"));
+        let texts: Option<Vec<&str>> = (from..=to).map(|seq| self.0.get(&seq).map(|held| held.text.as_str())).collect();
+        let text = format!("buddy/v2/log\0{room}\0{}", texts?.join("\n"));
         Some(Base64(sha256(text.as_bytes())))
     }
 }
@@ -136,7 +143,9 @@ mod tests {
     }
 
     fn lines(range: std::ops::RangeInclusive<u64>) -> Lines {
-        Lines(range.map(|seq| (seq, line(seq))).collect())
+        let mut lines = Lines::default();
+        range.for_each(|seq| lines.insert(line(seq)));
+        lines
     }
 
     #[test]
@@ -174,7 +183,7 @@ mod tests {
             let window = honest.window(&ROOM).expect("lines are held");
             let at = window.from + at % (window.seq - window.from + 1);
             let mut shown = honest.clone();
-            let line = shown.0.get_mut(&at).expect("it is held");
+            let mut line = shown.get(at).expect("it is held").clone();
             match what {
                 0 => line.kind.push('x'),
                 1 => line.client_id.push('x'),
@@ -183,6 +192,7 @@ mod tests {
                 4 => line.sent_at_ms += 1,
                 _ => line.body_hash = Hex([0xff; 32]),
             }
+            shown.insert(line);
             prop_assert_eq!(shown.judge(&ROOM, &window), Fit::Differs);
             prop_assert_eq!(honest.judge(&ROOM, &window), Fit::Fits);
         }
