@@ -9,6 +9,8 @@ use crate::sse::{Frame, Parser};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a request is made again.
+const TRIES: u32 = 4;
 /// How long a stream may stay silent: several heartbeats of the default 15 s.
 const SILENCE: Duration = Duration::from_secs(45);
 
@@ -94,6 +96,33 @@ impl Api {
     /// Scheme and host.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// As [`Api::ask`], and again a few times where that may help. Every request of the protocol may be repeated.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn ask_patiently(
+        &self,
+        method: &str,
+        path: &str,
+        who: &Credentials,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        let mut tries = 0;
+        loop {
+            let failure = match self.ask(method, path, who, body, headers).await {
+                Err(failure) if tries < TRIES && failure.retry_after_s().is_some() => failure,
+                answer => return answer,
+            };
+            let wait = match &failure {
+                Failure::Unreachable(_) => Duration::from_millis(100 << tries),
+                other => Duration::from_secs(other.retry_after_s().unwrap_or(1).min(10)),
+            };
+            tries += 1;
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// One request, and its answer's JSON; null where it has none.

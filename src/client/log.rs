@@ -67,43 +67,40 @@ impl Event {
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// What somebody had seen when they wrote this is not what is shown here.
-    WindowDiffers,
+    Window,
     /// Their own last post, which had been acknowledged, does not stand where it stood.
-    AfterMissing,
+    After,
     /// One `client_id` stands for two different posts.
-    ClientIdTwice,
+    Reused,
     /// The text is gone, and neither a deletion that is believed nor its time explains it.
     Blanked,
     /// Events are missing, and no lifetime that the owner signed explains it.
-    SequenceMissing,
+    Gap,
     /// An own post that was acknowledged does not stand in its place.
-    OwnPostMissing,
+    Own,
     /// Written in an epoch that was not in force there.
-    WrongEpoch,
+    Epoch,
     /// Signed by nobody who was let in.
-    NotBelieved,
+    Signer,
     /// Signed by somebody who may not do this: an edit or deletion of another's message, a statement of the owner's.
     NotPermitted,
     /// Not in the form of an envelope, or sealed for another place.
     Unreadable,
-    /// An event that was shown before is shown differently now.
-    Replaced,
-    /// The log ends before what was shown already.
-    RolledBack,
-    /// The server says that this is another log now, as after a restored backup.
-    LogReplaced,
-    /// Somebody here has seen more than the server shows.
-    Withheld,
+    /// What was shown before is shown differently now, or not any more; without a sequence: the server says that this
+    /// is another log, as after a restored backup.
+    Diverged,
+    /// Somebody who is here has seen something else, or more than the server shows.
+    Fork,
     /// Something that claims to be a renewal is none.
-    RotationRefused,
+    BadRotation,
     /// There are two renewals of one epoch, both signed by the owner.
-    RotationTwice,
+    TwoRotations,
     /// The owner kept this person at a renewal, but the server gave them no key.
-    GrantWithheld,
+    LeftWaiting,
     /// The server does something that no statement of the owner's says.
-    StateDiffers,
+    ServerState,
     /// The server says that the room is gone, and shows no farewell of the owner's.
-    GoneWithoutFarewell,
+    ClaimsGone,
 }
 
 impl fmt::Display for Code {
@@ -337,7 +334,7 @@ impl Log {
         let number = epoch.rotation.epoch();
         if let Some(known) = self.epochs.get_mut(&number) {
             if known.rotation.text() != epoch.rotation.text() {
-                return Some(Alarm::of_room(Code::RotationTwice));
+                return Some(Alarm::of_room(Code::TwoRotations));
             }
             known.reader = epoch.reader.or(known.reader.take());
             known.kept = epoch.kept.or(known.kept.take());
@@ -387,13 +384,13 @@ impl Log {
     pub fn mark(&mut self, log_id: Option<&str>, first_seq: u64, last_seq: u64, now_ms: u64) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         if self.log_id.is_some() && log_id.is_some() && self.log_id.as_deref() != log_id {
-            alarms.push(Alarm::of_room(Code::LogReplaced));
+            alarms.push(Alarm::of_room(Code::Diverged));
             let before = self.lines.clone();
             self.replaced = Some(Replaced { before, from: None, settled: HashSet::new() });
             self.forget_after(0);
             self.expected.clear();
         } else if last_seq < self.last() {
-            alarms.push(Alarm::at(Code::RolledBack, last_seq + 1));
+            alarms.push(Alarm::at(Code::Diverged, last_seq + 1));
             self.forget_after(last_seq);
         }
         if log_id.is_some() || self.log_id.is_none() {
@@ -403,7 +400,7 @@ impl Log {
         if first_seq > self.first_seq {
             self.first_seq = first_seq;
             if !self.is_explained(first_seq, now_ms) {
-                alarms.push(Alarm::at(Code::SequenceMissing, first_seq - 1));
+                alarms.push(Alarm::at(Code::Gap, first_seq - 1));
             }
         }
         for blank in &mut self.blanks {
@@ -467,7 +464,7 @@ impl Log {
         let line = event.line();
         if let Some(held) = self.lines.get(seq) {
             if *held != line {
-                return vec![Alarm::at(Code::Replaced, seq)];
+                return vec![Alarm::at(Code::Diverged, seq)];
             }
             if self.entries.contains_key(&seq) {
                 return vec![];
@@ -476,7 +473,7 @@ impl Log {
         let mut alarms = Vec::new();
         match self.next() {
             Some(next) if seq > next && !self.is_explained(seq, now_ms) => {
-                alarms.push(Alarm::at(Code::SequenceMissing, next));
+                alarms.push(Alarm::at(Code::Gap, next));
             }
             _ => {}
         }
@@ -486,7 +483,7 @@ impl Log {
             let same = (&first.kind, first.author, first.target, first.body_hash)
                 == (&line.kind, line.author, line.target, line.body_hash);
             if !same {
-                alarms.push(Alarm::at(Code::ClientIdTwice, seq));
+                alarms.push(Alarm::at(Code::Reused, seq));
             }
         } else {
             self.client_ids.insert(line.client_id.clone(), seq);
@@ -510,7 +507,7 @@ impl Log {
         if let Some(at) = self.expected.iter().position(|own| own.seq == seq) {
             let own = self.expected.swap_remove(at);
             if !own.is(&line) {
-                alarms.push(Alarm::at(Code::OwnPostMissing, seq));
+                alarms.push(Alarm::at(Code::Own, seq));
             }
         }
         if let Some(replaced) = &mut self.replaced
@@ -544,10 +541,10 @@ impl Log {
         let parsed = rotation::parse_event_body(&self.room, &event.body);
         let fault = |code| vec![Alarm::at(code, event.seq)];
         let found = match parsed {
-            Err(_) => fault(Code::RotationRefused),
+            Err(_) => fault(Code::BadRotation),
             Ok((rotation, _)) => match self.epochs.get(&rotation.epoch()) {
-                Some(known) if known.rotation.text() != rotation.text() => fault(Code::RotationTwice),
-                _ if in_force.is_some_and(|epoch| rotation.epoch() != epoch + 1) => fault(Code::RotationRefused),
+                Some(known) if known.rotation.text() != rotation.text() => fault(Code::TwoRotations),
+                _ if in_force.is_some_and(|epoch| rotation.epoch() != epoch + 1) => fault(Code::BadRotation),
                 _ => {
                     self.in_force = Some(rotation.epoch());
                     let owner = self.owner;
@@ -574,7 +571,7 @@ impl Log {
             }
         };
         if in_force.is_some_and(|in_force| epoch != in_force) {
-            alarms.push(Alarm::at(Code::WrongEpoch, seq));
+            alarms.push(Alarm::at(Code::Epoch, seq));
             return None;
         }
         let known = self.epochs.get(&epoch)?;
@@ -590,7 +587,7 @@ impl Log {
         entry.believed = self.is_believed(epoch, &signer);
         entry.signer = Some(signer);
         if !entry.believed {
-            alarms.push(Alarm::at(Code::NotBelieved, seq));
+            alarms.push(Alarm::at(Code::Signer, seq));
         } else if self.take_believed(entry, &signer, &content, alarms) {
             entry.repeat |= content.again.as_ref().is_some_and(|again| self.stands_already(again, &signer));
         } else {
@@ -611,7 +608,7 @@ impl Log {
                 .get(after.seq)
                 .is_none_or(|line| line.client_id == after.client_id && line.author == *author);
             if after.seq >= *seq || !stands {
-                alarms.push(Alarm::at(Code::AfterMissing, *seq));
+                alarms.push(Alarm::at(Code::After, *seq));
             }
         }
         match kind.as_str() {
@@ -641,7 +638,11 @@ impl Log {
         first.is_some_and(|entry| entry.signer == Some(*signer))
     }
 
-    fn open(&self, event: &Event, epoch: u64) -> Result<(Signer, Content), envelope::Fault> {
+    /// Opens an event under the keys of an epoch that is known.
+    ///
+    /// # Errors
+    /// See [`envelope::Fault`].
+    pub fn open(&self, event: &Event, epoch: u64) -> Result<(Signer, Content), envelope::Fault> {
         let reader = self.epochs.get(&epoch).and_then(|epoch| epoch.reader.as_ref());
         let reader = reader.ok_or(envelope::Fault::Undecryptable)?;
         let opened = envelope::open(&reader.content_key(), &event.place(&self.room, epoch), &event.body)?;
@@ -677,7 +678,7 @@ impl Log {
             }
             Fit::NotHeld => None,
             Fit::Differs if self.has_not_noticed(signer) => None,
-            Fit::Differs => Some(Alarm::at(Code::WindowDiffers, seq)),
+            Fit::Differs => Some(Alarm::at(Code::Window, seq)),
         }
     }
 
@@ -755,7 +756,7 @@ impl Log {
     fn judge_expected(&mut self) -> Vec<Alarm> {
         let lines = &self.lines;
         let missing = self.expected.extract_if(.., |own| lines.get(own.seq).is_some_and(|line| !own.is(line)));
-        missing.map(|own| Alarm::at(Code::OwnPostMissing, own.seq)).collect()
+        missing.map(|own| Alarm::at(Code::Own, own.seq)).collect()
     }
 
     /// Takes a signal. What is not of the epoch in force, or of nobody who was let in, counts for nothing.
@@ -780,7 +781,7 @@ impl Log {
 
     fn judge_head(&self, signer: &Signer, window: &Window) -> Option<Alarm> {
         let differs = self.lines.judge(&self.room, window) == Fit::Differs;
-        (differs && !self.has_not_noticed(signer)).then(|| Alarm::at(Code::WindowDiffers, window.seq))
+        (differs && !self.has_not_noticed(signer)).then(|| Alarm::at(Code::Fork, window.seq))
     }
 
     /// Judges the signals that the log has caught up with, and those it should have by now.
@@ -791,7 +792,7 @@ impl Log {
             if ahead.window.seq <= last {
                 alarms.extend(self.judge_head(&ahead.signer, &ahead.window));
             } else if now_ms.saturating_sub(ahead.since_ms) >= AHEAD_MS {
-                alarms.push(Alarm::at(Code::Withheld, last + 1));
+                alarms.push(Alarm::at(Code::Fork, last + 1));
             } else {
                 self.ahead.push(ahead);
             }

@@ -49,6 +49,8 @@ pub enum Error {
     ClaimedGone,
     #[error("the server gave no keys that fit this room: {0}")]
     NoKeys(NoRotation),
+    #[error("the room has expired")]
+    Expired,
     #[error("{0}")]
     NotFound(String),
 }
@@ -218,7 +220,7 @@ impl Room {
             "expires_in_s": expires_in_s,
             "message_ttl_s": new.message_ttl_s,
         });
-        patient(async || api.ask("POST", "/api/rooms", &Credentials::default(), Some(&body), &[]).await).await?;
+        api.ask_patiently("POST", "/api/rooms", &Credentials::default(), Some(&body), &[]).await?;
         let origin = api.origin().to_owned();
         let owner_link = Link { origin: origin.clone(), room: id, holds: Holds::Owner(owner.secret().clone()) };
         let member_link = Link { origin, room: id, holds: Holds::Member { link, identity: None } };
@@ -236,7 +238,12 @@ impl Room {
         Ok(room)
     }
 
-    fn prepare(api: Api, link: &Link, name: &str, saved: Option<Saved>) -> Result<Self, Error> {
+    /// As [`Room::open`], before anything is asked: so that a client can keep who it will be. [`Room::refresh_keys`] is
+    /// to be called next.
+    ///
+    /// # Errors
+    /// [`Error::NoKeys`] for an owner's link that is not this room's.
+    pub fn prepare(api: Api, link: &Link, name: &str, saved: Option<Saved>) -> Result<Self, Error> {
         let client_id = saved.as_ref().map_or_else(new_client_id, |saved| saved.client_id.clone());
         let own = saved.as_ref().and_then(|saved| Secret::parse(&saved.identity).ok()).map(Identity::new);
         let linked =
@@ -408,7 +415,7 @@ impl Room {
         loop {
             let path = self.path(rest);
             let who = self.credentials();
-            let answer = patient(async || self.api.ask(method, &path, &who, body, &[]).await).await;
+            let answer = self.api.ask_patiently(method, &path, &who, body, &[]).await;
             match answer {
                 Err(failure) if failure.code() == Some("renewed") && tries < 3 => {
                     tries += 1;
@@ -434,7 +441,7 @@ impl Room {
         if of_owner {
             return Error::Deleted;
         }
-        self.alarms.push(Alarm::of_room(Code::GoneWithoutFarewell));
+        self.alarms.push(Alarm::of_room(Code::ClaimsGone));
         Error::ClaimedGone
     }
 
@@ -468,7 +475,7 @@ impl Room {
         let path = self.path(&format!("/links/{}/open", link.id()));
         let who = Credentials { token: Some(link.token().text().to_owned()), author: None };
         let body = json!({ "client_id": client_id });
-        let answer = patient(async || self.api.ask("POST", &path, &who, Some(&body), &[]).await).await;
+        let answer = self.api.ask_patiently("POST", &path, &who, Some(&body), &[]).await;
         let answer = match answer {
             Err(failure) if failure.code() == Some("room_not_found") && !self.known.is_empty() => {
                 return Err(Error::ShutOut);
@@ -507,7 +514,7 @@ impl Room {
             let query = since.map_or_else(String::new, |since| format!("since={since}&"));
             let path = self.path(&format!("/keys?{query}limit=50"));
             let who = self.credentials();
-            let answer = patient(async || self.api.ask("GET", &path, &who, None, &[]).await).await;
+            let answer = self.api.ask_patiently("GET", &path, &who, None, &[]).await;
             let answer = answer.map_err(|failure| self.judge_failure(failure))?;
             let rotations = answer["rotations"].as_array().cloned().unwrap_or_default();
             let newest = answer["epoch"].as_u64();
@@ -548,7 +555,7 @@ impl Room {
                     grant,
                 );
             }
-            _ => self.alarms.push(Alarm::of_room(Code::RotationRefused)),
+            _ => self.alarms.push(Alarm::of_room(Code::BadRotation)),
         }
     }
 
@@ -557,7 +564,7 @@ impl Room {
         let epoch = rotation.epoch();
         if let Some(known) = self.known.get_mut(&epoch) {
             if known.rotation.text() != rotation.text() {
-                self.alarms.push(Alarm::of_room(Code::RotationTwice));
+                self.alarms.push(Alarm::of_room(Code::TwoRotations));
                 return;
             }
             known.seq = known.seq.max(seq);
@@ -570,7 +577,7 @@ impl Room {
         let fits = before.is_none_or(|before| rotation.follows(&before.rotation).is_ok())
             && behind.is_none_or(|behind| behind.rotation.follows(&rotation).is_ok());
         if !fits {
-            self.alarms.push(Alarm::of_room(Code::RotationRefused));
+            self.alarms.push(Alarm::of_room(Code::BadRotation));
             return;
         }
         let known = Known { rotation, seq, member: None, reader: None, private: None, sealed_private: private, grant };
@@ -599,7 +606,7 @@ impl Room {
                     }
                 }
                 Err(fault) => {
-                    self.alarms.push(Alarm::at(Code::RotationRefused, self.known[&next].seq));
+                    self.alarms.push(Alarm::at(Code::BadRotation, self.known[&next].seq));
                     // What does not fit is no rotation; the link may still lead on.
                     if self.is_owner() {
                         return Err(Error::NoKeys(fault));
@@ -643,7 +650,7 @@ impl Room {
                     Ok(Some(past)) => self.known.get_mut(&before).expect("it is known").reader = Some(past),
                     Ok(None) => return,
                     Err(_) => {
-                        self.alarms.push(Alarm::of_room(Code::RotationRefused));
+                        self.alarms.push(Alarm::of_room(Code::BadRotation));
                         return;
                     }
                 }
@@ -664,7 +671,7 @@ impl Room {
                 Ok(private) => known.private = Some(private),
                 // An event that has expired no longer says what the private part is bound to.
                 Err(_) if origin == Origin::default() && epoch > 0 => {}
-                Err(_) => self.alarms.push(Alarm::at(Code::RotationRefused, known.seq)),
+                Err(_) => self.alarms.push(Alarm::at(Code::BadRotation, known.seq)),
             }
         }
         Ok(())
@@ -680,7 +687,7 @@ impl Room {
         let Some(before) = seq.checked_sub(1) else { return Ok(None) };
         let path = self.path(&format!("/messages?after={before}&limit=1"));
         let who = self.credentials();
-        let page = patient(async || self.api.ask("GET", &path, &who, None, &[]).await).await;
+        let page = self.api.ask_patiently("GET", &path, &who, None, &[]).await;
         let page = page.map_err(|failure| self.judge_failure(failure))?;
         let event = events(&page["messages"])?.into_iter().next();
         Ok(event.filter(|event| event.seq == seq))
@@ -711,7 +718,7 @@ impl Room {
                 && Some(number) == current
                 && !self.log.is_told(number)
             {
-                self.alarms.push(Alarm::at(Code::GrantWithheld, known.seq));
+                self.alarms.push(Alarm::at(Code::LeftWaiting, known.seq));
             }
             self.log.tell(number);
         }
@@ -790,7 +797,7 @@ impl Room {
 
     fn mark(&mut self, log_id: Option<&str>, first_seq: u64, last_seq: u64) {
         let alarms = self.log.mark(log_id, first_seq, last_seq, now_ms());
-        if alarms.iter().any(|alarm| alarm.code == Code::LogReplaced) {
+        if alarms.contains(&Alarm::of_room(Code::Diverged)) {
             self.outbox.forget_last();
         }
         self.alarms.extend(alarms);
@@ -827,7 +834,7 @@ impl Room {
             let same =
                 info["locked"].as_bool() == Some(state.locked) && info["message_ttl_s"].as_u64() == state.message_ttl_s;
             if !same {
-                self.alarms.push(Alarm::of_room(Code::StateDiffers));
+                self.alarms.push(Alarm::of_room(Code::ServerState));
             }
         }
         Ok(info)
@@ -920,7 +927,7 @@ impl Room {
                         self.refresh_keys().await?;
                         Ok(Update::Disconnected)
                     }
-                    Some("expired") => Err(Error::NotFound("the room has expired".to_owned())),
+                    Some("expired") => Err(Error::Expired),
                     _ => Err(self.judge_farewell(json["farewell"].as_str())),
                 }
             }
@@ -1367,28 +1374,10 @@ impl Room {
         let farewell = rotation::farewell(&self.owner()?.identity(), &self.id).to_string();
         let (path, who) = (self.path(""), self.credentials());
         let headers = [("buddy-farewell", farewell.as_str())];
-        let answer = patient(async || self.api.ask("DELETE", &path, &who, None, &headers).await).await;
+        let answer = self.api.ask_patiently("DELETE", &path, &who, None, &headers).await;
         match answer.map_err(|failure| self.judge_failure(failure)) {
             Ok(_) | Err(Error::Deleted) => Ok(()),
             Err(error) => Err(error),
-        }
-    }
-}
-
-/// Asks again a few times where that may help.
-async fn patient(mut ask: impl AsyncFnMut() -> Result<Value, Failure>) -> Result<Value, Failure> {
-    let mut tries = 0;
-    loop {
-        match ask().await {
-            Err(failure) if tries < 4 && failure.retry_after_s().is_some() => {
-                let wait = match &failure {
-                    Failure::Unreachable(_) => Duration::from_millis(100 << tries),
-                    other => Duration::from_secs(other.retry_after_s().unwrap_or(1).min(10)),
-                };
-                tries += 1;
-                tokio::time::sleep(wait).await;
-            }
-            answer => return answer,
         }
     }
 }

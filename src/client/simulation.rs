@@ -526,6 +526,6 @@ fn one_divergence_of_a_restored_backup_is_told_once() {
     }
     world.settle(&honest);
     for (at, device) in world.devices.iter().enumerate() {
-        assert_eq!(device.alarms, [Alarm::of_room(Code::LogReplaced)], "device {at}");
+        assert_eq!(device.alarms, [Alarm::of_room(Code::Diverged)], "device {at}");
     }
 }

@@ -3,13 +3,12 @@
 //! - `database`: connections by label, and running one statement to its end; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
 //! - `slot`: which database owns a room; `room`, `event`, `signal`, `address`: what stands in it;
-//! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired.
+//! - `sweep`: deletes what has expired.
 
 mod access;
-mod address;
+pub mod address;
 pub mod database;
 pub mod event;
-mod refusals;
 pub mod room;
 mod schema;
 pub mod signal;
