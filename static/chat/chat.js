@@ -57,6 +57,8 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const drawConnection = () => {
 		const text = connectionText(room);
 		root.dataset.connection = connectionState(room);
+		// Until it is known how the room stands, nothing stands beside the words that say so: it would move with them.
+		if (['live', 'offline', 'closed'].includes(root.dataset.connection)) root.dataset.settled = '';
 		if (parts.connection.textContent !== text) parts.connection.textContent = text;
 		drawBanners();
 	};

@@ -194,7 +194,6 @@ export class Composer {
 		try {
 			if (editing?.seq) await this.#room.edit(editing.seq, text);
 			else await this.#room.send(text, replyTo === null ? {} : { replyTo });
-			this.#room.typingStopped();
 			this.#save();
 			if (!editing) this.#sent();
 		} catch (error) {
