@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS room(
   last_at_ms INTEGER NOT NULL DEFAULT 0,
   floor_seq INTEGER NOT NULL DEFAULT 0,
   sweep_at_ms INTEGER NOT NULL DEFAULT 0,
+  -- Its events' bodies, and 256 for each event.
   bytes INTEGER NOT NULL DEFAULT 0,
   signal_seq INTEGER NOT NULL DEFAULT 0,
   window_ends_at_ms INTEGER NOT NULL DEFAULT 0,
@@ -50,8 +51,10 @@ CREATE TABLE IF NOT EXISTS event(
   client_id BLOB NOT NULL CHECK(length(client_id)=16),
   -- The epoch of the keys it was sealed with; NULL in a room without keys.
   epoch INTEGER,
-  -- Only on its way in: counted by a trigger and taken out again in the same statement.
-  address BLOB,
+  -- Sent with the owner's token: the owner's posts are counted apart from all others.
+  by_owner INTEGER NOT NULL DEFAULT 0,
+  -- Only on its way in: a JSON object whose keys are counted by a trigger, and taken out again in the same statement.
+  address TEXT,
   -- SHA-256 of the body as it was appended, which outlives the body.
   hash BLOB NOT NULL CHECK(length(hash)=32),
   body TEXT NOT NULL,
@@ -76,7 +79,7 @@ CREATE TABLE IF NOT EXISTS signal(
 CREATE INDEX IF NOT EXISTS signal_expiry ON signal(expires_at_ms);
 --;
 CREATE TABLE IF NOT EXISTS address(
-  address BLOB PRIMARY KEY,
+  address TEXT PRIMARY KEY,
   ends_at_ms INTEGER NOT NULL,
   count INTEGER NOT NULL) STRICT;
 --;
@@ -85,12 +88,15 @@ CREATE INDEX IF NOT EXISTS address_end ON address(ends_at_ms);
 CREATE TRIGGER IF NOT EXISTS event_appended AFTER INSERT ON event
 WHEN (SELECT state FROM slot WHERE slot=(SELECT slot FROM room WHERE id=NEW.room_id))='open' BEGIN
   UPDATE room SET last_seq=NEW.seq, last_at_ms=NEW.sent_at_ms, expires_at_ms=NEW.sent_at_ms+expires_in_ms,
-    bytes=bytes+length(CAST(NEW.body AS BLOB)) WHERE id=NEW.room_id;
+    bytes=bytes+256+length(CAST(NEW.body AS BLOB)) WHERE id=NEW.room_id;
+  -- A room without events was due when it expires.
+  UPDATE room SET sweep_at_ms=NEW.sent_at_ms+max(message_ttl_ms,10000)
+    WHERE id=NEW.room_id AND message_ttl_ms>0 AND sweep_at_ms>NEW.sent_at_ms+max(message_ttl_ms,10000);
 END;
 --;
 CREATE TRIGGER IF NOT EXISTS event_counted AFTER INSERT ON event WHEN NEW.address IS NOT NULL BEGIN
-  INSERT INTO address(address,ends_at_ms,count) VALUES(NEW.address,NEW.sent_at_ms+10000,1)
-    ON CONFLICT(address) DO UPDATE SET
+  INSERT INTO address(address,ends_at_ms,count) SELECT j.key,NEW.sent_at_ms+10000,1 FROM json_each(NEW.address) j
+    WHERE true ON CONFLICT(address) DO UPDATE SET
       count=CASE WHEN ends_at_ms>NEW.sent_at_ms THEN count+1 ELSE 1 END,
       ends_at_ms=CASE WHEN ends_at_ms>NEW.sent_at_ms THEN ends_at_ms ELSE excluded.ends_at_ms END;
   UPDATE event SET address=NULL WHERE pos=NEW.pos;
@@ -123,7 +129,7 @@ CREATE TRIGGER IF NOT EXISTS event_blanked AFTER UPDATE OF body ON event BEGIN
 END;
 --;
 CREATE TRIGGER IF NOT EXISTS event_removed AFTER DELETE ON event BEGIN
-  UPDATE room SET bytes=bytes-length(CAST(OLD.body AS BLOB)) WHERE id=OLD.room_id;
+  UPDATE room SET bytes=bytes-256-length(CAST(OLD.body AS BLOB)) WHERE id=OLD.room_id;
   UPDATE event SET body='' WHERE OLD.kind='message' AND room_id=OLD.room_id AND target=OLD.seq AND kind='edit';
 END;
 --;

@@ -28,6 +28,8 @@ pub enum Error {
     UnsupportedMediaType,
     #[error("Too many requests: try again in {retry_after_s} s.")]
     RateLimited { retry_after_s: i64 },
+    #[error("The server has no room for more: its operator must make some.")]
+    StorageFull,
     #[error("The service is not available right now: try again.")]
     Unavailable(String),
 }
@@ -49,7 +51,7 @@ impl Error {
             Self::TooLarge(_) => 413,
             Self::UnsupportedMediaType => 415,
             Self::RateLimited { .. } => 429,
-            Self::Unavailable(_) => 503,
+            Self::StorageFull | Self::Unavailable(_) => 503,
         }
     }
 
@@ -67,6 +69,7 @@ impl Error {
             Self::TooLarge(_) => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RateLimited { .. } => "rate_limited",
+            Self::StorageFull => "storage_full",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -75,6 +78,7 @@ impl Error {
     pub fn retry_after_s(&self) -> Option<i64> {
         match self {
             Self::RateLimited { retry_after_s } => Some(*retry_after_s),
+            Self::StorageFull => Some(60),
             Self::Unavailable(_) => Some(1),
             _ => None,
         }

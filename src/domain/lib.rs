@@ -1,6 +1,7 @@
 //! What the parts of Buddy agree on: identifiers, requests, events, errors, the stream's encoding
 //! and who owns a slot. No I/O and no Spin: everything here compiles and is tested natively.
 
+mod address;
 mod error;
 mod event;
 mod id;
@@ -8,6 +9,7 @@ mod rendezvous;
 mod request;
 mod sse;
 
+pub use address::Address;
 pub use error::Error;
 pub use event::{Event, Kind, Mark, SentSignal};
 pub use id::{Author, RoomId, Secret, TokenHash};

@@ -198,9 +198,9 @@ pub enum Page {
 /// # Errors
 /// `InvalidRequest`: out of range, doubled, or both cursors at once.
 pub fn page(query: &str) -> Result<Page, Error> {
-    let after = parameter(query, "after")?.map(|text| number("after", text, 0, MAX_SEQ)).transpose()?;
-    let before = parameter(query, "before")?.map(|text| number("before", text, 1, MAX_SEQ)).transpose()?;
-    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", text, 1, 200))?;
+    let after = parameter(query, "after")?.map(|text| number("after", &text, 0, MAX_SEQ)).transpose()?;
+    let before = parameter(query, "before")?.map(|text| number("before", &text, 1, MAX_SEQ)).transpose()?;
+    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", &text, 1, 200))?;
     match (after, before) {
         (Some(_), Some(_)) => Err(Error::invalid("Give after or before, not both.")),
         (Some(seq), None) => Ok(Page::After { seq, limit }),
@@ -217,14 +217,12 @@ pub fn cursor(last_event_id: Option<&str>, query: &str) -> Result<Option<i64>, E
     if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
         return number("Last-Event-ID", text, 0, MAX_SEQ).map(Some);
     }
-    parameter(query, "after")?.map(|text| number("after", text, 0, MAX_SEQ)).transpose()
+    parameter(query, "after")?.map(|text| number("after", &text, 0, MAX_SEQ)).transpose()
 }
 
-fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, Error> {
-    let mut values = query.split('&').filter_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key == name).then_some(value)
-    });
+fn parameter(query: &str, name: &str) -> Result<Option<String>, Error> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     let first = values.next();
     if values.next().is_some() {
         return Err(Error::invalid(format!("Give {name} once.")));

@@ -1,15 +1,22 @@
 //! What all answers of the API have in common: who asks, JSON bodies in and out, CORS, and how errors become answers.
 
-use buddy_domain::{Access, Author, Error, TokenHash};
+use std::cell::Cell;
+use std::pin::pin;
+use std::time::Duration;
+
+use buddy_domain::{Access, Address, Author, Error, TokenHash};
 use bytes::Bytes;
+use futures::future::{Either, select};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::http::{Answer, Caller, Request, Writer, stream};
-use crate::{log, variables};
+use crate::http::{Answer, Body, Caller, Request, Writer, stream};
+use crate::{log, sleep, variables};
+
+/// How long a request's body may take to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Answer {
     /// Says when to try again, in seconds.
@@ -58,34 +65,44 @@ impl Caller {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The caller's address as it is counted: hashed with what it is counted for, so that the
-    /// tables hold no address. A client may send Spin's headers itself; Spin's own come last.
+    /// The caller's address. A client may send Spin's headers itself; Spin's own come last.
     ///
     /// # Errors
-    /// `Unavailable` where the header's name cannot be read.
-    pub async fn address(&self, purpose: &str) -> Result<Vec<u8>, Error> {
+    /// `Unavailable` where the header's name cannot be read: another one's word is not to be taken for it.
+    pub async fn address(&self) -> Result<Address, Error> {
+        const SPIN: &str = "spin-client-addr";
         let named = variables::text("client_address_header").await?;
-        let name = if named.is_empty() { "spin-client-addr" } else { &named };
+        if named.is_empty() {
+            self.warn_of_proxy(self.last_of(SPIN));
+        }
+        Ok(Address::parse(self.last_of(if named.is_empty() { SPIN } else { &named })))
+    }
+
+    /// The last entry of a list header, which the nearest hop wrote; empty where there is none.
+    fn last_of(&self, name: &str) -> &str {
         let last = self.headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
-        let entry = last.and_then(|list| list.rsplit(',').next()).map(str::trim).unwrap_or_default();
-        Ok(Sha256::digest(format!("{purpose}\0{}", network(entry)).as_bytes())[..16].to_vec())
+        last.and_then(|list| list.rsplit(',').next()).map(str::trim).unwrap_or_default()
+    }
+
+    /// Behind a proxy that nobody told us of, all clients share one address and its limits. Said once an instance.
+    fn warn_of_proxy(&self, peer: &str) {
+        thread_local! {
+            static WARNED: Cell<bool> = const { Cell::new(false) };
+        }
+        let forwarded = ["forwarded", "x-forwarded-for"].iter().any(|name| self.headers.contains_key(*name));
+        if forwarded && is_loopback(peer) && !WARNED.replace(true) {
+            log(
+                "warning: requests come through a proxy on this machine, and all of its clients count as one address. \
+                 Set the variable client_address_header to the header in which the proxy names them.",
+            );
+        }
     }
 }
 
-/// The IP without its port; of IPv6 the first 64 bits, which are one customer.
-fn network(entry: &str) -> String {
+fn is_loopback(peer: &str) -> bool {
     use std::net::{IpAddr, SocketAddr};
-    let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    let address = entry
-        .parse::<SocketAddr>()
-        .map(|address| address.ip())
-        .or_else(|_| bare.parse::<IpAddr>())
-        .map(|address| address.to_canonical());
-    match address {
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Ok(IpAddr::V6(address)) => address.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
-        Err(_) => entry.to_owned(),
-    }
+    let address = peer.parse::<SocketAddr>().map(|peer| peer.ip()).or_else(|_| peer.parse::<IpAddr>());
+    address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// RFC 6750, section 2.1; the scheme's case does not count (RFC 9110, section 11.1).
@@ -99,7 +116,7 @@ impl Request {
     /// `optional`. More than six times the largest message and 4 KiB is refused unread.
     ///
     /// # Errors
-    /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for a body that broke off.
+    /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for a body that broke off or took over 10 s.
     pub async fn body(self, optional: bool) -> Result<Vec<u8>, Error> {
         let limit = variables::number("max_body_bytes").await? * 6 + 4096;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -113,19 +130,30 @@ impl Request {
         if !is_json && (typed || !optional) {
             return Err(Error::UnsupportedMediaType);
         }
-        let mut body = self.body;
-        let mut bytes = Vec::new();
-        while let Some(data) = body.chunk().await? {
-            if bytes.len() + data.len() > limit {
-                return Err(too_large());
+        let bytes = {
+            let reading = pin!(read(self.body, limit));
+            match select(reading, pin!(sleep(BODY_DEADLINE))).await {
+                Either::Left((bytes, _)) => bytes?.ok_or_else(too_large)?,
+                Either::Right(_) => return Err(Error::invalid("The body took longer than 10 s to arrive.")),
             }
-            bytes.extend_from_slice(&data);
-        }
+        };
         if !is_json && !bytes.is_empty() {
             return Err(Error::UnsupportedMediaType);
         }
         Ok(bytes)
     }
+}
+
+/// All of a body; `None` where it is longer than `limit` bytes.
+async fn read(mut body: Body, limit: usize) -> Result<Option<Vec<u8>>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(data) = body.chunk().await? {
+        if bytes.len() + data.len() > limit {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Some(bytes))
 }
 
 fn is_json(content_type: &str) -> bool {

@@ -13,6 +13,7 @@ thread_local! {
     static AHEAD_MS: Cell<i64> = const { Cell::new(0) };
     static TASKS: RefCell<Vec<LocalBoxFuture<'static, ()>>> = RefCell::default();
     static DATABASES: RefCell<HashMap<String, Rc<rusqlite::Connection>>> = RefCell::default();
+    static COUNTED: RefCell<Option<(String, Rc<Cell<u32>>)>> = RefCell::default();
     static KEY_VALUE: RefCell<HashMap<String, Vec<u8>>> = RefCell::default();
     static VARIABLES: RefCell<HashMap<String, String>> = RefCell::default();
 }
@@ -44,6 +45,13 @@ pub fn database(label: &str) -> Rc<rusqlite::Connection> {
         });
         Rc::clone(database)
     })
+}
+
+/// Counts the statements from now on that contain a text.
+pub fn count_statements(text: &str) -> Rc<Cell<u32>> {
+    let count = Rc::new(Cell::new(0));
+    COUNTED.set(Some((text.to_owned(), Rc::clone(&count))));
+    count
 }
 
 /// Loses all that stands in the key-value store.
@@ -84,6 +92,11 @@ pub(crate) mod sqlite {
             sql: &str,
             parameters: &[Value],
         ) -> Result<(Vec<String>, Vec<Vec<Value>>), String> {
+            super::COUNTED.with_borrow(|counted| {
+                if let Some((_, count)) = counted.as_ref().filter(|(text, _)| sql.contains(text)) {
+                    count.set(count.get() + 1);
+                }
+            });
             let run = || {
                 let mut statement = self.0.prepare_cached(sql)?;
                 let columns: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();

@@ -1,11 +1,12 @@
 //! The component that appends to a room's log, reads pages of it, and takes signals.
 
-use buddy_domain::{Error, Post, RoomId, Signal, page};
+use buddy_domain::{Error, Event, Page, Post, RoomId, Signal, page};
 use buddy_host::api::{empty, json, preflight};
 use buddy_host::http::{Answer, Request};
 use buddy_host::variables;
 use buddy_store::{event, room, signal, sweep};
 use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 buddy_host::serve_api!(handle);
 
@@ -38,7 +39,7 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 
 async fn append(request: Request, id: &RoomId) -> Result<Answer, Error> {
     let access = request.caller.access();
-    let address = request.caller.address("posts").await?;
+    let address = request.caller.address().await?;
     let post = Post::parse(&request.body(false).await?, max_body_bytes().await?)?;
     let stored = event::append(id, &access, &post, &address).await?;
     sweep::later(&stored.database);
@@ -49,11 +50,29 @@ async fn append(request: Request, id: &RoomId) -> Result<Answer, Error> {
 async fn history(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let wanted = page(&request.caller.query)?;
     let room = room::read(id, &request.caller.access()).await?;
-    let messages = event::page(&room, &wanted).await?;
+    let events = event::page(&room, &wanted).await?;
     sweep::later(&room.database);
     // Events may have come between the two statements.
-    let last_seq = messages.last().map_or(room.last_seq, |event| event.seq.max(room.last_seq));
+    let last_seq = events.last().map_or(room.last_seq, |event| event.seq.max(room.last_seq));
+    let messages = fitting(&events, &wanted);
     Ok(json(200, &json!({"messages": messages, "first_seq": room.first_seq, "last_seq": last_seq})))
+}
+
+/// As many of the events as are next to the cursor and reach a page's bytes in JSON.
+fn fitting(events: &[Event], wanted: &Page) -> Vec<Box<RawValue>> {
+    let json = |event| to_raw_value(event).expect("events are plain data");
+    let mut left = event::PAGE_BYTES;
+    let mut fits = |event: &Box<RawValue>| {
+        let had_room = left > 0;
+        left = left.saturating_sub(event.get().len());
+        had_room
+    };
+    if let Page::After { .. } = wanted {
+        return events.iter().map(json).take_while(&mut fits).collect();
+    }
+    let mut page: Vec<_> = events.iter().rev().map(json).take_while(&mut fits).collect();
+    page.reverse();
+    page
 }
 
 async fn send(request: Request, id: &RoomId) -> Result<Answer, Error> {

@@ -44,7 +44,7 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 }
 
 async fn create(request: Request) -> Result<Answer, Error> {
-    let address = request.caller.address("rooms").await?;
+    let address = request.caller.address().await?;
     let wanted = CreateRoom::parse(&request.body(true).await?)?;
     let made = room::create(wanted, &address).await?;
     let mut answer = json!({

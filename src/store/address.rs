@@ -1,31 +1,41 @@
-//! The table `address`: how often an address did something lately. Addresses are hashed with what is counted.
+//! The table `address`: how often an address did something lately, under keys that hide it (`Address::limits`).
+//! A window begins with the first thing in it.
 
 use buddy_domain::Error;
+use serde_json::{Map, Value as Json};
 
 use crate::database::Database;
 
-/// Counts once more unless that would be one too many: `?1` address, `?2` end of a window that begins now,
-/// `?3` limit, `?4` now. A window begins with the first thing in it.
-const COUNT: &str = "INSERT INTO address(address,ends_at_ms,count) VALUES(?1,?2,1)
-  ON CONFLICT(address) DO UPDATE SET count=CASE WHEN ends_at_ms>?4 THEN count+1 ELSE 1 END,
-    ends_at_ms=CASE WHEN ends_at_ms>?4 THEN ends_at_ms ELSE excluded.ends_at_ms END
-  WHERE address.ends_at_ms<=?4 OR address.count<?3 RETURNING count";
-const ENDS: &str = "SELECT ends_at_ms FROM address WHERE address=?1 LIMIT 1";
+/// Keys and how often each may, as statements take them: a JSON object. `known` things are counted already,
+/// though no table says so.
+pub(crate) fn limits(limits: impl IntoIterator<Item = (String, i64)>, known: i64) -> String {
+    let limits: Map<_, _> = limits.into_iter().map(|(key, limit)| (key, Json::from(limit - known))).collect();
+    Json::Object(limits).to_string()
+}
+
+/// Counts `?3` more under each key of `?1`, unless one is used up: `?2` now, `?4` the window.
+const COUNT: &str = "INSERT INTO address(address,ends_at_ms,count) SELECT j.key,?2+?4,?3 FROM json_each(?1) j
+  WHERE NOT EXISTS(SELECT 1 FROM json_each(?1) k JOIN address a ON a.address=k.key
+    WHERE a.ends_at_ms>?2 AND a.count>=k.value)
+  ON CONFLICT(address) DO UPDATE SET count=CASE WHEN ends_at_ms>?2 THEN count+?3 ELSE ?3 END,
+    ends_at_ms=CASE WHEN ends_at_ms>?2 THEN ends_at_ms ELSE excluded.ends_at_ms END RETURNING count";
+const ENDS: &str =
+    "SELECT coalesce(max(a.ends_at_ms),0) AS ends_at_ms FROM json_each(?1) k JOIN address a ON a.address=k.key
+  WHERE a.ends_at_ms>?2 AND a.count>=k.value LIMIT 1";
 
 /// # Errors
-/// `RateLimited` over `limit` in a window of so many milliseconds; `Unavailable`.
+/// `RateLimited` where a key is used up; `Unavailable`.
 pub(crate) async fn count(
     database: &Database,
-    address: &[u8],
-    limit: i64,
+    limits: &str,
+    times: i64,
     window_ms: i64,
     now: i64,
 ) -> Result<(), Error> {
-    let counted = [address.to_vec().into(), (now + window_ms).into(), limit.into(), now.into()];
-    if limit > 0 && !database.run(COUNT, &counted).await?.is_empty() {
+    let parameters = [limits.into(), now.into(), times.into(), window_ms.into()];
+    if !database.run(COUNT, &parameters).await?.is_empty() {
         return Ok(());
     }
-    let ends = database.row(ENDS, &counted[..1]).await?.map(|mut row| row.take("ends_at_ms")).transpose()?;
-    let wait_ms = ends.unwrap_or(now + window_ms) - now;
-    Err(Error::RateLimited { retry_after_s: wait_ms.max(0) / 1000 + 1 })
+    let ends: i64 = database.row(ENDS, &parameters[..2]).await?.map_or(Ok(0), |mut row| row.take("ends_at_ms"))?;
+    Err(Error::RateLimited { retry_after_s: (ends - now).max(0) / 1000 + 1 })
 }

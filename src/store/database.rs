@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use buddy_domain::Error;
 use buddy_host::sqlite::{Connection, Row, Value};
+use buddy_host::variables;
 
 use crate::schema;
 
@@ -44,6 +45,22 @@ impl Database {
     /// `Unavailable` with the cause for the log.
     pub async fn check(&self) -> Result<(), Error> {
         self.run("SELECT 1 LIMIT 1", &[]).await.map(drop)
+    }
+
+    /// Whether so many bytes more would make the database's file larger than `database_max_bytes`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub(crate) async fn is_full(&self, bytes: usize) -> Result<bool, Error> {
+        // Pages that were given up are used again before the file grows. A row may need two more than its bytes.
+        const USED: &str = "SELECT (p.page_count-f.freelist_count+2)*s.page_size AS bytes
+          FROM pragma_page_count() p, pragma_freelist_count() f, pragma_page_size() s LIMIT 1";
+        let most = variables::number("database_max_bytes").await?;
+        if most == 0 {
+            return Ok(false);
+        }
+        let used: i64 = self.row(USED, &[]).await?.map_or(Ok(0), |mut row| row.take("bytes"))?;
+        Ok(used.saturating_add(bytes as i64) > most)
     }
 
     /// Runs one statement and collects its rows. Tried once more on a fresh connection, so a statement

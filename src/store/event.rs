@@ -1,6 +1,6 @@
 //! The table `event`: a room's log. One statement settles a post; what refused it is asked after.
 
-use buddy_domain::{Access, Error, Event, Kind, Page, Post, RoomId};
+use buddy_domain::{Access, Address, Error, Event, Kind, Page, Post, RoomId};
 use buddy_host::sqlite::Row;
 use buddy_host::{now_ms, variables};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::access::{self, is_kept, may_post, may_read, open_slot};
 use crate::database::Database;
 use crate::room::{Room, RowKey};
-use crate::slot;
+use crate::{address, refusals, slot};
 
 /// A post that is stored, and where. `repeated`: it had been before.
 pub struct Stored {
@@ -18,25 +18,61 @@ pub struct Stored {
     pub repeated: bool,
 }
 
+/// Posts that count as the caller's own: the owner's apart from all others, and anonymous ones as one author's.
+macro_rules! own_posts {
+    () => {
+        "FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?12-?13 AND e.sent_at_ms>?4-10000 AND e.kind<>'room'
+      AND e.by_owner=(r.owner_hash IS ?3) AND (e.by_owner=1 OR e.author IS ?10)"
+    };
+}
+
+/// What the room's size becomes is too much. What blanks at least as much as it says may stand in a full room: there
+/// is at most one such event for each message.
+macro_rules! is_too_much {
+    () => {
+        "(r.bytes+256+length(CAST(?8 AS BLOB))>?11 AND NOT (?5='delete' AND length(CAST(?8 AS BLOB))<=
+      coalesce((SELECT length(CAST(t.body AS BLOB)) FROM event t WHERE t.room_id=r.id AND t.seq=?6),0)+
+      coalesce((SELECT sum(length(CAST(t.body AS BLOB))) FROM event t
+        WHERE t.room_id=r.id AND t.target=?6 AND t.kind='edit'),0)))"
+    };
+}
+
+/// The keys under which the caller's address is counted in this room, with their limits.
+macro_rules! address_limits {
+    () => {
+        "CASE WHEN r.owner_hash IS ?3 THEN ?15 ELSE ?14 END"
+    };
+}
+
 /// `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` its hash, `?10` author, `?11` room_max_bytes,
-/// `?12` per room, `?13` per author, `?14` address, `?15` per address.
-/// An author's posts are counted only where the room's own limit would not refuse them first.
+/// `?12` per room, `?13` per author, `?14` the address's limits, `?15` those of an owner's address, `?16` the
+/// database is full.
+/// An author's posts are counted only where the room's own limit would not refuse them first. That one is
+/// not for the owner, who is never refused for what others post.
 /// `LIMIT ?13` alone would have SQLite prepare the statement anew at each execution, in 350 µs: it looks at
 /// what is bound there. At a sum it does not look, here and in all other statements.
 const APPEND: &str = concat!(
-    "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,epoch,address,hash,body)
-  SELECT r.id, r.last_seq+1, ?5, max(?4,r.last_at_ms), ?10, ?6, ?7, r.epoch, ?14, ?9, ?8
+    "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,epoch,by_owner,address,hash,body)
+  SELECT r.id, r.last_seq+1, ?5, max(?4,r.last_at_ms), ?10, ?6, ?7, r.epoch, r.owner_hash IS ?3, ",
+    address_limits!(),
+    ", ?9, ?8
   FROM room r ",
     open_slot!(),
     " WHERE r.room=?1 AND r.slot=?2 AND r.expires_at_ms>?4 AND ",
     may_post!(),
     " AND (r.locked=0 OR r.owner_hash=?3 OR (?5='delete' AND EXISTS(SELECT 1 FROM event t
       WHERE t.room_id=r.id AND t.seq=?6 AND t.author=?10)))
-    AND (?8='' OR r.bytes+length(CAST(?8 AS BLOB))<=?11)
-    AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?12 AND e.sent_at_ms>?4-10000)
-    AND (?13>=?12 OR (SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?12
-      AND e.sent_at_ms>?4-10000 AND e.author IS ?10 AND e.kind<>'room' LIMIT ?13+0)) < ?13)
-    AND NOT EXISTS(SELECT 1 FROM address a WHERE a.address=?14 AND a.ends_at_ms>?4 AND a.count>=?15)
+    AND NOT ",
+    is_too_much!(),
+    " AND (?16=0 OR ?5='delete')
+    AND (r.owner_hash IS ?3 OR NOT EXISTS(SELECT 1 FROM event e
+      WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?12 AND e.sent_at_ms>?4-10000))
+    AND ((?13>=?12 AND r.owner_hash IS NOT ?3) OR (SELECT count(*) FROM (SELECT 1 ",
+    own_posts!(),
+    " LIMIT ?13+0)) < ?13)
+    AND NOT EXISTS(SELECT 1 FROM json_each(",
+    address_limits!(),
+    ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value)
     AND CASE WHEN ?6 IS NULL THEN ?5='message' ELSE EXISTS(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
@@ -54,13 +90,18 @@ const WHY: &str = concat!(
     r.locked=1 AND r.owner_hash IS NOT ?3 AND NOT (?5='delete' AND t.author IS NOT NULL AND t.author IS ?10) AS locked,
     t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
-    " AS target_kept, t.author IS NOT NULL AND t.author IS ?10 AS mine, r.owner_hash IS ?3 AS owns,
-    ?8<>'' AND r.bytes+length(CAST(?8 AS BLOB))>?11 AS full,
-    (SELECT l.sent_at_ms+10000-?4 FROM event l WHERE l.room_id=r.id AND l.seq=r.last_seq+1-?12) AS room_waits_ms,
-    (SELECT l.sent_at_ms+10000-?4 FROM event l WHERE l.room_id=r.id AND l.seq>r.last_seq-?12 AND l.author IS ?10
-      AND l.kind<>'room' AND l.sent_at_ms>?4-10000 ORDER BY l.seq DESC LIMIT 1 OFFSET max(?13-1,0)) AS author_waits_ms,
-    (SELECT a.ends_at_ms-?4 FROM address a WHERE a.address=?14 AND a.ends_at_ms>?4 AND a.count>=?15) AS address_waits_ms,
-    ?7 IS NULL OR ?9 IS NULL AS unused
+    " AS target_kept, t.author IS NOT NULL AND t.author IS ?10 AS mine, r.owner_hash IS ?3 AS owns, ",
+    is_too_much!(),
+    " AS full,
+    (SELECT l.sent_at_ms+10000-?4 FROM event l
+      WHERE l.room_id=r.id AND l.seq=r.last_seq+1-?12 AND r.owner_hash IS NOT ?3) AS room_waits_ms,
+    (SELECT e.sent_at_ms+10000-?4 ",
+    own_posts!(),
+    " ORDER BY e.seq DESC LIMIT 1 OFFSET max(?13-1,0)) AS author_waits_ms,
+    (SELECT max(a.ends_at_ms)-?4 FROM json_each(",
+    address_limits!(),
+    ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value) AS address_waits_ms,
+    ?16=1 AND ?5<>'delete' AS storage_full, ?7 IS NULL OR ?9 IS NULL AS unused
   FROM slot s
   LEFT JOIN room r ON r.room=?1 AND r.expires_at_ms>?4 AND r.deleted_at_ms=0 AND ",
     may_read!(),
@@ -74,14 +115,22 @@ const WHY: &str = concat!(
 const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,hash,
   CASE WHEN kind='edit' AND target<?4 THEN '' ELSE body END AS body FROM event";
 
-/// Appends to the room's log, once.
+/// Appends to the room's log, once. Where this instance refused the address or a post to the room lately, it asks
+/// for a reason first: what will be refused is not to hold up those who write.
 ///
 /// # Errors
 /// Every reason to refuse a post, in the order of docs/protocol.md, "API"; `Unavailable`.
-pub async fn append(id: &RoomId, access: &Access, post: &Post, address: &[u8]) -> Result<Stored, Error> {
-    let author_limit = variables::number("posts_per_author_per_ten_s").await?;
-    let address_limit = variables::number("posts_per_address_per_ten_s").await?;
-    let mut parameters = access::parameters(id, access, 0);
+pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -> Result<Stored, Error> {
+    let now = now_ms();
+    let limit = variables::number("posts_per_address_per_ten_s").await?;
+    let room_limit = variables::number("posts_per_address_per_room_per_ten_s").await?;
+    let known = refusals::uncounted(from, now);
+    let of_address = address::limits(from.limits("posts", limit), known);
+    let in_room = from.limits(&format!("posts in {id}"), room_limit);
+    let counted = address::limits(from.limits("posts", limit).into_iter().chain(in_room), known);
+    let counted_of_owner = address::limits(from.limits("posts as owner", limit), 0);
+    let mut database = slot::locate(id.slot()).await?;
+    let mut parameters = access::parameters(id, access, now);
     parameters.extend([
         post.kind.as_str().into(),
         post.target.into(),
@@ -91,14 +140,17 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, address: &[u8]) -
         access.author.map(|author| author.bytes()).into(),
         variables::number("room_max_bytes").await?.into(),
         variables::number("posts_per_room_per_ten_s").await?.into(),
-        author_limit.into(),
-        address.to_vec().into(),
-        address_limit.into(),
+        variables::number("posts_per_author_per_ten_s").await?.into(),
+        counted.into(),
+        counted_of_owner.into(),
+        i64::from(database.is_full(post.body.len()).await?).into(),
     ]);
-    let mut database = slot::locate(id.slot()).await?;
-    for _ in 0..3 {
+    let mut ask_first = refusals::expected(id, from, now);
+    for _ in 0..4 {
         parameters[3] = now_ms().into();
-        if let Some(mut row) = database.row(APPEND, &parameters).await? {
+        if !std::mem::take(&mut ask_first)
+            && let Some(mut row) = database.row(APPEND, &parameters).await?
+        {
             let (seq, sent_at_ms) = (row.take("seq")?, row.take("sent_at_ms")?);
             return Ok(Stored { database, seq, sent_at_ms, repeated: false });
         }
@@ -106,13 +158,17 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, address: &[u8]) -
             database = slot::relocate(id.slot()).await?;
             continue;
         };
-        match reason(row, post)? {
-            Reason::Repeated { seq, sent_at_ms } => {
+        match reason(row, post) {
+            Ok(Reason::Repeated { seq, sent_at_ms }) => {
                 return Ok(Stored { database, seq, sent_at_ms, repeated: true });
             }
-            Reason::Frozen => return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot()))),
-            Reason::Elsewhere => database = slot::relocate(id.slot()).await?,
-            Reason::Gone => {}
+            Ok(Reason::Frozen) => return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot()))),
+            Ok(Reason::Elsewhere) => database = slot::relocate(id.slot()).await?,
+            Ok(Reason::Gone) => {}
+            Err(refusal) => {
+                refusals::note(&database, id, from, &of_address, &refusal, now).await?;
+                return Err(refusal);
+            }
         }
     }
     Err(Error::Unavailable(format!("room {}: a post was refused for no reason that lasts", id.short())))
@@ -173,29 +229,51 @@ fn reason(mut row: Row, post: &Post) -> Result<Reason, Error> {
     if wait_ms > 0 {
         return Err(Error::RateLimited { retry_after_s: (wait_ms + 999) / 1000 });
     }
+    if row.take("storage_full")? {
+        return Err(Error::StorageFull);
+    }
     Ok(if state == "frozen" { Reason::Frozen } else { Reason::Gone })
 }
+
+/// A page ends with the event that brings its bodies to so many bytes, counted from the cursor.
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// `?1` row number, `?2` cursor, `?3` rows, `?4` first sequence, `?5` bytes.
+macro_rules! page {
+    ($side:literal, $order:literal) => {
+        concat!(
+            "WITH near AS (SELECT seq, length(CAST(body AS BLOB)) AS size FROM event
+    WHERE room_id=?1 AND seq",
+            $side,
+            "?2 AND seq>=?4 ORDER BY seq ",
+            $order,
+            " LIMIT ?3+0),
+  fitting AS (SELECT seq FROM (SELECT seq, sum(size) OVER
+      (ORDER BY seq ",
+            $order,
+            " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM near) WHERE before IS NULL OR before<?5)"
+        )
+    };
+}
+const PAGE_AFTER: &str = page!(">", "ASC");
+const PAGE_BEFORE: &str = page!("<", "DESC");
+const IN_PAGE: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM fitting) AND seq<=(SELECT max(seq) FROM fitting)
+  ORDER BY seq LIMIT ?3+0";
 
 /// A page of the log, ascending, of what is kept at `room.first_seq` and later.
 ///
 /// # Errors
 /// `Unavailable`.
 pub async fn page(room: &Room, page: &Page) -> Result<Vec<Event>, Error> {
-    match *page {
-        Page::After { seq, limit } => {
-            let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq>?2 AND seq>=?4 ORDER BY seq LIMIT ?3+0");
-            let parameters = [room.key.id.into(), seq.into(), limit.into(), room.first_seq.into()];
-            room.database.run(&sql, &parameters).await?.into_iter().map(event).collect()
-        }
-        Page::Newest { limit } => before(room, room.last_seq + 1, limit).await,
-        Page::Before { seq, limit } => before(room, seq, limit).await,
-    }
-}
-
-async fn before(room: &Room, seq: i64, limit: i64) -> Result<Vec<Event>, Error> {
-    let sql = format!("{COLUMNS} WHERE room_id=?1 AND seq<?2 AND seq>=?4 ORDER BY seq DESC LIMIT ?3+0");
-    let parameters = [room.key.id.into(), seq.into(), limit.into(), room.first_seq.into()];
-    room.database.run(&sql, &parameters).await?.into_iter().rev().map(event).collect()
+    let (near, cursor, limit) = match *page {
+        Page::After { seq, limit } => (PAGE_AFTER, seq, limit),
+        Page::Before { seq, limit } => (PAGE_BEFORE, seq, limit),
+        Page::Newest { limit } => (PAGE_BEFORE, room.last_seq + 1, limit),
+    };
+    let bytes = PAGE_BYTES as i64;
+    let parameters = [room.key.id.into(), cursor.into(), limit.into(), room.first_seq.into(), bytes.into()];
+    let rows = room.database.run(&format!("{near} {COLUMNS} {IN_PAGE}"), &parameters).await?;
+    rows.into_iter().map(event).collect()
 }
 
 /// The next events of a log for those who stream it.

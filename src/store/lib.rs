@@ -3,12 +3,13 @@
 //! - `database`: connections by label, and running one statement to its end; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
 //! - `slot`: which database owns a room; `room`, `event`, `signal`, `address`: what stands in it;
-//! - `sweep`: deletes what has expired.
+//! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired.
 
 mod access;
-pub mod address;
+mod address;
 pub mod database;
 pub mod event;
+mod refusals;
 pub mod room;
 mod schema;
 pub mod signal;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use buddy_domain::{Access, Change, CreateRoom, Error, RoomId, Secret};
+use buddy_domain::{Access, Address, Change, CreateRoom, Error, RoomId, Secret};
 use buddy_host::sqlite::Row;
 use buddy_host::{now_ms, random, variables};
 use serde_json::{Map, Value as Json, json};
@@ -96,14 +96,34 @@ const READ: &str = concat!(
     " WHERE s.slot=?2 AND s.state IN('open','frozen') LIMIT 1"
 );
 
-/// `?5` client_id, `?6` body, `?7` its hash. The trigger on room events does what it says. A repeat on a fresh
-/// connection finds the row that it wrote itself.
+/// The caller's changes of the last 10 s: a window that the owner alone fills.
+macro_rules! recent_changes {
+    () => {
+        "FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-1000 AND e.sent_at_ms>?4-10000 AND e.kind='room'"
+    };
+}
+
+/// `?5` client_id, `?6` body, `?7` its hash, `?8` room_max_bytes, `?9` per room. The trigger on room events does what
+/// it says. A repeat on a fresh connection finds the row that it wrote itself.
 const CHANGE: &str = concat!(
     "INSERT INTO event(room_id,seq,kind,sent_at_ms,client_id,hash,body)
   SELECT r.id,r.last_seq+1,'room',max(?4,r.last_at_ms),?5,?7,?6 FROM room r ",
     open_slot!(),
-    " WHERE r.room=?1 AND r.slot=?2 AND r.owner_hash=?3 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4 LIMIT 1
+    " WHERE r.room=?1 AND r.slot=?2 AND r.owner_hash=?3 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4
+    AND (EXISTS(SELECT 1 FROM event o WHERE o.room_id=r.id AND o.client_id=?5)
+      OR (r.bytes+256+length(CAST(?6 AS BLOB))<=?8 AND (SELECT count(*) ",
+    recent_changes!(),
+    ") < ?9)) LIMIT 1
   ON CONFLICT(room_id,client_id) DO UPDATE SET kind=kind RETURNING seq"
+);
+
+/// What stands against a change, with the same parameters.
+const CHANGE_REFUSED: &str = concat!(
+    "SELECT r.bytes+256+length(CAST(?6 AS BLOB))>?8 AS full,
+    (SELECT e.sent_at_ms+10000-?4 ",
+    recent_changes!(),
+    " ORDER BY e.seq DESC LIMIT 1 OFFSET max(?9-1,0)) AS waits_ms, ?5 IS NULL OR ?7 IS NULL AS unused
+  FROM room r WHERE r.room=?1 AND r.slot=?2 AND r.owner_hash=?3 LIMIT 1"
 );
 
 const DELETE: &str = "UPDATE room SET deleted_at_ms=?4, expires_at_ms=0, sweep_at_ms=?4+10000
@@ -144,11 +164,11 @@ fn news_of(mut row: Row, logs: &HashMap<i64, [u8; 16]>) -> Result<(i64, News), E
     Ok((id, news))
 }
 
-/// Makes a room. `address` is the caller's, hashed.
+/// Makes a room.
 ///
 /// # Errors
 /// `RateLimited` over `rooms_per_address_per_hour`; `Unavailable`.
-pub async fn create(wanted: CreateRoom, address: &[u8]) -> Result<Created, Error> {
+pub async fn create(wanted: CreateRoom, address: &Address) -> Result<Created, Error> {
     const HOUR_MS: i64 = 3_600_000;
     let now = now_ms();
     let id = RoomId::new(random());
@@ -160,9 +180,17 @@ pub async fn create(wanted: CreateRoom, address: &[u8]) -> Result<Created, Error
     let limit = variables::number("rooms_per_address_per_hour").await?;
 
     let database = slot::locate(id.slot()).await?;
-    address::count(&database, address, limit, HOUR_MS, now).await?;
+    if limit == 0 {
+        return Err(Error::RateLimited { retry_after_s: HOUR_MS / 1000 });
+    }
+    if database.is_full(0).await? {
+        return Err(Error::StorageFull);
+    }
+    let limits = address::limits(address.limits("rooms", limit), 0);
+    address::count(&database, &limits, 1, HOUR_MS, now).await?;
     let log: [u8; 16] = random();
-    let sweep_in_ms = if ttl_ms == 0 { expires_in_ms } else { expires_in_ms.min(ttl_ms) };
+    // Rows younger than 10 s stay in any case.
+    let sweep_in_ms = expires_in_ms.max(10_000);
     let parameters = [
         id.bytes().into(),
         log.into(),
@@ -209,7 +237,8 @@ pub async fn read(id: &RoomId, access: &Access) -> Result<Room, Error> {
 /// Changes what differs, and tells the log about it. False where nothing did.
 ///
 /// # Errors
-/// `Unavailable` where the slot does not take the change.
+/// `TooLarge` where what the log is told is longer than a message may be, `RoomFull`, `RateLimited` over
+/// `changes_per_room_per_ten_s`; `Unavailable` where the slot does not take the change.
 pub async fn change(room: &Room, id: &RoomId, access: &Access, change: Change) -> Result<bool, Error> {
     let mut body = Map::new();
     if let Some(locked) = change.locked.filter(|locked| *locked != room.locked) {
@@ -231,14 +260,31 @@ pub async fn change(room: &Room, id: &RoomId, access: &Access, change: Change) -
         return Ok(false);
     }
     let client_id = uuid::Builder::from_random_bytes(random()).into_uuid();
+    let says_about = body.contains_key("about");
     let body = Json::Object(body).to_string();
+    let most = variables::number("max_body_bytes").await?;
+    if body.len() as i64 > most {
+        return Err(Error::TooLarge(format!("what a change says may have {most} bytes of JSON.")));
+    }
+    let limit = variables::number("changes_per_room_per_ten_s").await?;
     let mut parameters = access::parameters(id, access, now_ms());
     let hash = event::hash(&body);
     parameters.extend([client_id.into_bytes().into(), body.into(), hash.into()]);
-    if room.database.run(CHANGE, &parameters).await?.is_empty() {
-        return Err(Error::Unavailable(format!("room {} takes no change right now", id.short())));
+    // A full room can still be locked and given other lifetimes, so often that it does not grow without end.
+    let spare = if says_about { 0 } else { 4096 };
+    parameters.extend([(variables::number("room_max_bytes").await?.saturating_add(spare)).into(), limit.into()]);
+    if !room.database.run(CHANGE, &parameters).await?.is_empty() {
+        return Ok(true);
     }
-    Ok(true)
+    if let Some(mut row) = room.database.row(CHANGE_REFUSED, &parameters).await? {
+        if row.take("full")? {
+            return Err(Error::RoomFull);
+        }
+        if let Some(wait_ms) = row.take::<Option<i64>>("waits_ms")? {
+            return Err(Error::RateLimited { retry_after_s: (wait_ms + 999).max(1000) / 1000 });
+        }
+    }
+    Err(Error::Unavailable(format!("room {} takes no change right now", id.short())))
 }
 
 /// Makes the room unreachable; its rows go later, in batches.

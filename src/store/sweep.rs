@@ -18,12 +18,18 @@ thread_local! {
 
 const DUE: &str =
     "SELECT r.id AS id, r.deleted_at_ms>0 OR r.expires_at_ms<=?1 AS over, r.message_ttl_ms AS message_ttl_ms,
-    r.expires_at_ms AS expires_at_ms FROM room r
+    max(r.deleted_at_ms,r.last_at_ms,r.created_at_ms) AS touched_at_ms FROM room r
   JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE r.sweep_at_ms<=?1 ORDER BY r.sweep_at_ms LIMIT 8";
 const RAISE_FLOOR: &str = "UPDATE room SET floor_seq=max(floor_seq, coalesce((SELECT e.seq-1 FROM event e
     WHERE e.room_id=room.id AND e.seq>room.floor_seq AND e.sent_at_ms>?2-room.message_ttl_ms
     ORDER BY e.seq LIMIT 1), last_seq)) WHERE id=?1 AND message_ttl_ms>0
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
+/// Rooms of which nothing is left but their row go together, so that many of them keep nobody else waiting.
+const DELETE_EMPTY_ROOMS: &str = "DELETE FROM room WHERE id IN(SELECT r.id FROM room r
+    JOIN slot s ON s.slot=r.slot AND s.state='open'
+    WHERE r.sweep_at_ms<=?1 AND (r.deleted_at_ms>0 OR r.expires_at_ms<=?1) AND r.epoch IS NULL
+      AND max(r.deleted_at_ms,r.last_at_ms,r.created_at_ms)<=?1-10000
+      AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id) LIMIT 200)";
 /// Rows younger than 10 s stay, so that streams see what became of them.
 const DELETE_EVENTS: &str = "DELETE FROM event WHERE pos IN(SELECT e.pos FROM event e JOIN room r ON r.id=e.room_id
     JOIN slot s ON s.slot=r.slot AND s.state='open'
@@ -34,9 +40,13 @@ const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR 
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 const DELETE_ROOM_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
-const NEXT: &str = "UPDATE room SET sweep_at_ms=?3 WHERE id=?1 AND sweep_at_ms<=?2
-  AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
-const OLDEST: &str = "SELECT min(e.sent_at_ms) AS sent_at_ms FROM (SELECT sent_at_ms FROM event WHERE room_id=?1 ORDER BY seq LIMIT 1) e LIMIT 1";
+/// Due again when the room expires, or the oldest event that is left of one whose messages expire; `?3` at the soonest.
+/// A room without events is due when it expires: its first event makes it due sooner.
+const NEXT: &str = "UPDATE room SET sweep_at_ms=max(?3,min(expires_at_ms,coalesce(
+    (SELECT e.sent_at_ms+max(room.message_ttl_ms,10000) FROM event e WHERE e.room_id=room.id AND room.message_ttl_ms>0
+      ORDER BY e.seq LIMIT 1),expires_at_ms)))
+  WHERE id=?1 AND sweep_at_ms<=?2
+    AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open')";
 const DELETE_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE expires_at_ms<=?1 LIMIT 200)";
 const DELETE_COUNTS: &str =
@@ -61,9 +71,10 @@ pub fn later(database: &Database) {
 
 async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
     let mut left = 200;
+    database.run(DELETE_EMPTY_ROOMS, &[now.into()]).await?;
     for mut row in database.run(DUE, &[now.into()]).await? {
         let (id, over, ttl_ms): (i64, bool, i64) = (row.take("id")?, row.take("over")?, row.take("message_ttl_ms")?);
-        let mut next: i64 = row.take("expires_at_ms")?;
+        let touched_at_ms: i64 = row.take("touched_at_ms")?;
         if ttl_ms > 0 {
             database.run(RAISE_FLOOR, &[id.into(), now.into()]).await?;
         }
@@ -78,13 +89,9 @@ async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
             if !database.run(DELETE_ROOM, &[id.into(), now.into()]).await?.is_empty() {
                 continue;
             }
-            next = now + PAUSE_MS;
-        } else if ttl_ms > 0 {
-            let oldest = database.row(OLDEST, &[id.into()]).await?;
-            let oldest: Option<i64> = oldest.map_or(Ok(None), |mut row| row.take("sent_at_ms"))?;
-            next = next.min(oldest.map_or(now + ttl_ms, |at| at + ttl_ms.max(10_000)).max(now + PAUSE_MS));
         }
-        database.run(NEXT, &[id.into(), now.into(), next.into()]).await?;
+        let soonest = (now + PAUSE_MS).max(if over { touched_at_ms + 10_000 } else { 0 });
+        database.run(NEXT, &[id.into(), now.into(), soonest.into()]).await?;
         if left <= 0 {
             break;
         }

@@ -17,7 +17,7 @@ const ENTRY = {
 		meaning: `Every message says what its writer had seen before it, and here that does not fit: something was left out, changed or put in another order. ${BOTH}`,
 	},
 	after: {
-		text: 'Something that this person wrote before is missing here.',
+		text: 'Something that its writer had written before is missing here.',
 		meaning:
 			'Their page says that the server had taken an earlier message of theirs, and that message is not where it should be. The server withholds it, or their page lies. Ask them what they wrote.',
 	},

@@ -1,7 +1,7 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
 import { nameInText } from './message.js';
-import { cleanName, quoteOf } from '../values/text.js';
+import { cleanName, isReservedName, quoteOf } from '../values/text.js';
 
 /**
  * @typedef {import('../room/facade.js').RoomFacade} Room
@@ -174,6 +174,11 @@ export class Composer {
 			const name = cleanName(this.#name.value);
 			if (name === '') {
 				this.#say('Please say who you are first.');
+				this.#name.focus();
+				return;
+			}
+			if (isReservedName(name)) {
+				this.#say(`“${name}” means something else on this page. Please choose another name.`);
 				this.#name.focus();
 				return;
 			}

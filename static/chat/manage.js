@@ -5,6 +5,7 @@ import { asked, confirmed, openDialog, openLater } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
 import { showPeople } from './people.js';
 import { linkRow } from '../view/share.js';
+import { isReservedName } from '../values/text.js';
 import { dateAndTime, duration } from '../values/when.js';
 
 /** @typedef {import('../room/facade.js').RoomFacade} Room */
@@ -86,6 +87,10 @@ function here(room, { forget, named, close }) {
 			yes: 'Save',
 		});
 		if (!name) return;
+		if (isReservedName(name)) {
+			toast(`“${name}” means something else on this page. Please choose another name.`);
+			return;
+		}
 		await room.setName(name);
 		named();
 		close();

@@ -3,7 +3,7 @@
 
 import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
-import { cleanText, isFewEmoji, quoteOf, tokenise } from '../values/text.js';
+import { cleanText, isFewEmoji, isReservedName, quoteOf, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
 
 /** @typedef {import('../room/facade.js').ShownEntry} Entry */
@@ -96,6 +96,7 @@ function drawPlain(entry, setting) {
 
 /** @param {string} name as the log gives it @returns {string} */
 export function shownName(name) {
+	if (isReservedName(name)) return `someone called “${name}”`;
 	return name || 'Someone';
 }
 
@@ -260,6 +261,7 @@ function drawText(element, text) {
 				element.append(
 					make('a', { href: part.href, rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, part.text),
 				);
+				if (part.host !== null) element.append(make('span', { class: 'host', dir: 'ltr' }, ` (leads to ${part.host})`));
 				break;
 			case 'code':
 				element.append(make('code', {}, part.text));

@@ -3,10 +3,12 @@
  * view puts into elements by `textContent`. Pure.
  *
  * @typedef {{ type: 'text', text: string }
- *   | { type: 'link', text: string, href: string }
+ *   | { type: 'link', text: string, href: string, host: string | null }
  *   | { type: 'code', text: string }
- *   | { type: 'codeblock', text: string }} Part
+ *   | { type: 'codeblock', text: string }} Part `host`: where a link leads, in ASCII, if that is not what stands there.
  */
+
+import { TWINS } from './twins.js';
 
 const NAME_LENGTH = 40;
 const EMOJI_LENGTH = 40;
@@ -108,8 +110,14 @@ export function cleanName(name) {
 	return Array.from(visible.replace(/ +/g, ' ').trim()).slice(0, NAME_LENGTH).join('').trim();
 }
 
+/** @type {Map<string, string>} */
+const LOOKS_LIKE = new Map(
+	Object.entries(TWINS).flatMap(([like, characters]) => Array.from(characters, (character) => [character, like])),
+);
+
 /**
- * What two names are compared by: compatibility forms, case and invisible characters make none differ.
+ * What two names are compared by: compatibility forms, case and invisible characters make none differ, nor do
+ * letters of other alphabets that look like Latin ones (Unicode technical standard 39).
  *
  * @param {string} name
  * @returns {string}
@@ -123,7 +131,22 @@ export function foldName(name) {
 		.toLowerCase()
 		.replaceAll('ς', 'σ')
 		.normalize('NFKC');
-	return folded.replace(SPACES, ' ').replace(INVISIBLE, '').replace(/ +/g, ' ').trim();
+	const visible = folded.replace(SPACES, ' ').replace(INVISIBLE, '').replace(/ +/g, ' ').trim();
+	return Array.from(visible, (character) => LOOKS_LIKE.get(character) ?? character)
+		.join('')
+		.replaceAll('rn', 'm');
+}
+
+/** What the page itself calls people and things; nobody is to be taken for those. */
+const RESERVED = new Set(
+	['You', 'Me', 'Someone', 'Everyone', 'Several people', 'Owner', 'The owner', 'Server', 'The server', 'Buddy'].map(
+		foldName,
+	),
+);
+
+/** @param {string} name @returns {boolean} whether it means something else on this page */
+export function isReservedName(name) {
+	return RESERVED.has(foldName(cleanName(name)).replace(/^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu, ''));
 }
 
 /** @param {string} text @returns {boolean} whether it may stand as a reaction */
@@ -166,7 +189,10 @@ function toLink(found) {
 	}
 	// A user name in an address serves to pass off its host as another.
 	const honest = (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
-	return honest ? { type: 'link', text, href: url.href } : null;
+	if (!honest) return null;
+	// Letters that only look like a slash hide where the host ends; what differs is shown as it is.
+	const [, typed = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
+	return { type: 'link', text, href: url.href, host: typed.toLowerCase() === url.host ? null : url.host };
 }
 
 /** A sentence's end, or a bracket that the address does not open, is not of the address. @param {string} text */

@@ -189,6 +189,23 @@ async fn a_body_of_unannounced_length_is_refused_once_it_is_too_long() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up_after_ten_seconds() {
+    let server = Server::start().await;
+    let room = server.open_room().await;
+    let started = std::time::Instant::now();
+    let request = format!(
+        "POST {}/messages HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"body\"",
+        room.path(),
+        server.address(),
+    );
+    let answer = raw_exchange(server.address(), request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("\"invalid_request\""), "{answer}");
+    let waited = started.elapsed().as_millis();
+    assert!((9_900..14_000).contains(&waited), "{waited} ms");
+}
+
+#[tokio::test]
 async fn a_raw_body_of_exactly_the_limit_is_read() {
     let server = Server::start().await;
     let room = server.open_room().await;

@@ -32,6 +32,7 @@ async fn history_is_read_in_pages_from_either_end() {
         ("?limit=3", numbers(118..=120)),
         ("?limit=200", numbers(1..=120)),
         ("?after=0", numbers(1..=50)),
+        ("?%61fter=%30&limit=%35", numbers(1..=5)),
         ("?after=0&limit=1", numbers(1..=1)),
         ("?after=50", numbers(51..=100)),
         ("?after=100", numbers(101..=120)),
@@ -103,4 +104,26 @@ async fn sent_at_does_not_fall_behind_the_rooms_last_even_when_the_clock_does() 
     database.execute("UPDATE room SET last_at_ms = ?1, expires_at_ms = ?1 + 86400000", [ahead]);
     let stored = room.post(&message("after the clock was set back")).send().await.must_be(201).json();
     assert_eq!(stored["sent_at_ms"], ahead);
+}
+
+#[tokio::test]
+async fn a_page_ends_with_the_event_that_brings_it_to_a_mebibyte_of_json() {
+    let server = Server::setup().without_rate_limits().start().await;
+    let room = server.open_room().await;
+    // In JSON each byte of these bodies takes six.
+    let body = "\u{1}".repeat(16_000);
+    for _ in 0..25 {
+        room.say(&body).await;
+    }
+    let fits = (1 << 20) / 96_000 + 1;
+    for (query, expected) in [
+        ("?limit=200", 26 - fits..=25),
+        ("?before=20&limit=200", 20 - fits..=19),
+        ("?after=3&limit=200", 4..=3 + fits),
+        ("?after=20&limit=200", 21..=25),
+    ] {
+        let answer = room.history(query).send().await.must_be(200);
+        assert!(answer.body().len() < (1 << 20) + 97_000, "{query}: {} bytes", answer.body().len());
+        assert_eq!(sequences(&answer.json()), expected.collect::<Vec<_>>(), "{query}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Limits: each is a variable, and each says when to come back. Section 4, "Limits".
 
-use buddy_tests::{Api, Room, Server, Setup, act, client_id, message, now_ms};
+use buddy_tests::{Api, Room, Server, Setup, act, message, now_ms};
 use serde_json::{Value, json};
 
 /// A server that takes a header's word for where its clients are.
@@ -187,7 +187,8 @@ async fn a_refused_post_does_not_count() {
 
 #[tokio::test]
 async fn the_order_of_reasons_is_locked_then_target_then_full_then_rate() {
-    let server = Server::setup().variable("posts_per_author_per_ten_s", 2).variable("room_max_bytes", 20).start().await;
+    let server =
+        Server::setup().variable("posts_per_author_per_ten_s", 2).variable("room_max_bytes", 788).start().await;
     let room = server.open_room().await;
     let full = "0123456789abcdef";
     room.say_as("ann", full).await;
@@ -206,17 +207,142 @@ async fn the_order_of_reasons_is_locked_then_target_then_full_then_rate() {
 
 #[tokio::test]
 async fn a_full_room_says_so_until_something_is_erased() {
-    let server = Server::setup().variable("room_max_bytes", 100).start().await;
+    // Each event counts 256 bytes besides its body.
+    let server = Server::setup().variable("room_max_bytes", 2000).start().await;
     let room = server.open_room().await;
-    let first = room.say_as("me", &"a".repeat(60)).await;
-    room.post(&message(&"b".repeat(60))).author("me").send().await.must_fail(403, "room_full");
+    let first = room.say_as("me", &"a".repeat(1000)).await;
+    room.post(&message(&"b".repeat(489))).author("me").send().await.must_fail(403, "room_full");
     // Bytes count, not characters.
-    room.post(&message(&"€".repeat(20))).author("me").send().await.must_fail(403, "room_full");
-    room.say_as("me", &"b".repeat(40)).await;
+    room.post(&message(&"€".repeat(163))).author("me").send().await.must_fail(403, "room_full");
+    room.say_as("me", &"b".repeat(488)).await;
     room.post(&message("c")).author("me").send().await.must_fail(403, "room_full");
-    let delete = json!({ "client_id": client_id(), "kind": "delete", "target": first });
-    room.post(&delete).author("me").send().await.must_be(201);
-    room.say_as("me", &"d".repeat(60)).await;
+    // What says more than it frees is refused; a sealed delete of a longer message is not.
+    room.post(&act("delete", first, &"x".repeat(1001))).author("me").send().await.must_fail(403, "room_full");
+    room.act_as("me", "delete", first, &"x".repeat(300)).await;
+    room.say_as("me", &"d".repeat(188)).await;
+    room.post(&message("e")).author("me").send().await.must_fail(403, "room_full");
+}
+
+#[tokio::test]
+async fn posting_and_deleting_does_not_grow_a_room_without_end() {
+    let server = Server::setup().variable("room_max_bytes", 4096).start().await;
+    let room = server.open_room().await;
+    let mut pairs = 0;
+    loop {
+        let said = room.post(&message("x")).author(&format!("author {pairs}")).send().await;
+        if said.status() == 403 {
+            said.must_fail(403, "room_full");
+            break;
+        }
+        let seq = said.must_be(201).json()["seq"].as_u64().expect("a seq");
+        room.act_as(&format!("author {pairs}"), "delete", seq, "y").await;
+        pairs += 1;
+    }
+    // The last deletion may pass the limit.
+    assert_eq!(pairs, 4096 / (2 * 256 + 1) + 1);
+}
+
+#[tokio::test]
+async fn one_address_cannot_silence_a_room() {
+    let server = behind_a_proxy().start().await;
+    let room = server.open_room().await;
+    let mut statuses = Vec::new();
+    for number in 0..99 {
+        let post = room.post(&message("x")).author(&format!("author {number}"));
+        statuses.push(post.header("x-real-address", "203.0.113.7").send().await.status());
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 60, "{statuses:?}");
+    assert!(statuses[60..].iter().all(|status| *status == 429), "{statuses:?}");
+    for _ in 0..5 {
+        assert_eq!(post_from(&room, "203.0.113.8").await, 201, "others go on");
+        let owner = room.post(&message("x")).token(room.owner()).header("x-real-address", "203.0.113.7").send().await;
+        owner.must_be(201);
+    }
+    let other = server.open_room().await;
+    assert_eq!(post_from(&other, "203.0.113.7").await, 201, "the address is not shut out of other rooms");
+}
+
+#[tokio::test]
+async fn an_owner_is_not_refused_for_what_others_post() {
+    let server = Server::setup()
+        .variable("posts_per_room_per_ten_s", 5)
+        .variable("posts_per_author_per_ten_s", 3)
+        .variable("posts_per_address_per_ten_s", 8)
+        .start()
+        .await;
+    let room = server.open_room().await;
+    for number in 0..12 {
+        room.post(&message("x")).author(&format!("author {number}")).send().await;
+    }
+    room.post(&message("x")).send().await.must_fail(429, "rate_limited");
+    for _ in 0..3 {
+        room.post(&message("order")).token(room.owner()).send().await.must_be(201);
+    }
+    room.post(&message("too much")).token(room.owner()).send().await.must_fail(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn refusals_count_towards_their_addresss_limit() {
+    let server = behind_a_proxy().variable("posts_per_address_per_ten_s", 30).start().await;
+    let hashes = json!({ "read_token_hash": "1".repeat(64), "post_token_hash": "2".repeat(64) });
+    let room = server.room(hashes).await;
+    let stranger = || room.post(&message("x")).token("a guess").header("x-real-address", "203.0.113.7");
+    for _ in 0..40 {
+        stranger().send().await.must_fail(404, "room_not_found");
+    }
+    let open = server.open_room().await;
+    assert_eq!(post_from(&open, "203.0.113.7").await, 429, "an address that was refused so often");
+    assert_eq!(post_from(&open, "203.0.113.8").await, 201, "another address");
+}
+
+#[tokio::test]
+async fn changes_of_a_room_are_limited() {
+    let server = Server::setup().variable("room_max_bytes", 20_000).start().await;
+    let room = server.open_room().await;
+    for number in 0..20 {
+        room.patch(json!({ "about": format!("{number}") })).send().await.must_be(200);
+    }
+    let refused = room.patch(json!({ "about": "once more" })).send().await.must_fail(429, "rate_limited");
+    assert!((1..=10).contains(&refused.retry_after()), "{refused}");
+    assert_eq!(room.state().await["last_seq"], 20);
+    room.patch(json!({ "about": "19" })).send().await.must_be(200);
+
+    // What the log is told counts in the form in which it is stored.
+    let other = server.open_room().await;
+    let escaped = "\u{1}".repeat(4096);
+    other.patch(json!({ "about": escaped })).send().await.must_fail(413, "too_large");
+    for number in 0..4 {
+        other.patch(json!({ "about": format!("{number}{}", "a".repeat(4000)) })).send().await.must_be(200);
+    }
+    other.patch(json!({ "about": "a".repeat(4000) })).send().await.must_fail(403, "room_full");
+}
+
+#[tokio::test]
+async fn a_full_database_takes_no_new_rooms_and_posts() {
+    let server = Server::setup()
+        .variable("database_max_bytes", 600_000)
+        .variable("posts_per_author_per_ten_s", 50)
+        .start()
+        .await;
+    let room = server.open_room().await;
+    let mut first = None;
+    let mut refused = None;
+    for size in [16_000, 1000, 1] {
+        refused = loop {
+            let answer = room.post(&message(&"x".repeat(size))).author("me").token(room.owner()).send().await;
+            if answer.status() != 201 {
+                break Some(answer.must_fail(503, "storage_full"));
+            }
+            first = first.or(answer.json()["seq"].as_u64());
+        };
+    }
+    let refused = refused.expect("it was refused");
+    assert!(refused.retry_after() >= 1, "{refused}");
+    server.api().post("/api/rooms").send().await.must_fail(503, "storage_full");
+    room.post(&act("delete", first.expect("some were stored"), "gone")).author("me").send().await.must_be(201);
+    let file =
+        server.database().value::<i64>("SELECT page_count*page_size FROM pragma_page_count, pragma_page_size", []);
+    assert!(file <= 600_000, "{file}");
 }
 
 #[tokio::test]

@@ -62,3 +62,19 @@ async fn logs_give_nobody_away() {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
 }
+
+#[tokio::test]
+async fn a_proxy_that_nobody_told_of_is_warned_about() {
+    let server = Server::start().await;
+    let room = server.open_room().await;
+    let warnings = |log: &str| log.matches("client_address_header").count();
+    assert_eq!(warnings(&server.log()), 0, "no proxy, no warning");
+    room.post(&message("x")).header("x-forwarded-for", "203.0.113.98").send().await.must_be(201);
+    let log = eventually("the log says so", async || Some(server.log()).filter(|log| warnings(log) > 0)).await;
+    assert!(!log.contains("203.0.113.98"), "{log}");
+
+    let told = Server::setup().variable("client_address_header", "x-forwarded-for").start().await;
+    let room = told.open_room().await;
+    room.post(&message("x")).header("x-forwarded-for", "203.0.113.98").send().await.must_be(201);
+    assert_eq!(warnings(&told.log()), 0);
+}

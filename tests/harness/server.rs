@@ -47,6 +47,8 @@ impl Setup {
             "posts_per_author_per_ten_s",
             "posts_per_room_per_ten_s",
             "posts_per_address_per_ten_s",
+            "posts_per_address_per_room_per_ten_s",
+            "changes_per_room_per_ten_s",
             "signals_per_author_per_ten_s",
             "signals_per_room_per_ten_s",
             "rooms_per_address_per_hour",

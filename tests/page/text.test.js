@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { encodeBase64url, randomBytes } from '../../static/values/bytes.js';
-import { cleanName, cleanText, foldName, isFewEmoji, quoteOf, tokenise } from '../../static/values/text.js';
+import {
+	cleanName,
+	cleanText,
+	foldName,
+	isFewEmoji,
+	isReservedName,
+	quoteOf,
+	tokenise,
+} from '../../static/values/text.js';
+import { tableOfTwins } from './confusables.js';
 import { fingerprint, shortTag } from '../../static/crypto/words.js';
 
 /** Parts in short: links as [text, href], code as [kind, text], text as itself. */
@@ -150,6 +160,57 @@ test('names that read alike compare alike, and others do not', () => {
 			assert.equal(foldName(cleanName(name)), foldName(name)),
 		),
 	);
+});
+
+test('names that look alike though they are of other alphabets compare alike', () => {
+	const twins = [
+		['Ada', 'Аdа'],
+		['Paypal', 'Раураl'],
+		['Ben', 'ВEN'],
+		['Rosa', 'rоѕa'],
+		['Mia', 'MlA'],
+		['Bob', 'B0b'],
+		['Armin', 'Arrnin'],
+	];
+	for (const [one, other] of twins) assert.equal(foldName(one), foldName(other), `${one} ${other}`);
+	const apart = [
+		['Zoë', 'Zoe'],
+		['Иван', 'Ivan'],
+		['Νίκος', 'Nikos'],
+		['Ray', 'Yay'],
+		['Петр', 'Пётр'],
+	];
+	for (const [one, other] of apart) assert.notEqual(foldName(one), foldName(other), `${one} ${other}`);
+});
+
+test('nobody is called what the page calls somebody else', () => {
+	for (const name of ['You', 'you', 'Y0U', 'Yоu', ' YOU ', '“You”', 'the owner', 'Οwner', 'Server', 'some\u200done']) {
+		assert.equal(isReservedName(name), true, name);
+	}
+	for (const name of ['Yousef', 'Ana', 'Owen', '', 'Serverina', '…']) assert.equal(isReservedName(name), false, name);
+});
+
+test('a link tells where it leads if that is not what stands there', () => {
+	const hosts = [
+		['https://example.org/a', null],
+		['HTTPS://Example.ORG', null],
+		['http://example.org:8080/?q#f', null],
+		['https://paypal.com⧸account.evil.io', 'paypal.xn--comaccount-tl9g.evil.io'],
+		['https://pаypal.com/', 'xn--pypal-4ve.com'],
+		['https://münchen.example/', 'xn--mnchen-3ya.example'],
+		['https://example.org\\.evil.io', 'example.org'],
+		['https://0x7f.1/', '127.0.0.1'],
+	];
+	for (const [text, host] of hosts) {
+		const [link] = tokenise(text);
+		assert.equal(link.type, 'link', text);
+		assert.equal(link.host, host, text);
+	}
+});
+
+test('the table of twins is made from Unicode’s data', () => {
+	const held = readFileSync(new URL('../../static/values/twins.js', import.meta.url), 'utf8');
+	assert.equal(held, tableOfTwins(), 'run `npm run twins` in tests/page');
 });
 
 test('a quote is one line of limited length', () => {

@@ -1,12 +1,12 @@
 //! Rooms and their logs over SQLite in memory, without a server.
 
-use buddy_domain::{Access, CreateRoom, Error, Page, Post, RoomId, TokenHash};
+use buddy_domain::{Access, Address, CreateRoom, Error, Page, Post, RoomId, TokenHash};
 use buddy_host::native;
 use buddy_store::{event, room};
 use uuid::Uuid;
 
 async fn make_room() -> (RoomId, Access) {
-    let made = room::create(CreateRoom::default(), b"an address").await.expect("a room");
+    let made = room::create(CreateRoom::default(), &Address::parse("203.0.113.7")).await.expect("a room");
     let owner = TokenHash::of(&made.owner_token.expect("nobody gave a hash").reveal());
     (made.id, Access { token: Some(owner), author: None })
 }
@@ -17,7 +17,7 @@ fn post(number: u128, fields: &str) -> Post {
 }
 
 async fn append(id: &RoomId, access: &Access, post: &Post) -> Result<event::Stored, Error> {
-    event::append(id, access, post, b"an address").await
+    event::append(id, access, post, &Address::parse("203.0.113.7")).await
 }
 
 #[test]
@@ -48,5 +48,21 @@ fn a_room_s_number_is_never_given_out_again() {
         let (second, owner) = make_room().await;
         assert_ne!(first.to_string(), second.to_string());
         assert_eq!(room::read(&second, &owner).await.expect("readable").key.id, 2);
+    });
+}
+
+#[test]
+fn what_was_refused_lately_is_asked_about_before_it_is_tried() {
+    native::run(async {
+        let (id, owner) = make_room().await;
+        let stranger = Access::default();
+        native::database("default").execute("UPDATE room SET post_hash=randomblob(32)", []).expect("closed");
+        let attempts = native::count_statements("INSERT INTO event(");
+        for number in 0..50 {
+            let refused = append(&id, &stranger, &post(number, r#""body":"let me in""#)).await;
+            assert!(matches!(refused, Err(Error::NotAllowed(_))));
+        }
+        assert_eq!(attempts.get(), 1, "only the first attempt cost the write lock");
+        append(&id, &owner, &post(100, r#""body":"unimpressed""#)).await.expect("stored");
     });
 }
