@@ -33,7 +33,9 @@ pub(crate) struct Joined {
     /// Until the last one who resumed had what it had missed, and how long the server was away before.
     pub(crate) caught_up_ms: Option<f64>,
     pub(crate) restarted_ms: Option<f64>,
-    /// Known only of a server started here, as are the others below. Open files of databases: one or two
+    /// Processor time that arriving took. Known only of a server started here, as are the others below.
+    pub(crate) processor_ms: Option<f64>,
+    /// Open files of databases: one or two
     /// for each instance.
     pub(crate) databases: Option<f64>,
     pub(crate) cores: Option<f64>,
@@ -113,7 +115,7 @@ pub(crate) fn measure(
             (greeted, Some(started.elapsed()), Some(restarted))
         }
     };
-    let databases = server.usage()?.map(|usage| usage.databases as f64);
+    let arrived = server.usage()?;
 
     crowd.listen_for(Duration::from_secs(2))?;
     let joined = server.usage()?;
@@ -128,7 +130,8 @@ pub(crate) fn measure(
         greeted_ms: ms(greeted),
         caught_up_ms: caught_up.map(ms),
         restarted_ms: restarted.map(ms),
-        databases,
+        processor_ms: before.zip(arrived).map(|(before, arrived)| ms(arrived.processor_since(&before))),
+        databases: arrived.map(|usage| usage.databases as f64),
         cores: idle.map(|(earlier, later)| later.cores_since(&earlier)),
         kib_per_reader: idle.and_then(|(_, later)| per_reader(&later)),
     };

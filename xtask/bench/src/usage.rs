@@ -60,7 +60,11 @@ impl Usage {
 
     /// Processor time per time since `earlier`, in cores.
     pub(crate) fn cores_since(&self, earlier: &Self) -> f64 {
-        self.processor.saturating_sub(earlier.processor).as_secs_f64() / (self.at - earlier.at).as_secs_f64()
+        self.processor_since(earlier).as_secs_f64() / (self.at - earlier.at).as_secs_f64()
+    }
+
+    pub(crate) fn processor_since(&self, earlier: &Self) -> Duration {
+        self.processor.saturating_sub(earlier.processor)
     }
 }
 
