@@ -284,13 +284,15 @@ pub struct Batch {
 }
 
 /// A batch has at most so many rows, and ends with the one that makes its bodies reach so many bytes.
-const BATCH_ROWS: usize = 200;
+pub const BATCH_ROWS: i64 = 200;
 const BATCH_BYTES: usize = 128 << 10;
 
-/// `?1` row number, `?2` after this sequence, `?3` rows, `?4` first sequence, `?5` bytes, `?6` now, `?7` log. Adding up
-/// sizes first and reading only what fits takes a third of the time of cutting what was read.
+/// `?1` row number, `?2` after this sequence, `?3` rows, `?4` first sequence, `?5` bytes, `?6` now, `?7` log,
+/// `?8` whether the room must still be there. Adding up sizes first and reading only what fits takes a third of the
+/// time of cutting what was read.
 const NEAR: &str = "WITH near AS (SELECT e.seq AS seq, length(CAST(e.body AS BLOB)) AS size
     FROM room r JOIN event e ON e.room_id=r.id WHERE r.id=?1 AND r.log=?7 AND e.seq>max(?2,r.floor_seq)
+      AND (?8=0 OR (r.deleted_at_ms=0 AND r.expires_at_ms>?6))
       AND (r.message_ttl_ms=0 OR e.sent_at_ms>?6-r.message_ttl_ms) ORDER BY e.seq LIMIT ?3+0)";
 const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AND seq<=(SELECT max(seq) FROM
     (SELECT seq, sum(size) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM near)
@@ -298,18 +300,33 @@ const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AN
   ORDER BY seq LIMIT ?3+0";
 
 /// The events after `seq` that are still shown, ascending, as many as fit a batch. Edits of what came
-/// before `first_seq` show no text. A room whose log is another one by now has none.
+/// before `first_seq` show no text. A room whose log is another one by now has none; of one that has gone
+/// only those get what was said last who had followed it until then.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn batch_after(database: &Database, key: &RowKey, first_seq: i64, seq: i64) -> Result<Batch, Error> {
+pub async fn batch_after(
+    database: &Database,
+    key: &RowKey,
+    first_seq: i64,
+    seq: i64,
+    had_followed: bool,
+) -> Result<Batch, Error> {
     let sql = format!("{NEAR} {COLUMNS} {IN_BATCH}");
-    let (rows, bytes) = (BATCH_ROWS as i64, BATCH_BYTES as i64);
-    let parameters =
-        [key.id.into(), seq.into(), rows.into(), first_seq.into(), bytes.into(), now_ms().into(), key.log.into()];
+    let (rows, bytes) = (BATCH_ROWS, BATCH_BYTES as i64);
+    let parameters = [
+        key.id.into(),
+        seq.into(),
+        rows.into(),
+        first_seq.into(),
+        bytes.into(),
+        now_ms().into(),
+        key.log.into(),
+        i64::from(!had_followed).into(),
+    ];
     let events: Vec<_> = database.run(&sql, &parameters).await?.into_iter().map(event).collect::<Result<_, _>>()?;
     let read: usize = events.iter().map(|event| event.body.len()).sum();
-    let is_last = events.len() < BATCH_ROWS && read < BATCH_BYTES;
+    let is_last = (events.len() as i64) < BATCH_ROWS && read < BATCH_BYTES;
     Ok(Batch { events, is_last })
 }
 

@@ -28,6 +28,9 @@ const SIGNALS_MS: i64 = 1000;
 const LOOK_MS: i64 = 200;
 /// How long a database that failed is left alone.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
+/// A database is asked again only after so many times what its answers take. Where many hubs ask at once, or the
+/// machine is slow, answers take longer, and all find a pace at which they leave it time for other work.
+const PACE: u32 = 10;
 
 thread_local! {
     static INBOX: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
@@ -57,9 +60,12 @@ struct Source {
     active_until_ms: i64,
     /// When it is asked next; `None` while it is being asked.
     due: Option<Instant>,
+    /// How long its answers take of late.
+    answers_take: Duration,
 }
 
-type Polled = (Database, Result<Vec<Update>, Error>);
+/// A database's answer and how long it took.
+type Polled = (Database, Result<Vec<Update>, Error>, Duration);
 
 struct Hub {
     limits: Limits,
@@ -121,7 +127,7 @@ impl Hub {
                         }
                     }
                     Step::Written((number, None)) => self.remove(number),
-                    Step::Polled((database, updates)) => self.polled(&database, updates),
+                    Step::Polled((database, updates, took)) => self.polled(&database, updates, took),
                     Step::Tick => break,
                 }
             }
@@ -150,6 +156,7 @@ impl Hub {
                 rooms: HashMap::new(),
                 active_until_ms: 0,
                 due: Some(now),
+                answers_take: Duration::ZERO,
             });
             source.active_until_ms = source.active_until_ms.max(reader.last_at_ms + ACTIVE_MS);
             // What came since the reader's replay is not to wait for an idle tick.
@@ -211,18 +218,26 @@ impl Hub {
             });
             let asked = asked.collect();
             let database = database.clone();
-            self.polls.push(Box::pin(async move { (database.clone(), poll(database, asked).await) }));
+            self.polls.push(Box::pin(async move {
+                let updates = poll(database.clone(), asked).await;
+                (database, updates, ticked.elapsed())
+            }));
         }
     }
 
-    fn polled(&mut self, database: &Database, updates: Result<Vec<Update>, Error>) {
+    fn polled(&mut self, database: &Database, updates: Result<Vec<Update>, Error>, took: Duration) {
         let pause = match updates {
             Ok(updates) => {
                 for update in updates {
                     self.update(database, &update);
                 }
-                let active = self.sources.get(database).is_some_and(|source| now_ms() < source.active_until_ms);
-                if active { Duration::ZERO } else { self.limits.idle }
+                match self.sources.get_mut(database) {
+                    Some(source) if now_ms() < source.active_until_ms => {
+                        source.answers_take = (source.answers_take * 3 + took) / 4;
+                        (source.answers_take * PACE).min(self.limits.idle)
+                    }
+                    _ => self.limits.idle,
+                }
             }
             // A database error never ends the hub.
             Err(error) => {

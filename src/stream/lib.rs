@@ -1,11 +1,13 @@
 //! The component that streams a room's log to its readers as server-sent events: replay from a
 //! cursor by the request's own task, then the hub, which follows for all readers of the instance.
 //!
+//! - `arrival`: access, asked once for all who arrive together;
 //! - `hub`: the instance's one task that polls and writes;
 //! - `poll`: what it asks of a database;
 //! - `reader`: a client, what waits for it, and the end to write to;
 //! - `limits`: settings, and how many streams an instance may have.
 
+mod arrival;
 mod hub;
 mod limits;
 mod poll;
@@ -17,13 +19,14 @@ use std::time::Duration;
 use buddy_domain::{Error, Mark, RoomId, cursor, frame, retry};
 use buddy_host::api::{event_stream, preflight};
 use buddy_host::http::{Answer, Request, Writer};
-use buddy_host::{now_ms, random, sleep, spawn};
+use buddy_host::{log, now_ms, random, sleep, spawn};
 use buddy_store::room::Room;
-use buddy_store::{event, room, signal, sweep};
+use buddy_store::{event, signal, sweep};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 
 use crate::limits::{Limits, Place};
+use crate::poll::End;
 use crate::reader::Reader;
 
 buddy_host::serve_api!(handle);
@@ -31,6 +34,9 @@ buddy_host::serve_api!(handle);
 const STREAM: &str = "GET, OPTIONS";
 /// A client that takes no byte for so long has gone.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+/// What waits for a reader leaves in chunks of whole events, of so many bytes at most unless one event alone has
+/// more: a write costs the host far more than its bytes.
+pub(crate) const CHUNK_MAX: usize = 64 << 10;
 
 async fn handle(request: Request) -> Result<Answer, Error> {
     let ["api", "rooms", id, "stream"] = request.caller.segments()[..] else { return Err(Error::NotFound) };
@@ -46,20 +52,45 @@ async fn handle(request: Request) -> Result<Answer, Error> {
     };
     let cursor = cursor(last_event_id, &request.caller.query)?;
     let limits = Limits::read().await?;
-    let room = room::read(&id, &request.caller.access()).await?;
+    let room = arrival::read(&id, &request.caller.access()).await?;
     let place = Place::take(&limits)?;
     sweep::later(&room.database);
     let (answer, writer) = event_stream()?;
     spawn(async move {
-        if let Some(reader) = replay(room, cursor, writer, place, &limits).await {
-            hub::join(reader, limits);
+        match replay(room, cursor, writer, place, &limits).await {
+            Ok(reader) => hub::join(reader, limits),
+            // The client comes back with its cursor.
+            Err(Ended::Failed(Error::Unavailable(cause))) => log(format_args!("a replay ends: {cause}")),
+            Err(Ended::Failed(error)) => log(format_args!("a replay ends: {error}")),
+            Err(Ended::Left | Ended::Closed) => {}
         }
     });
     Ok(answer)
 }
 
-/// Greets, sends what is missing, and hands the reader on once it is at the end. `None`: it left.
-async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, limits: &Limits) -> Option<Reader> {
+/// Why a stream ended before its reader had reached the end of the log.
+enum Ended {
+    /// The client has left, or takes nothing.
+    Left,
+    /// The room is not to be followed here any longer, as the client was told.
+    Closed,
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Greets, sends what is missing, and gives the reader back once it is at the end.
+async fn replay(
+    room: Room,
+    cursor: Option<i64>,
+    writer: Writer,
+    place: Place,
+    limits: &Limits,
+) -> Result<Reader, Ended> {
     let mut sender = Sender::new(writer);
     let ends_at_ms = limits.ends_at_ms(now_ms());
     let wanted = cursor.unwrap_or(room.last_seq);
@@ -72,33 +103,52 @@ async fn replay(room: Room, cursor: Option<i64>, writer: Writer, place: Place, l
     greeting.extend(frame(Some(last_seq), if known { "hello" } else { "reset" }, &data));
     sender.send(greeting).await?;
 
-    // A reader at the end needs no connection for long reads.
-    let database = if last_seq < room.last_seq { room.database.aside() } else { room.database.clone() };
+    // What a short absence missed is read as quickly as over a second connection, which has to be opened first.
+    let is_long = room.last_seq - last_seq > event::BATCH_ROWS;
+    let database = if is_long { room.database.aside() } else { room.database.clone() };
     let mut first_seq = room.first_seq;
-    loop {
-        // A failing database ends the replay; the client comes back with its cursor.
-        let batch = event::batch_after(&database, &room.key, first_seq, last_seq).await.ok()?;
+    // What is said from now on comes from the hub: a reader at the end asks nothing here.
+    let mut is_behind = last_seq < room.last_seq;
+    while is_behind {
+        let batch = event::batch_after(&database, &room.key, first_seq, last_seq, false).await?;
+        // The client may have taken so long over what came before that the room has gone meanwhile.
+        if batch.events.is_empty()
+            && let Some(end) = poll::end(&database, &room.key).await?
+        {
+            if let End::Closed(frame) = end {
+                sender.send(frame.to_vec()).await?;
+            }
+            return Err(Ended::Closed);
+        }
+        let mut chunk = Vec::new();
         for event in batch.events {
             if event.seq != last_seq + 1 {
                 last_seq = room.last_seq.max(event.seq);
                 let log = room.log();
                 let data = Mark { log: &log, first_seq: event.seq, last_seq };
                 first_seq = event.seq;
-                sender.send(frame(Some(last_seq), "reset", &data)).await?;
+                chunk.extend(frame(Some(last_seq), "reset", &data));
                 break;
             }
             last_seq = event.seq;
-            sender.send(frame(Some(event.seq), &event.kind, &event)).await?;
+            let frame = frame(Some(event.seq), &event.kind, &event);
+            if chunk.len() + frame.len() > CHUNK_MAX {
+                sender.send(std::mem::take(&mut chunk)).await?;
+            }
+            chunk.extend(frame);
         }
-        if batch.is_last {
-            break;
+        if !chunk.is_empty() {
+            sender.send(chunk).await?;
+        }
+        is_behind = !batch.is_last;
+    }
+    if room.signal_seq > 0 {
+        let signals = signal::since(&room.database, &room.key, 0).await?;
+        if !signals.is_empty() {
+            sender.send(poll::signal_frame(&signals)).await?;
         }
     }
-    let signals = signal::since(&room.database, &room.key, 0).await.ok()?;
-    if !signals.is_empty() {
-        sender.send(poll::signal_frame(&signals)).await?;
-    }
-    Some(Reader::new(&room, sender.writer, last_seq, ends_at_ms, place))
+    Ok(Reader::new(&room, sender.writer, last_seq, ends_at_ms, place))
 }
 
 /// Writes a replay's frames, and gives a client up that takes none of them for long enough.
@@ -113,14 +163,15 @@ impl Sender {
         Self { writer, timer: sleep(WRITE_DEADLINE).boxed_local() }
     }
 
-    /// `None`: the client has left, or has taken nothing for one to two deadlines.
-    async fn send(&mut self, frame: Vec<u8>) -> Option<()> {
+    /// # Errors
+    /// `Left`: the client has left, or has taken nothing for one to two deadlines.
+    async fn send(&mut self, frame: Vec<u8>) -> Result<(), Ended> {
         let mut write = pin!(self.writer.send(frame));
         let mut is_own = false;
         loop {
             match select(write.as_mut(), &mut self.timer).await {
-                Either::Left((sent, _)) => return sent.then_some(()),
-                Either::Right(_) if is_own => return None,
+                Either::Left((sent, _)) => return if sent { Ok(()) } else { Err(Ended::Left) },
+                Either::Right(_) if is_own => return Err(Ended::Left),
                 // Earlier writes had their share of this time.
                 Either::Right(_) => self.timer = sleep(WRITE_DEADLINE).boxed_local(),
             }

@@ -56,6 +56,16 @@ pub(crate) enum End {
     Elsewhere,
 }
 
+impl End {
+    fn of(news: &News) -> Option<Self> {
+        match news {
+            News::Closed(reason) => Some(Self::Closed(frame(None, "closed", &json!({"reason": reason})).into())),
+            News::Elsewhere => Some(Self::Elsewhere),
+            News::Moved { .. } => None,
+        }
+    }
+}
+
 /// # Errors
 /// `Unavailable`, also where the database takes too long.
 pub(crate) async fn poll(database: Database, asked: Vec<Asked>) -> Result<Vec<Update>, Error> {
@@ -77,14 +87,14 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
             signals: None,
             end: None,
         };
+        update.end = End::of(news);
         match news {
-            News::Closed(reason) => {
+            News::Closed(_) => {
                 // What was said last comes before the farewell.
                 update.events = framed(database, &room).await?;
                 update.last_seq = update.events.last().map_or(room.last_seq, |last| last.seq);
-                update.end = Some(End::Closed(frame(None, "closed", &json!({"reason": reason})).into()));
             }
-            News::Elsewhere => update.end = Some(End::Elsewhere),
+            News::Elsewhere => {}
             News::Moved { last_seq, signal_seq } => {
                 if *last_seq > room.last_seq {
                     update.events = framed(database, &room).await?;
@@ -102,8 +112,18 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
     Ok(updates)
 }
 
+/// Whether a room is still to be followed here.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn end(database: &Database, room: &RowKey) -> Result<Option<End>, Error> {
+    let known = Known { key: *room, last_seq: 0, signal_seq: 0 };
+    let news = room::news(database, &[known]).await?;
+    Ok(news.get(&room.id).and_then(End::of))
+}
+
 async fn framed(database: &Database, room: &Known) -> Result<Vec<Framed>, Error> {
-    let batch = event::batch_after(database, &room.key, 0, room.last_seq).await?;
+    let batch = event::batch_after(database, &room.key, 0, room.last_seq, true).await?;
     let framed = |event: &buddy_domain::Event| Framed {
         seq: event.seq,
         bytes: frame(Some(event.seq), &event.kind, event).into(),

@@ -11,6 +11,7 @@ use buddy_store::room::{Room, RowKey};
 use futures::future::{AbortHandle, LocalBoxFuture, abortable};
 use futures::{FutureExt, TryFutureExt};
 
+use crate::CHUNK_MAX;
 use crate::limits::Place;
 use crate::poll::Update;
 
@@ -113,15 +114,24 @@ impl Reader {
     /// Starts the next write, if none is under way and something waits.
     pub(crate) fn next(&mut self, number: u64) -> Next {
         let Some(mut writer) = self.writer.take() else { return Next::Nothing };
-        let Some(bytes) = self.queue.pop_front() else {
+        let Some(chunk) = self.chunk() else {
             self.writer = Some(writer);
             return if self.ending { Next::End } else { Next::Nothing };
         };
-        self.queued -= bytes.len();
         self.written_at_ms = now_ms();
-        let (write, abort) = abortable(async move { writer.send(bytes.to_vec()).await.then_some(writer) });
+        let (write, abort) = abortable(async move { writer.send(chunk).await.then_some(writer) });
         self.abort = Some(abort);
         Next::Write(write.unwrap_or_else(|_| None).map(move |writer| (number, writer)).boxed_local())
+    }
+
+    /// Takes as many of the waiting frames as make a chunk; `None`: nothing waits.
+    fn chunk(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = self.queue.pop_front()?.to_vec();
+        while let Some(frame) = self.queue.pop_front_if(|frame| chunk.len() + frame.len() <= CHUNK_MAX) {
+            chunk.extend_from_slice(&frame);
+        }
+        self.queued -= chunk.len();
+        Some(chunk)
     }
 
     pub(crate) fn written(&mut self, writer: Writer) {
