@@ -9,9 +9,10 @@ use buddy_host::sqlite::{Connection, Row, Value};
 use buddy_host::variables;
 
 use crate::schema;
+use crate::turn::{self, Turn};
 
-/// A database may refuse it, as remote ones do.
-const CONNECTION_PRAGMA: &str = "PRAGMA secure_delete = ON";
+/// A database may refuse them, as remote ones do. Waiting for other writers is this crate's own affair.
+const CONNECTION_PRAGMAS: [&str; 2] = ["PRAGMA busy_timeout = 0", "PRAGMA secure_delete = ON"];
 
 thread_local! {
     static OPEN: RefCell<HashMap<Database, Rc<Connection>>> = RefCell::default();
@@ -63,20 +64,32 @@ impl Database {
         Ok(used.saturating_add(bytes as i64) > most)
     }
 
-    /// Runs one statement and collects its rows. Tried once more on a fresh connection, so a statement
-    /// must be repeatable.
+    /// Runs one statement and collects its rows. Tried again while another writer holds the database, and once
+    /// more on a fresh connection after any other failure, so a statement must be repeatable.
     ///
     /// # Errors
     /// `Unavailable` with the cause for the log.
     pub(crate) async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let first = match self.try_to_run(sql, parameters).await {
-            Ok(rows) => return Ok(rows),
-            Err(cause) => cause,
-        };
-        OPEN.with_borrow_mut(|open| open.remove(self));
-        self.try_to_run(sql, parameters)
-            .await
-            .map_err(|cause| Error::Unavailable(format!("database {}: {cause}; before that: {first}", self.label)))
+        let turn = Turn::take(turn::writes(sql)).await;
+        let mut before = None;
+        loop {
+            let cause = match self.try_to_run(sql, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(cause) => cause,
+            };
+            if turn::is_busy(&cause) {
+                if turn.again().await {
+                    continue;
+                }
+                return Err(Error::Unavailable(format!("database {}: {cause} for too long", self.label)));
+            }
+            OPEN.with_borrow_mut(|open| open.remove(self));
+            if let Some(before) = before {
+                let causes = format!("database {}: {cause}; before that: {before}", self.label);
+                return Err(Error::Unavailable(causes));
+            }
+            before = Some(cause);
+        }
     }
 
     /// The first row, if there is one.
@@ -97,7 +110,9 @@ impl Database {
             return Ok(connection);
         }
         let connection = Connection::open(&self.label).await.map_err(|failure| failure.to_string())?;
-        let _refused = connection.run(CONNECTION_PRAGMA, &[]).await;
+        for pragma in CONNECTION_PRAGMAS {
+            let _refused = connection.run(pragma, &[]).await;
+        }
         schema::prepare(&connection).await.map_err(|error| match error {
             Error::Unavailable(cause) => cause,
             error => error.to_string(),

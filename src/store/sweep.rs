@@ -2,10 +2,11 @@
 //! expired is never shown, swept yet or not; here its rows go, and their pages are given back.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use buddy_domain::Error;
 
-use buddy_host::{log, now_ms, spawn};
+use buddy_host::{log, now_ms, random, sleep, spawn};
 
 use crate::database::Database;
 
@@ -51,6 +52,12 @@ const DELETE_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE expires_at_ms<=?1 LIMIT 200)";
 const DELETE_COUNTS: &str =
     "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
+/// Whether there is anything to do at all: nearly always there is not, and what deletes nothing would still take
+/// the write lock.
+const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room WHERE sweep_at_ms<=?1)
+  OR EXISTS(SELECT 1 FROM signal WHERE expires_at_ms<=?1)
+  OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1) AS is_due LIMIT 1";
+const FREE_PAGES: &str = "PRAGMA freelist_count";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
 
 /// Sweeps a database beside the request, if this instance has not just done so.
@@ -62,6 +69,8 @@ pub fn later(database: &Database) {
     SWEPT_AT_MS.set(now);
     let database = database.clone();
     spawn(async move {
+        // Instances that begin at once, as after a restart, have more urgent things to do, and need not meet.
+        sleep(Duration::from_millis(u64::from(random::<1>()[0]) * 2)).await;
         // The next request tries again; what has expired is hidden all the same.
         if let Err(Error::Unavailable(cause)) = sweep(&database, now).await {
             log(format_args!("sweeping: {cause}"));
@@ -70,6 +79,19 @@ pub fn later(database: &Database) {
 }
 
 async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
+    let due = database.row(IS_DUE, &[now.into()]).await?;
+    if due.map_or(Ok(false), |mut row| row.take("is_due"))? {
+        delete(database, now).await?;
+    }
+    // A database may refuse to tell, as remote ones do, which give nothing back either.
+    let free = database.row(FREE_PAGES, &[]).await.ok().flatten();
+    if free.map_or(Ok(0), |mut row| row.take::<i64>("freelist_count"))? > 0 {
+        database.run(GIVE_BACK, &[]).await?;
+    }
+    Ok(())
+}
+
+async fn delete(database: &Database, now: i64) -> Result<(), Error> {
     let mut left = 200;
     database.run(DELETE_EMPTY_ROOMS, &[now.into()]).await?;
     for mut row in database.run(DUE, &[now.into()]).await? {
@@ -98,8 +120,5 @@ async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
     }
     database.run(DELETE_SIGNALS, &[now.into()]).await?;
     database.run(DELETE_COUNTS, &[now.into()]).await?;
-    if left < 200 {
-        database.run(GIVE_BACK, &[]).await?;
-    }
     Ok(())
 }
