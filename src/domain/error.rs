@@ -14,6 +14,28 @@ pub enum Error {
     RoomLocked,
     #[error("The room is full: delete messages or make a new room.")]
     RoomFull,
+    #[error("{0}")]
+    Full(&'static str),
+    #[error("The room's keys were renewed since this token: fetch its keys.")]
+    Renewed,
+    #[error("This is of another epoch than the room: fetch its keys, and send it anew.")]
+    StaleEpoch,
+    #[error("This room exists already, made with other content.")]
+    RoomExists,
+    #[error("This room is gone.")]
+    RoomGone { farewell: Option<String> },
+    #[error("The room's links are not those that links and taken_back name: look at them again.")]
+    LinksChanged,
+    #[error("Somebody has made a card since cards_seen: look at the members again.")]
+    PeopleChanged,
+    #[error("This link's id was used with other content: make a new link.")]
+    LinkExists,
+    #[error("Another statement came first: read the room again.")]
+    StateChanged,
+    #[error("This link has been opened as often as it may be: ask for another one.")]
+    LinkUsedUp,
+    #[error("This link's time is over: ask for another one.")]
+    LinkExpired,
     #[error("There is no such room, or this link does not open it.")]
     RoomNotFound,
     #[error("There is nothing at this address.")]
@@ -44,10 +66,13 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::InvalidRequest(_) => 400,
-            Self::NotAllowed(_) | Self::RoomLocked | Self::RoomFull => 403,
+            Self::NotAllowed(_) | Self::RoomLocked | Self::RoomFull | Self::Full(_) => 403,
+            Self::Renewed | Self::LinkUsedUp | Self::LinkExpired => 403,
             Self::RoomNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
-            Self::ClientIdReused => 409,
+            Self::ClientIdReused | Self::StaleEpoch | Self::RoomExists | Self::LinkExists => 409,
+            Self::LinksChanged | Self::PeopleChanged | Self::StateChanged => 409,
+            Self::RoomGone { .. } => 410,
             Self::TooLarge(_) => 413,
             Self::UnsupportedMediaType => 415,
             Self::RateLimited { .. } => 429,
@@ -61,7 +86,16 @@ impl Error {
             Self::InvalidRequest(_) => "invalid_request",
             Self::NotAllowed(_) => "not_allowed",
             Self::RoomLocked => "room_locked",
-            Self::RoomFull => "room_full",
+            Self::RoomFull | Self::Full(_) => "room_full",
+            Self::Renewed => "renewed",
+            Self::StaleEpoch => "stale_epoch",
+            Self::RoomExists => "room_exists",
+            Self::RoomGone { .. } => "room_gone",
+            Self::LinksChanged => "links_changed",
+            Self::PeopleChanged => "people_changed",
+            Self::LinkExists => "link_exists",
+            Self::StateChanged => "state_changed",
+            Self::LinkUsedUp | Self::LinkExpired => "link_ended",
             Self::RoomNotFound => "room_not_found",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
@@ -86,6 +120,13 @@ impl Error {
 
     /// The body of the answer.
     pub fn to_json(&self) -> serde_json::Value {
-        json!({"error": {"code": self.code(), "message": self.to_string()}})
+        let mut error = json!({"code": self.code(), "message": self.to_string()});
+        match self {
+            Self::RoomGone { farewell: Some(farewell) } => error["farewell"] = json!(farewell),
+            Self::LinkUsedUp => error["reason"] = json!("used_up"),
+            Self::LinkExpired => error["reason"] = json!("expired"),
+            _ => {}
+        }
+        json!({"error": error})
     }
 }

@@ -10,7 +10,10 @@ pub enum Kind {
     Edit,
     Delete,
     React,
+    Card,
     Room,
+    Change,
+    Rotate,
 }
 
 impl Kind {
@@ -20,7 +23,10 @@ impl Kind {
             Self::Edit => "edit",
             Self::Delete => "delete",
             Self::React => "react",
+            Self::Card => "card",
             Self::Room => "room",
+            Self::Change => "change",
+            Self::Rotate => "rotate",
         }
     }
 }

@@ -2,18 +2,23 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::{Error, base64url};
 
-/// A room's id: 32 random bytes, written as 64 lowercase hex characters.
+/// A room's id: 32 bytes, written as 64 lowercase hex characters. Random for a plain room, and the
+/// hash of the owner's key for a room with keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoomId([u8; 32]);
 
 impl RoomId {
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The id of the room with keys that belongs to this Ed25519 public key (docs/protocol.md, "Keys").
+    pub fn of_owner(signer: &[u8; 32]) -> Self {
+        Self(Sha256::new().chain_update(b"buddy/v2/room\0").chain_update(signer).finalize().into())
     }
 
     /// # Errors
@@ -71,7 +76,7 @@ pub struct Secret(String);
 
 impl Secret {
     pub fn new(random: [u8; 32]) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(random))
+        Self(base64url::encode(&random))
     }
 
     pub fn hash(&self) -> TokenHash {
@@ -93,16 +98,24 @@ impl Author {
         Self(digest[..16].try_into().expect("a digest has 32 bytes"))
     }
 
+    /// # Errors
+    /// `InvalidRequest` for anything but 32 lowercase hex characters.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        lower_hex(text)
+            .map(Self)
+            .ok_or_else(|| Error::invalid(format!("{name} must be a member id in 32 lowercase hex characters.")))
+    }
+
     pub fn bytes(&self) -> [u8; 16] {
         self.0
     }
 }
 
-fn lower_hex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }

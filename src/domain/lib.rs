@@ -2,19 +2,26 @@
 //! and who owns a slot. No I/O and no Spin: everything here compiles and is tested natively.
 
 mod address;
+mod base64url;
 mod error;
 mod event;
 mod id;
+mod link;
+mod object;
 mod rendezvous;
 mod request;
+mod rotation;
 mod sse;
 
 pub use address::Address;
 pub use error::Error;
 pub use event::{Event, Kind, Mark, SentSignal};
 pub use id::{Author, RoomId, Secret, TokenHash};
+pub use link::{LinkId, NewLink, opening};
 pub use rendezvous::owner;
-pub use request::{Access, Change, CreateRoom, Page, Post, Signal, SignalKind, cursor, page};
+pub use request::{Access, Change, CreateRoom, NewRoom, Page, Patch, Post, Signal, SignalKind, Statement};
+pub use request::{KeysPage, MembersPage, cursor, farewell, keys_page, members_page, page};
+pub use rotation::{Fingerprint, Founding, Grant, PublicPart, Renewal, Resealed, Rotation};
 pub use sse::{comment, frame, retry};
 
 /// The largest sequence and cursor: what JavaScript's numbers hold exactly.
