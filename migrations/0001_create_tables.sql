@@ -34,8 +34,14 @@ CREATE TABLE IF NOT EXISTS room(
   read_hash BLOB CHECK(length(read_hash)=32),
   post_hash BLOB CHECK(length(post_hash)=32),
   owner_hash BLOB NOT NULL CHECK(length(owner_hash)=32),
-  -- NULL in a room without keys.
+  -- NULL in a room without keys, as the next but one and the one after it.
   epoch INTEGER,
+  -- Of the newest renewal's event.
+  rotate_seq INTEGER NOT NULL DEFAULT 0,
+  -- By which the request that made the room is known again.
+  fingerprint BLOB CHECK(length(fingerprint)=32),
+  -- The owner's proof of the deletion.
+  farewell TEXT,
   about TEXT) STRICT;
 --;
 CREATE INDEX IF NOT EXISTS room_sweep ON room(sweep_at_ms);

@@ -57,6 +57,14 @@ pub struct SentSignal {
     pub expires_at_ms: i64,
 }
 
+/// A card in a list of members: its event, and the epoch it belongs to.
+#[derive(Debug, Serialize)]
+pub struct SentCard {
+    #[serde(flatten)]
+    pub event: Event,
+    pub epoch: i64,
+}
+
 /// Where a room's log stands, as `hello` and `reset` tell it. `log` names its incarnation.
 #[derive(Debug, Serialize)]
 pub struct Mark<'a> {

@@ -15,13 +15,13 @@ mod sse;
 
 pub use address::Address;
 pub use error::Error;
-pub use event::{Event, Kind, Mark, SentSignal};
+pub use event::{Event, Kind, Mark, SentCard, SentSignal};
 pub use id::{Author, RoomId, Secret, TokenHash};
-pub use link::{LinkId, NewLink, opening};
+pub use link::{LinkId, NewLink, OpenedLink, SentLink, opening};
 pub use rendezvous::owner;
 pub use request::{Access, Change, CreateRoom, NewRoom, Page, Patch, Post, Signal, SignalKind, Statement};
 pub use request::{KeysPage, MembersPage, cursor, farewell, keys_page, members_page, page};
-pub use rotation::{Fingerprint, Founding, Grant, PublicPart, Renewal, Resealed, Rotation};
+pub use rotation::{Fingerprint, Founding, Grant, PublicPart, Renewal, Resealed, Rotation, SentRotation};
 pub use sse::{comment, frame, retry};
 
 /// The largest sequence and cursor: what JavaScript's numbers hold exactly.

@@ -1,5 +1,7 @@
 //! Links into a room with keys (docs/protocol.md, "Links"): making one and opening one.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,6 +25,12 @@ impl LinkId {
 
     pub fn bytes(&self) -> [u8; 16] {
         self.0
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex::encode(self.0))
     }
 }
 
@@ -95,6 +103,27 @@ impl NewLink {
             note: raw.note,
         })
     }
+}
+
+/// A link as the owner sees it. `openings` null: any number; times null: never.
+#[derive(Serialize)]
+pub struct SentLink {
+    pub id: String,
+    pub epoch: i64,
+    pub note: String,
+    pub opened: i64,
+    pub openings: Option<i64>,
+    pub created_at_ms: i64,
+    pub opened_at_ms: Option<i64>,
+    pub expires_at_ms: Option<i64>,
+}
+
+/// What an opened link gives: something that only its secret opens, and the rotation it belongs to.
+#[derive(Serialize)]
+pub struct OpenedLink {
+    pub sealed: String,
+    pub public: String,
+    pub signature: String,
 }
 
 #[derive(Deserialize)]

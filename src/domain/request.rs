@@ -20,6 +20,14 @@ pub struct Access {
     pub author: Option<Author>,
 }
 
+impl Access {
+    /// # Errors
+    /// `InvalidRequest` without an author: rooms with keys have no anonymous posts.
+    pub fn need_author(&self) -> Result<Author, Error> {
+        self.author.ok_or_else(|| Error::invalid("In a room with keys, say who you are: send buddy-author."))
+    }
+}
+
 /// A new room, plain or with keys.
 pub enum NewRoom {
     Plain(CreateRoom),
@@ -164,7 +172,8 @@ impl Patch {
                     return Err(Error::invalid("state_seq must be a sequence number or 0."));
                 }
                 opaque("statement", Some(&statement), max_body_bytes)?;
-                let asked = (&statement, number, state_seq, change.locked, change.expires_in_s, change.message_ttl_s);
+                let asked =
+                    (&id, &statement, number, state_seq, change.locked, change.expires_in_s, change.message_ttl_s);
                 let fingerprint = fingerprint(&asked);
                 let (client_id, epoch) = (client_id(&id)?, epoch(number)?);
                 let stated = Statement { client_id, epoch, state_seq, statement, change, fingerprint };
@@ -307,8 +316,8 @@ pub struct KeysPage {
 /// # Errors
 /// `InvalidRequest`: out of range or doubled.
 pub fn keys_page(query: &str) -> Result<KeysPage, Error> {
-    let since = parameter(query, "since")?.map_or(Ok(-1), |text| number("since", text, 0, MAX_SEQ))?;
-    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", text, 1, 50))?;
+    let since = parameter(query, "since")?.map_or(Ok(-1), |text| number("since", &text, 0, MAX_SEQ))?;
+    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", &text, 1, 50))?;
     Ok(KeysPage { since, limit })
 }
 
@@ -321,8 +330,8 @@ pub struct MembersPage {
 /// # Errors
 /// `InvalidRequest`: out of range or doubled.
 pub fn members_page(query: &str) -> Result<MembersPage, Error> {
-    let after = parameter(query, "after")?.map_or(Ok(0), |text| number("after", text, 0, MAX_SEQ))?;
-    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", text, 1, 200))?;
+    let after = parameter(query, "after")?.map_or(Ok(0), |text| number("after", &text, 0, MAX_SEQ))?;
+    let limit = parameter(query, "limit")?.map_or(Ok(50), |text| number("limit", &text, 1, 200))?;
     Ok(MembersPage { after, limit })
 }
 

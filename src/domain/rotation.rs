@@ -176,11 +176,23 @@ impl Founding {
     }
 }
 
+/// A rotation as those see it who may follow it.
+#[derive(Serialize)]
+pub struct SentRotation {
+    pub epoch: i64,
+    /// Of its event; 0 for rotation 0.
+    pub seq: i64,
+    pub public: String,
+    pub signature: String,
+    /// With a former token only beside a grant.
+    pub private: Option<String>,
+    pub grant: Option<String>,
+}
+
 /// A request to renew a room's keys.
 pub struct Renewal {
     pub client_id: Uuid,
     pub rotation: Rotation,
-    /// `[{"author": hex, "sealed": text}]`.
     pub grants: Vec<Grant>,
     /// The links that stay, sealed anew.
     pub links: Vec<Resealed>,

@@ -119,7 +119,18 @@ impl Request {
     /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for a body that broke off or took over 10 s.
     pub async fn body(self, optional: bool) -> Result<Vec<u8>, Error> {
         let limit = variables::number("max_body_bytes").await? * 6 + 4096;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read_body(optional, usize::try_from(limit).unwrap_or(usize::MAX)).await
+    }
+
+    /// The body of a request that has a limit of its own, in bytes.
+    ///
+    /// # Errors
+    /// As `body`.
+    pub async fn body_up_to(self, limit: usize) -> Result<Vec<u8>, Error> {
+        self.read_body(false, limit).await
+    }
+
+    async fn read_body(self, optional: bool, limit: usize) -> Result<Vec<u8>, Error> {
         let too_large = || Error::TooLarge(format!("a request may have {limit} bytes."));
         let announced = self.caller.header("content-length").and_then(|text| text.parse::<usize>().ok());
         if announced.is_some_and(|length| length > limit) {
@@ -191,7 +202,7 @@ pub fn preflight(allow: &'static str) -> Answer {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, buddy-author, last-event-id"),
+        HeaderValue::from_static("authorization, content-type, buddy-author, buddy-farewell, last-event-id"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     Answer::Whole(response)

@@ -125,6 +125,8 @@ mod tests {
             ("/api/rooms", "rooms"),
             ("/api/rooms/:room", "room"),
             ("/api/rooms/:room/messages", "messages"),
+            ("/api/rooms/:room/links", "links"),
+            ("/api/rooms/:room/links/:link/open", "open"),
             ("/api/health/", "health"),
         ];
         Router::new(routes.map(|(pattern, target)| (pattern.to_owned(), target))).expect("the routes are valid")
@@ -143,6 +145,10 @@ mod tests {
             ("/api/rooms/x/messages", "messages", "/api/rooms/:room/messages", ""),
             ("/api/rooms/x/messages//", "messages", "/api/rooms/:room/messages", ""),
             ("/api/rooms/x/messages/1", "api", "/api/...", "/rooms/x/messages/1"),
+            ("/api/rooms/x/links", "links", "/api/rooms/:room/links", ""),
+            ("/api/rooms/x/links/y", "api", "/api/...", "/rooms/x/links/y"),
+            ("/api/rooms/x/links/y/open", "open", "/api/rooms/:room/links/:link/open", ""),
+            ("/api/rooms/x/links/y/open/z", "api", "/api/...", "/rooms/x/links/y/open/z"),
             ("/api/rooms/x/unknown", "api", "/api/...", "/rooms/x/unknown"),
             ("/api/rooms/../health", "api", "/api/...", "/rooms/../health"),
             ("/api/ROOMS/x", "api", "/api/...", "/ROOMS/x"),

@@ -1,13 +1,13 @@
 //! The component that makes, reads, changes and deletes rooms, tells whether the service is
 //! healthy, and answers every address under `/api` that is nobody's.
 
-use buddy_domain::{Change, CreateRoom, Error, RoomId};
+use buddy_domain::{Error, NewRoom, Patch, RoomId, farewell};
 use buddy_host::api::{empty, json, preflight};
 use buddy_host::http::{Answer, Request};
 use buddy_host::{log, variables};
 use buddy_store::database::Database;
 use buddy_store::room::{Right, Room};
-use buddy_store::{room, slot, sweep};
+use buddy_store::{room, slot, statement, sweep};
 use serde_json::{Value as Json, json};
 
 buddy_host::serve_api!(handle);
@@ -45,8 +45,11 @@ async fn handle(request: Request) -> Result<Answer, Error> {
 
 async fn create(request: Request) -> Result<Answer, Error> {
     let address = request.caller.address().await?;
-    let wanted = CreateRoom::parse(&request.body(true).await?)?;
-    let made = room::create(wanted, &address).await?;
+    let access = request.caller.access();
+    let made = match NewRoom::parse(&request.body(true).await?)? {
+        NewRoom::Plain(wanted) => room::create(wanted, &address).await?,
+        NewRoom::WithKeys(founding) => room::found(&founding, &access, &address).await?,
+    };
     let mut answer = json!({
         "room": made.id.to_string(),
         "created_at_ms": made.created_at_ms,
@@ -56,35 +59,48 @@ async fn create(request: Request) -> Result<Answer, Error> {
     if let Some(token) = made.owner_token {
         answer["owner_token"] = token.reveal().into();
     }
-    Ok(json(201, &answer))
+    Ok(json(if made.repeated { 200 } else { 201 }, &answer))
 }
 
 async fn read(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let room = room::read(id, &request.caller.access()).await?;
     sweep::later(&room.database);
-    Ok(json(200, &shown(&room, id)))
+    Ok(json(200, &shown(&room, id).await?))
 }
 
 async fn change(request: Request, id: &RoomId) -> Result<Answer, Error> {
     let access = request.caller.access();
-    let change = Change::parse(&request.body(false).await?)?;
+    let max_body_bytes = usize::try_from(variables::number("max_body_bytes").await?).unwrap_or(usize::MAX);
+    match Patch::parse(&request.body(false).await?, max_body_bytes)? {
+        Patch::Stated(stated) => statement::make(id, &access, &stated).await?,
+        Patch::Plain(change) => {
+            let room = room::read(id, &access).await?;
+            room.need(Right::Own)?;
+            if room.epoch.is_some() {
+                return Err(Error::invalid("In a room with keys, a change comes with a statement."));
+            }
+            room::change(&room, id, &access, change).await?;
+        }
+    }
     let room = room::read(id, &access).await?;
-    room.need(Right::Own)?;
-    let room = if room::change(&room, id, &access, change).await? { room::read(id, &access).await? } else { room };
-    Ok(json(200, &shown(&room, id)))
+    Ok(json(200, &shown(&room, id).await?))
 }
 
 async fn delete(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let access = request.caller.access();
+    let farewell = request.caller.header("buddy-farewell").map(farewell).transpose()?;
     let room = room::read(id, &access).await?;
     room.need(Right::Own)?;
-    room::delete(&room, id, &access).await?;
+    if room.epoch.is_some() && farewell.is_none() {
+        return Err(Error::invalid("A room with keys is deleted with a farewell: send buddy-farewell."));
+    }
+    room::delete(&room, id, &access, farewell).await?;
     Ok(empty())
 }
 
 /// A room as its readers see it.
-fn shown(room: &Room, id: &RoomId) -> Json {
-    json!({
+async fn shown(room: &Room, id: &RoomId) -> Result<Json, Error> {
+    let mut shown = json!({
         "room": id.to_string(),
         "created_at_ms": room.created_at_ms,
         "expires_at_ms": room.expires_at_ms,
@@ -93,7 +109,14 @@ fn shown(room: &Room, id: &RoomId) -> Json {
         "about": room.about,
         "first_seq": room.first_seq,
         "last_seq": room.last_seq,
-    })
+    });
+    if let Some(epoch) = room.epoch {
+        let state = statement::newest(room).await?;
+        shown["epoch"] = epoch.into();
+        shown["state"] = state.body.into();
+        shown["state_seq"] = state.seq.into();
+    }
+    Ok(shown)
 }
 
 /// How the API writes a lifetime: whole seconds, or null for none.

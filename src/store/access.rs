@@ -33,6 +33,21 @@ macro_rules! may_post {
     };
 }
 
+/// The caller shows the room a token of an earlier epoch of its keys. A link's token is none. `k` is its token.
+macro_rules! had_access {
+    () => {
+        "k.epoch IS NOT NULL"
+    };
+}
+
+/// What a statement about one room begins with: its slot, the caller's token where it ever was one of the room's, and
+/// the tombstone for whoever shows one. A room that is missing, and one for others, cost the same.
+macro_rules! caller {
+    () => {
+        "FROM slot s LEFT JOIN token k ON k.room=?1 AND k.hash=?3 LEFT JOIN tombstone d ON d.room=k.room"
+    };
+}
+
 /// The event has not expired.
 macro_rules! is_kept {
     ($event:literal) => {
@@ -40,4 +55,4 @@ macro_rules! is_kept {
     };
 }
 
-pub(crate) use {is_kept, may_post, may_read, open_slot};
+pub(crate) use {caller, had_access, is_kept, may_post, may_read, open_slot};

@@ -5,9 +5,9 @@ use buddy_host::sqlite::Row;
 use buddy_host::{now_ms, variables};
 use sha2::{Digest, Sha256};
 
-use crate::access::{self, is_kept, may_post, may_read, open_slot};
+use crate::access::{self, caller, had_access, is_kept, may_post, may_read, open_slot};
 use crate::database::Database;
-use crate::room::{Room, RowKey};
+use crate::room::{self, Room, RowKey};
 use crate::{address, refusals, slot};
 
 /// A post that is stored, and where. `repeated`: it had been before.
@@ -21,7 +21,8 @@ pub struct Stored {
 /// Posts that count as the caller's own: the owner's apart from all others, and anonymous ones as one author's.
 macro_rules! own_posts {
     () => {
-        "FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?12-?13 AND e.sent_at_ms>?4-10000 AND e.kind<>'room'
+        "FROM event e WHERE e.room_id=r.id AND e.seq>r.last_seq-?12-?13 AND e.sent_at_ms>?4-10000
+      AND e.kind NOT IN('room','change','rotate')
       AND e.by_owner=(r.owner_hash IS ?3) AND (e.by_owner=1 OR e.author IS ?10)"
     };
 }
@@ -46,7 +47,7 @@ macro_rules! address_limits {
 
 /// `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` its hash, `?10` author, `?11` room_max_bytes,
 /// `?12` per room, `?13` per author, `?14` the address's limits, `?15` those of an owner's address, `?16` the
-/// database is full.
+/// database is full, `?17` epoch, `?18` cards per author.
 /// An author's posts are counted only where the room's own limit would not refuse them first. That one is
 /// not for the owner, who is never refused for what others post.
 /// `LIMIT ?13` alone would have SQLite prepare the statement anew at each execution, in 350 µs: it looks at
@@ -60,7 +61,10 @@ const APPEND: &str = concat!(
     open_slot!(),
     " WHERE r.room=?1 AND r.slot=?2 AND r.expires_at_ms>?4 AND ",
     may_post!(),
-    " AND (r.locked=0 OR r.owner_hash=?3 OR (?5='delete' AND EXISTS(SELECT 1 FROM event t
+    " AND r.epoch IS ?17 AND (r.epoch IS NULL OR ?10 IS NOT NULL)
+    AND (?5<>'card' OR (r.epoch IS NOT NULL
+      AND coalesce((SELECT c.count FROM card c WHERE c.room_id=r.id AND c.author=?10),0)<?18))
+    AND (r.locked=0 OR r.owner_hash=?3 OR (?5='delete' AND EXISTS(SELECT 1 FROM event t
       WHERE t.room_id=r.id AND t.seq=?6 AND t.author=?10)))
     AND NOT ",
     is_too_much!(),
@@ -73,7 +77,7 @@ const APPEND: &str = concat!(
     AND NOT EXISTS(SELECT 1 FROM json_each(",
     address_limits!(),
     ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value)
-    AND CASE WHEN ?6 IS NULL THEN ?5='message' ELSE EXISTS(
+    AND CASE WHEN ?6 IS NULL THEN ?5 IN('message','card') ELSE EXISTS(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
     " AND CASE ?5 WHEN 'edit' THEN t.author=?10 WHEN 'delete' THEN (t.author=?10 OR r.owner_hash=?3) ELSE 1 END) END
@@ -83,10 +87,13 @@ const APPEND: &str = concat!(
 
 /// Why a post was refused, with the same parameters.
 const WHY: &str = concat!(
-    "SELECT s.state AS state, r.id IS NOT NULL AS found, ",
+    "SELECT s.state AS state, d.farewell AS farewell, r.id IS NOT NULL AS found, ",
+    may_read!(),
+    " AS reads, ",
     may_post!(),
-    " AS posts, e.seq AS seq, e.sent_at_ms AS sent_at_ms,
+    " AS posts, r.epoch AS epoch, e.seq AS seq, e.sent_at_ms AS sent_at_ms,
     e.kind=?5 AND e.author IS ?10 AND e.target IS ?6 AND (e.body=?8 OR e.body='') AS same,
+    coalesce((SELECT c.count FROM card c WHERE c.room_id=r.id AND c.author=?10),0)>=?18 AS cards_full,
     r.locked=1 AND r.owner_hash IS NOT ?3 AND NOT (?5='delete' AND t.author IS NOT NULL AND t.author IS ?10) AS locked,
     t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
@@ -101,11 +108,13 @@ const WHY: &str = concat!(
     (SELECT max(a.ends_at_ms)-?4 FROM json_each(",
     address_limits!(),
     ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value) AS address_waits_ms,
-    ?16=1 AND ?5<>'delete' AS storage_full, ?7 IS NULL OR ?9 IS NULL AS unused
-  FROM slot s
-  LEFT JOIN room r ON r.room=?1 AND r.expires_at_ms>?4 AND r.deleted_at_ms=0 AND ",
+    ?16=1 AND ?5<>'delete' AS storage_full, ?7 IS NULL OR ?9 IS NULL OR ?17 IS NULL AS unused ",
+    caller!(),
+    " LEFT JOIN room r ON r.room=?1 AND r.expires_at_ms>?4 AND r.deleted_at_ms=0 AND (",
     may_read!(),
-    " LEFT JOIN event e ON e.room_id=r.id AND e.client_id=?7 AND ",
+    " OR ",
+    had_access!(),
+    ") LEFT JOIN event e ON e.room_id=r.id AND e.client_id=?7 AND ",
     is_kept!("e"),
     " LEFT JOIN event t ON t.room_id=r.id AND t.seq=?6
   WHERE s.slot=?2 LIMIT 1"
@@ -144,6 +153,8 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
         counted.into(),
         counted_of_owner.into(),
         i64::from(database.is_full(post.body.len()).await?).into(),
+        post.epoch.into(),
+        variables::number("cards_per_author").await?.into(),
     ]);
     let mut ask_first = refusals::expected(id, from, now);
     for _ in 0..4 {
@@ -158,7 +169,7 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
             database = slot::relocate(id.slot()).await?;
             continue;
         };
-        match reason(row, post) {
+        match reason(row, access, post) {
             Ok(Reason::Repeated { seq, sent_at_ms }) => {
                 return Ok(Stored { database, seq, sent_at_ms, repeated: true });
             }
@@ -187,24 +198,42 @@ enum Reason {
 }
 
 /// The reason in a row of `WHY`.
-fn reason(mut row: Row, post: &Post) -> Result<Reason, Error> {
+fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
     let state: String = row.take("state")?;
     if !matches!(state.as_str(), "open" | "frozen") {
         return Ok(Reason::Elsewhere);
     }
+    let farewell = row.take("farewell")?;
     if !row.take::<bool>("found")? {
-        return Err(Error::RoomNotFound);
+        return Err(room::missing(farewell));
+    }
+    if !row.take::<bool>("reads")? {
+        return Err(Error::Renewed);
     }
     if !row.take::<bool>("posts")? {
         return Err(Error::NotAllowed("This token may read the room, not write to it."));
+    }
+    let epoch: Option<i64> = row.take("epoch")?;
+    room::fits(epoch.is_some(), post.epoch)?;
+    if epoch.is_some() {
+        access.need_author()?;
+    } else if post.kind == Kind::Card {
+        return Err(Error::invalid("This room has no keys, so there are no cards."));
     }
     let (seq, sent_at_ms): (Option<i64>, Option<i64>) = (row.take("seq")?, row.take("sent_at_ms")?);
     let same = row.take("same")?;
     if let (Some(seq), Some(sent_at_ms)) = (seq, sent_at_ms) {
         return if same { Ok(Reason::Repeated { seq, sent_at_ms }) } else { Err(Error::ClientIdReused) };
     }
+    if epoch != post.epoch {
+        return Err(Error::StaleEpoch);
+    }
+    let cards_full: bool = row.take("cards_full")?;
     if row.take("locked")? {
         return Err(Error::RoomLocked);
+    }
+    if post.kind == Kind::Card && cards_full {
+        return Err(Error::Full("You have had as many cards in this room as one may have."));
     }
     let (target_kept, mine, owns): (bool, bool, bool) =
         (row.take("target_kept")?, row.take("mine")?, row.take("owns")?);

@@ -4,16 +4,22 @@
 //!   holds a database; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
 //! - `slot`: which database owns a room; `room`, `event`, `signal`, `address`: what stands in it;
+//! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
 //! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired.
 
 mod access;
 mod address;
+pub mod card;
 pub mod database;
 pub mod event;
+pub mod link;
 mod refusals;
 pub mod room;
+pub mod rotation;
 mod schema;
 pub mod signal;
 pub mod slot;
+pub mod statement;
 pub mod sweep;
+mod tombstone;
 mod turn;

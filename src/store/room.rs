@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 
-use buddy_domain::{Access, Address, Change, CreateRoom, Error, RoomId, Secret};
+use buddy_domain::{Access, Address, Change, CreateRoom, Error, Founding, RoomId, Secret};
 use buddy_host::sqlite::Row;
 use buddy_host::{now_ms, random, variables};
 use serde_json::{Map, Value as Json, json};
 
-use crate::access::{self, is_kept, may_read, open_slot};
+use crate::access::{self, caller, had_access, is_kept, may_post, may_read, open_slot};
 use crate::database::Database;
 use crate::{address, event, slot};
 
 /// What a caller may do. Each may all that the ones before it may.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Right {
+    /// Holds a token of an earlier epoch, which opens nothing but the keys.
+    Former,
     Read,
     Post,
     Own,
@@ -42,7 +44,13 @@ pub struct Room {
     pub last_seq: i64,
     pub last_at_ms: i64,
     pub signal_seq: i64,
+    /// `None`: it has no keys.
+    pub epoch: Option<i64>,
+    /// The newest renewal's; 0: none.
+    pub rotate_seq: i64,
     pub right: Right,
+    /// The last epoch that the caller's token belonged to; 0 in a room without keys.
+    pub token_epoch: i64,
 }
 
 /// A room that was just made.
@@ -53,6 +61,8 @@ pub struct Created {
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
     pub message_ttl_ms: i64,
+    /// It had been made before.
+    pub repeated: bool,
 }
 
 /// A room's row and the sequences that somebody who follows it knows.
@@ -73,6 +83,8 @@ pub enum News {
     Elsewhere,
 }
 
+const HOUR_MS: i64 = 3_600_000;
+
 /// `?1` room, `?2` log, `?3` now, `?4` expires in, `?5` messages expire in, `?6` swept in, `?7` reading, `?8` posting,
 /// `?9` owning, `?10` about, `?11` slot.
 const CREATE: &str = "INSERT INTO room(room,slot,log,created_at_ms,expires_at_ms,expires_in_ms,message_ttl_ms,
@@ -83,17 +95,24 @@ const CREATE: &str = "INSERT INTO room(room,slot,log,created_at_ms,expires_at_ms
 /// The room and what the caller may do in it, or only that the slot is here. A room that is missing and
 /// one that may not be read look the same, in work done as well.
 const READ: &str = concat!(
-    "SELECT r.id AS id, r.log AS log, r.created_at_ms AS created_at_ms, r.expires_at_ms AS expires_at_ms,
+    "SELECT d.farewell AS farewell, r.id AS id, r.log AS log, r.created_at_ms AS created_at_ms,
+    r.expires_at_ms AS expires_at_ms,
     r.expires_in_ms AS expires_in_ms, r.message_ttl_ms AS message_ttl_ms, r.locked AS locked, r.about AS about,
     coalesce((SELECT e.seq FROM event e WHERE e.room_id=r.id AND ",
     is_kept!("e"),
     " ORDER BY e.seq LIMIT 1), r.last_seq+1) AS first_seq,
-    r.last_seq AS last_seq, r.last_at_ms AS last_at_ms, r.signal_seq AS signal_seq,
-    r.owner_hash IS ?3 AS owns, r.post_hash IS NULL OR r.post_hash IS ?3 AS posts
-  FROM slot s LEFT JOIN room r ON r.room=?1 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4
-    AND ",
+    r.last_seq AS last_seq, r.last_at_ms AS last_at_ms, r.signal_seq AS signal_seq, r.epoch AS epoch,
+    r.rotate_seq AS rotate_seq, r.owner_hash IS ?3 AS owns, ",
+    may_post!(),
+    " AS posts, ",
     may_read!(),
-    " WHERE s.slot=?2 AND s.state IN('open','frozen') LIMIT 1"
+    " AS reads, k.epoch AS token_epoch ",
+    caller!(),
+    " LEFT JOIN room r ON r.room=?1 AND r.deleted_at_ms=0 AND r.expires_at_ms>?4 AND (",
+    may_read!(),
+    " OR ",
+    had_access!(),
+    ") WHERE s.slot=?2 AND s.state IN('open','frozen') LIMIT 1"
 );
 
 /// The caller's changes of the last 10 s: a window that the owner alone fills.
@@ -126,7 +145,28 @@ const CHANGE_REFUSED: &str = concat!(
   FROM room r WHERE r.room=?1 AND r.slot=?2 AND r.owner_hash=?3 LIMIT 1"
 );
 
-const DELETE: &str = "UPDATE room SET deleted_at_ms=?4, expires_at_ms=0, sweep_at_ms=?4+10000
+/// What stands where a room with keys is to be made. `?5` its request's fingerprint.
+const STANDING: &str = concat!(
+    "SELECT r.created_at_ms AS created_at_ms, r.fingerprint=?5 AS same,
+    r.deleted_at_ms>0 OR r.expires_at_ms<=?4 OR EXISTS(SELECT 1 FROM tombstone g WHERE g.room=?1) AS gone,
+    d.farewell AS farewell ",
+    caller!(),
+    " LEFT JOIN room r ON r.room=?1 WHERE s.slot=?2 AND s.state IN('open','frozen') LIMIT 1"
+);
+
+/// `?1` room, `?2` slot, `?3` log, `?4` now, `?5` fingerprint, `?6` expires in, `?7` messages expire in, `?8` swept in,
+/// `?9` owning, `?10` reading, `?11` posting, `?12` public, `?13` signature, `?14` private part, `?15` link, `?16` its token,
+/// `?17` its fingerprint, `?18` sealed, `?19` note.
+const FOUND: &str =
+    "INSERT INTO founding(room,slot,log,created_at_ms,expires_in_ms,message_ttl_ms,sweep_at_ms,fingerprint,
+    owner_hash,read_hash,post_hash,public,signature,private,link,link_hash,link_fingerprint,sealed,note)
+  SELECT ?1,s.slot,?3,?4,?6,?7,?4+?8,?5,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19
+  FROM slot s WHERE s.slot=?2 AND s.state='open' AND NOT EXISTS(SELECT 1 FROM room r WHERE r.room=?1)
+    AND NOT EXISTS(SELECT 1 FROM tombstone d WHERE d.room=?1)
+  LIMIT 1 RETURNING created_at_ms";
+
+/// `?5` the farewell of a room with keys.
+const DELETE: &str = "UPDATE room SET farewell=?5, deleted_at_ms=?4, expires_at_ms=0, sweep_at_ms=?4+10000
   WHERE room=?1 AND slot=?2 AND owner_hash=?3 AND deleted_at_ms=0
     AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 
@@ -169,7 +209,6 @@ fn news_of(mut row: Row, logs: &HashMap<i64, [u8; 16]>) -> Result<(i64, News), E
 /// # Errors
 /// `RateLimited` over `rooms_per_address_per_hour`; `Unavailable`.
 pub async fn create(wanted: CreateRoom, address: &Address) -> Result<Created, Error> {
-    const HOUR_MS: i64 = 3_600_000;
     let now = now_ms();
     let id = RoomId::new(random());
     let expires_in_ms = lifetime_ms(wanted.expires_in_s).await?;
@@ -177,17 +216,8 @@ pub async fn create(wanted: CreateRoom, address: &Address) -> Result<Created, Er
     let owner_token = wanted.owner_token_hash.is_none().then(|| Secret::new(random()));
     let owner_hash =
         wanted.owner_token_hash.or_else(|| owner_token.as_ref().map(Secret::hash)).expect("one of the two is there");
-    let limit = variables::number("rooms_per_address_per_hour").await?;
-
     let database = slot::locate(id.slot()).await?;
-    if limit == 0 {
-        return Err(Error::RateLimited { retry_after_s: HOUR_MS / 1000 });
-    }
-    if database.is_full(0).await? {
-        return Err(Error::StorageFull);
-    }
-    let limits = address::limits(address.limits("rooms", limit), 0);
-    address::count(&database, &limits, 1, HOUR_MS, now).await?;
+    count(&database, address, now).await?;
     let log: [u8; 16] = random();
     // Rows younger than 10 s stay in any case.
     let sweep_in_ms = expires_in_ms.max(10_000);
@@ -213,19 +243,120 @@ pub async fn create(wanted: CreateRoom, address: &Address) -> Result<Created, Er
             return Err(Error::Unavailable(format!("slot {:02x} takes no rooms", id.slot())));
         }
     }
-    Ok(Created { id, owner_token, created_at_ms: now, expires_at_ms: now + expires_in_ms, message_ttl_ms: ttl_ms })
+    Ok(Created {
+        id,
+        owner_token,
+        created_at_ms: now,
+        expires_at_ms: now + expires_in_ms,
+        message_ttl_ms: ttl_ms,
+        repeated: false,
+    })
+}
+
+/// Counts one more room of the address, where the database has a place for it.
+async fn count(database: &Database, address: &Address, now: i64) -> Result<(), Error> {
+    let limit = variables::number("rooms_per_address_per_hour").await?;
+    if limit == 0 {
+        return Err(Error::RateLimited { retry_after_s: HOUR_MS / 1000 });
+    }
+    if database.is_full(0).await? {
+        return Err(Error::StorageFull);
+    }
+    let limits = address::limits(address.limits("rooms", limit), 0);
+    address::count(database, &limits, 1, HOUR_MS, now).await
+}
+
+/// Makes a room with keys, once. `address` is the caller's, hashed; only what makes a room is counted.
+///
+/// # Errors
+/// `RoomExists` where it was made otherwise; `RoomGone`, with its farewell for whoever shows a token it had;
+/// `RateLimited` over `rooms_per_address_per_hour`; `Unavailable`.
+pub async fn found(founding: &Founding, access: &Access, address: &Address) -> Result<Created, Error> {
+    let part = &founding.rotation.part;
+    let (id, link) = (part.room, &founding.link);
+    let (expires_in_ms, ttl_ms) = (founding.expires_in_s * 1000, founding.message_ttl_s * 1000);
+    let created = |created_at_ms, repeated| Created {
+        id,
+        owner_token: None,
+        created_at_ms,
+        expires_at_ms: created_at_ms + expires_in_ms,
+        message_ttl_ms: ttl_ms,
+        repeated,
+    };
+    let mut database = slot::locate(id.slot()).await?;
+    let mut is_counted = false;
+    for _ in 0..3 {
+        let now = now_ms();
+        let mut parameters = access::parameters(&id, access, now);
+        parameters.push(founding.fingerprint.into());
+        let Some(row) = database.row(STANDING, &parameters).await? else {
+            database = slot::relocate(id.slot()).await?;
+            continue;
+        };
+        if let Some(created_at_ms) = standing(row)? {
+            return Ok(created(created_at_ms, true));
+        }
+        if !is_counted {
+            count(&database, address, now).await?;
+            is_counted = true;
+        }
+        parameters[2] = random::<16>().into();
+        parameters.extend([
+            expires_in_ms.into(),
+            ttl_ms.into(),
+            expires_in_ms.max(10_000).into(),
+            part.owner_token_hash.bytes().into(),
+            part.read_token_hash.bytes().into(),
+            part.post_token_hash.bytes().into(),
+            founding.rotation.public.as_str().into(),
+            founding.rotation.signature.as_str().into(),
+            founding.rotation.private.as_str().into(),
+            link.id.bytes().into(),
+            link.token_hash.bytes().into(),
+            link.fingerprint.into(),
+            link.sealed.as_str().into(),
+            link.note.as_str().into(),
+        ]);
+        if database.row(FOUND, &parameters).await?.is_some() {
+            return Ok(created(now, false));
+        }
+    }
+    Err(Error::Unavailable(format!("room {}: it was not made for no reason that lasts", id.short())))
+}
+
+/// What a row of `STANDING` says: nothing, when this very room was made, or why it cannot be.
+fn standing(mut row: Row) -> Result<Option<i64>, Error> {
+    let (created_at_ms, same, gone): (Option<i64>, bool, bool) =
+        (row.take("created_at_ms")?, row.take("same")?, row.take("gone")?);
+    if gone {
+        return Err(Error::RoomGone { farewell: row.take("farewell")? });
+    }
+    match created_at_ms {
+        Some(_) if !same => Err(Error::RoomExists),
+        standing => Ok(standing),
+    }
 }
 
 /// A room that the caller may read.
 ///
 /// # Errors
-/// `RoomNotFound` where there is none or the caller may not read it; `Unavailable`.
+/// `RoomNotFound` where there is none or the caller may not read it; `RoomGone` and `Renewed` for whoever could read it
+/// once; `Unavailable`.
 pub async fn read(id: &RoomId, access: &Access) -> Result<Room, Error> {
+    let room = read_by_any(id, access).await?;
+    if room.right == Right::Former { Err(Error::Renewed) } else { Ok(room) }
+}
+
+/// A room that the caller may read, or could read before its keys were renewed.
+///
+/// # Errors
+/// As `read`, without `Renewed`.
+pub async fn read_by_any(id: &RoomId, access: &Access) -> Result<Room, Error> {
     let mut database = slot::locate(id.slot()).await?;
     for attempt in 0..2 {
         let parameters = access::parameters(id, access, now_ms());
         if let Some(row) = database.row(READ, &parameters).await? {
-            return room(database, row)?.ok_or(Error::RoomNotFound);
+            return room(database, row);
         }
         if attempt == 0 {
             database = slot::relocate(id.slot()).await?;
@@ -291,8 +422,10 @@ pub async fn change(room: &Room, id: &RoomId, access: &Access, change: Change) -
 ///
 /// # Errors
 /// `Unavailable` where the slot does not take the change.
-pub async fn delete(room: &Room, id: &RoomId, access: &Access) -> Result<(), Error> {
-    if room.database.run(DELETE, &access::parameters(id, access, now_ms())).await?.is_empty() {
+pub async fn delete(room: &Room, id: &RoomId, access: &Access, farewell: Option<&str>) -> Result<(), Error> {
+    let mut parameters = access::parameters(id, access, now_ms());
+    parameters.push(farewell.into());
+    if room.database.run(DELETE, &parameters).await?.is_empty() {
         return Err(Error::Unavailable(format!("room {} cannot be deleted right now", id.short())));
     }
     Ok(())
@@ -311,22 +444,49 @@ impl Room {
         }))
     }
 
+    /// The epoch of a room with keys.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a plain room.
+    pub fn need_keys(&self) -> Result<i64, Error> {
+        self.epoch.ok_or_else(|| Error::invalid("This room has no keys."))
+    }
+
+    /// Whether what names this epoch (`None`: none) belongs into the room now.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where an epoch is missing or has no use; `StaleEpoch`.
+    pub fn need_epoch(&self, epoch: Option<i64>) -> Result<(), Error> {
+        fits(self.epoch.is_some(), epoch)?;
+        if self.epoch == epoch { Ok(()) } else { Err(Error::StaleEpoch) }
+    }
+
     /// The log's incarnation as streams name it.
     pub fn log(&self) -> String {
         hex::encode(self.key.log)
     }
 }
 
-async fn lifetime_ms(seconds: Option<i64>) -> Result<i64, Error> {
+/// Whether an epoch is named exactly where the room has keys.
+pub(crate) fn fits(has_keys: bool, epoch: Option<i64>) -> Result<(), Error> {
+    match (has_keys, epoch) {
+        (true, None) => Err(Error::invalid("In a room with keys, name the epoch.")),
+        (false, Some(_)) => Err(Error::invalid("This room has no keys, so there is no epoch.")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) async fn lifetime_ms(seconds: Option<i64>) -> Result<i64, Error> {
     match seconds {
         Some(seconds) => Ok(seconds * 1000),
         None => Ok(variables::number("room_ttl_days").await? * 86_400_000),
     }
 }
 
-fn room(database: Database, mut row: Row) -> Result<Option<Room>, Error> {
-    let Some(id) = row.take("id")? else { return Ok(None) };
-    Ok(Some(Room {
+fn room(database: Database, mut row: Row) -> Result<Room, Error> {
+    let farewell = row.take("farewell")?;
+    let Some(id) = row.take("id")? else { return Err(missing(farewell)) };
+    Ok(Room {
         database,
         key: RowKey { id, log: row.take("log")? },
         created_at_ms: row.take("created_at_ms")?,
@@ -339,10 +499,19 @@ fn room(database: Database, mut row: Row) -> Result<Option<Room>, Error> {
         last_seq: row.take("last_seq")?,
         last_at_ms: row.take("last_at_ms")?,
         signal_seq: row.take("signal_seq")?,
-        right: match (row.take("owns")?, row.take("posts")?) {
-            (true, _) => Right::Own,
-            (_, true) => Right::Post,
-            _ => Right::Read,
+        epoch: row.take("epoch")?,
+        rotate_seq: row.take("rotate_seq")?,
+        right: match (row.take("owns")?, row.take("posts")?, row.take("reads")?) {
+            (true, _, _) => Right::Own,
+            (_, true, _) => Right::Post,
+            (_, _, true) => Right::Read,
+            _ => Right::Former,
         },
-    }))
+        token_epoch: row.take::<Option<i64>>("token_epoch")?.unwrap_or(0),
+    })
+}
+
+/// The error for a room that the caller does not find: gone for whoever shows a token it had, and so its farewell.
+pub(crate) fn missing(farewell: Option<String>) -> Error {
+    if farewell.is_some() { Error::RoomGone { farewell } } else { Error::RoomNotFound }
 }

@@ -9,6 +9,7 @@ use buddy_domain::Error;
 use buddy_host::{log, now_ms, random, sleep, spawn};
 
 use crate::database::Database;
+use crate::tombstone;
 
 /// At most once in this time, an instance sweeps.
 const PAUSE_MS: i64 = 1000;
@@ -41,6 +42,19 @@ const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR 
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 const DELETE_ROOM_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
+/// What else a room with keys has, a table a statement.
+const DELETE_KEYS: [&str; 4] = [
+    "DELETE FROM rotation WHERE id IN(SELECT id FROM rotation WHERE room_id=?1 LIMIT 200) RETURNING id",
+    "DELETE FROM \"grant\" WHERE id IN(SELECT id FROM \"grant\" WHERE room_id=?1 LIMIT 200) RETURNING id",
+    "DELETE FROM card WHERE id IN(SELECT id FROM card WHERE room_id=?1 LIMIT 200) RETURNING id",
+    "DELETE FROM link WHERE id IN(SELECT id FROM link WHERE room_id=?1 LIMIT 200) RETURNING id",
+];
+/// Who opened links that are no more, one link at a time.
+const ENDED_LINK: &str = "SELECT min(link_id) AS link_id FROM ended_link LIMIT 1";
+const DELETE_OPENINGS: &str =
+    "DELETE FROM opening WHERE id IN(SELECT o.id FROM opening o WHERE o.link_id=?1 LIMIT 200)";
+const DELETE_ENDED_LINK: &str =
+    "DELETE FROM ended_link WHERE link_id=?1 AND NOT EXISTS(SELECT 1 FROM opening o WHERE o.link_id=?1)";
 /// Due again when the room expires, or the oldest event that is left of one whose messages expire; `?3` at the soonest.
 /// A room without events is due when it expires: its first event makes it due sooner.
 const NEXT: &str = "UPDATE room SET sweep_at_ms=max(?3,min(expires_at_ms,coalesce(
@@ -56,7 +70,8 @@ const DELETE_COUNTS: &str =
 /// the write lock.
 const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room WHERE sweep_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM signal WHERE expires_at_ms<=?1)
-  OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1) AS is_due LIMIT 1";
+  OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1)
+  OR EXISTS(SELECT 1 FROM ended_link) OR EXISTS(SELECT 1 FROM tombstone WHERE gone_at_ms<=?2) AS is_due LIMIT 1";
 const FREE_PAGES: &str = "PRAGMA freelist_count";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
 
@@ -79,7 +94,7 @@ pub fn later(database: &Database) {
 }
 
 async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
-    let due = database.row(IS_DUE, &[now.into()]).await?;
+    let due = database.row(IS_DUE, &[now.into(), tombstone::gone_at_ms(now).await?.into()]).await?;
     if due.map_or(Ok(false), |mut row| row.take("is_due"))? {
         delete(database, now).await?;
     }
@@ -108,7 +123,9 @@ async fn delete(database: &Database, now: i64) -> Result<(), Error> {
         left -= deleted;
         if over {
             database.run(DELETE_ROOM_SIGNALS, &[id.into()]).await?;
-            if !database.run(DELETE_ROOM, &[id.into(), now.into()]).await?.is_empty() {
+            if delete_keys(database, id, deleted).await?
+                && !database.run(DELETE_ROOM, &[id.into(), now.into()]).await?.is_empty()
+            {
                 continue;
             }
         }
@@ -120,5 +137,24 @@ async fn delete(database: &Database, now: i64) -> Result<(), Error> {
     }
     database.run(DELETE_SIGNALS, &[now.into()]).await?;
     database.run(DELETE_COUNTS, &[now.into()]).await?;
+    let ended: Option<i64> = database.row(ENDED_LINK, &[]).await?.map_or(Ok(None), |mut row| row.take("link_id"))?;
+    if let Some(link) = ended {
+        database.run(DELETE_OPENINGS, &[link.into()]).await?;
+        database.run(DELETE_ENDED_LINK, &[link.into()]).await?;
+    }
+    tombstone::delete(database, now).await?;
     Ok(())
+}
+
+/// Deletes what a dead room has besides its log, once that is empty. False: there may be more.
+async fn delete_keys(database: &Database, room_id: i64, events_deleted: i64) -> Result<bool, Error> {
+    if events_deleted > 0 {
+        return Ok(false);
+    }
+    for statement in DELETE_KEYS {
+        if !database.run(statement, &[room_id.into()]).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

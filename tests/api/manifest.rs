@@ -46,7 +46,7 @@ fn every_component_gets_what_it_needs_and_no_more() {
     let manifest = manifest();
     let components = manifest["component"].as_table().expect("components");
     let names: Vec<_> = components.keys().map(String::as_str).collect();
-    assert_eq!(names, ["messages", "rooms", "router", "stream", "web"]);
+    assert_eq!(names, ["keys", "links", "messages", "rooms", "router", "stream", "web"]);
     for (name, component) in components {
         let grants = |kind: &str| component.get(kind).map(|labels| labels.as_array().expect("labels").clone());
         let expected = (name != "web").then(|| vec![Value::from("default")]);

@@ -9,6 +9,7 @@ pub mod chaos;
 mod database;
 pub mod envelope;
 mod fault_proxy;
+mod keyed;
 mod liar;
 mod manifest;
 mod request;
@@ -19,6 +20,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use database::Database;
+pub use keyed::{KeyedRoom, OWNER, base64url};
 pub use liar::{Asked, Liar, Told, renumbered};
 pub use request::{Api, Request};
 pub use room::{Room, act, message};
@@ -59,6 +61,6 @@ pub fn messages(page: &Value) -> &Vec<Value> {
     page["messages"].as_array().expect("a history page has messages")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -21,6 +21,15 @@ impl Room {
         Self { api: api.clone(), id, owner_token }
     }
 
+    /// A room that the test knows all about.
+    pub fn known(api: &Api, id: &str, owner_token: &str) -> Self {
+        Self { api: api.clone(), id: id.to_owned(), owner_token: Some(owner_token.to_owned()) }
+    }
+
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// The same room through another address, for instance after a restart.
     pub fn at(&self, api: &Api) -> Self {
         Self { api: api.clone(), ..self.clone() }

@@ -52,6 +52,8 @@ impl Setup {
             "signals_per_author_per_ten_s",
             "signals_per_room_per_ten_s",
             "rooms_per_address_per_hour",
+            "rotations_per_room_per_hour",
+            "link_openings_per_address_per_ten_s",
         ] {
             self = self.variable(name, 1_000_000);
         }

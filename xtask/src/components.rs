@@ -6,7 +6,8 @@ use crate::wasm::Compiler;
 use crate::{root, step, target};
 
 /// The packages that become components; `spin.toml` names the file that each one builds.
-const COMPONENTS: [&str; 5] = ["buddy-rooms", "buddy-messages", "buddy-stream", "buddy-router", "buddy-web"];
+const COMPONENTS: [&str; 7] =
+    ["buddy-rooms", "buddy-messages", "buddy-keys", "buddy-links", "buddy-stream", "buddy-router", "buddy-web"];
 
 /// Builds all components, after installing a compiler for them if there is none.
 pub(crate) fn build() -> Result<()> {
