@@ -753,6 +753,13 @@ impl Log {
         }
     }
 
+    /// The log ends here, as an answer says that was asked for after the last acknowledgement. Gives an alarm for own
+    /// posts that were acknowledged beyond that.
+    pub fn ends_at(&mut self, last_seq: u64) -> Vec<Alarm> {
+        let beyond = self.expected.extract_if(.., |own| own.seq > last_seq);
+        beyond.map(|own| Alarm::at(Code::Own, own.seq)).collect()
+    }
+
     fn judge_expected(&mut self) -> Vec<Alarm> {
         let lines = &self.lines;
         let missing = self.expected.extract_if(.., |own| lines.get(own.seq).is_some_and(|line| !own.is(line)));

@@ -734,6 +734,7 @@ impl Room {
         let info = self.room_info().await?;
         self.load_cards().await?;
         let last = info["last_seq"].as_u64().unwrap_or(0);
+        self.alarms.extend(self.log.ends_at(last));
         if self.log.last() > 0 && last.saturating_sub(self.log.last()) > FAR_BEHIND {
             self.log.begin_anew();
         }

@@ -1,8 +1,10 @@
-//! The chaos test for as long as one likes: `cargo xtask chaos --minutes N --seed S`.
+//! The chaos test for as long as one likes: `cargo xtask chaos --minutes N --seed S`, and with `--adversary` a server
+//! that lies at random.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use buddy_tests::adversary;
 use buddy_tests::chaos::{Plan, run};
 use clap::Parser;
 
@@ -17,6 +19,9 @@ struct Flags {
     /// How many rooms are written and read at once
     #[arg(long, default_value_t = 4)]
     rooms: usize,
+    /// Instead of an honest server behind bad connections, one that lies
+    #[arg(long)]
+    adversary: bool,
 }
 
 #[tokio::main]
@@ -24,8 +29,17 @@ async fn main() -> Result<()> {
     let flags = Flags::parse();
     let seed = flags.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let duration = Duration::try_from_secs_f64(flags.minutes * 60.0).context("--minutes is a duration")?;
+    if flags.adversary {
+        println!("{duration:?} of lies with seed {seed}");
+        let end = std::time::Instant::now() + duration;
+        let outcome = adversary::run(seed, |_| std::time::Instant::now() >= end).await;
+        let outcome = outcome.with_context(|| format!("failed with --adversary --seed {seed}"))?;
+        println!("{outcome:#?}\neverybody has the true log or an alarm, and no honest run has one");
+        return Ok(());
+    }
     println!("{duration:?} of chaos with seed {seed}");
-    let plan = Plan { seed, duration, rooms: flags.rooms, writers_per_room: 4, readers_per_room: 6 };
+    let plan =
+        Plan { seed, duration, rooms: flags.rooms, writers_per_room: 4, readers_per_room: 6, removed_per_room: 6 };
     let outcome = run(plan).await.with_context(|| format!("failed with --seed {seed}"))?;
     println!("{outcome:#?}\nnothing lost, nothing doubled, nothing out of order");
     Ok(())

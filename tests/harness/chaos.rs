@@ -1,25 +1,33 @@
-//! The chaos test: writers and readers over several rooms, through a proxy that mistreats their connections,
-//! while the server is killed and restarted. In the end every reader must hold exactly the acknowledged events,
-//! in order, dense, and equal to history.
+//! The chaos test: people who write and read in several rooms, end to end encrypted through the native client, behind
+//! a proxy that mistreats their connections, while the server is killed and restarted and owners renew the keys and
+//! remove people. In the end everybody who stayed holds exactly what was acknowledged, in order, dense, and equal to
+//! what a newcomer reads; who was removed holds nothing that was said afterwards; and nobody raised an alarm.
 //!
 //! Every random choice follows from one seed. The machine's timing does not, so a seed replays the same faults
 //! against the same traffic, not the same interleaving.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use buddy_client::api::Api as ClientApi;
+use buddy_client::bytes::MemberId;
+use buddy_client::content::Content;
+use buddy_client::link::Link;
+use buddy_client::log::{Entry, Log};
+use buddy_client::room::{Error, NewRoom, Revocation, Room, Update};
+use buddy_client::rotation;
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::Server;
 use crate::fault_proxy::FaultProxy;
-use crate::{Api, Room, Server, Stream, act, message};
 
 /// How much is going on.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +37,16 @@ pub struct Plan {
     pub rooms: usize,
     pub writers_per_room: usize,
     pub readers_per_room: usize,
+    /// How many people each room's owner removes, one renewal each.
+    pub removed_per_room: usize,
 }
 
 /// What a run that found nothing wrong has put the server through.
 #[derive(Debug)]
 pub struct Outcome {
     pub acknowledged: usize,
-    pub attempts: u64,
+    pub renewals: u64,
+    pub removed: usize,
     pub streams_opened: u64,
     pub kills: u32,
     pub connections: u64,
@@ -44,94 +55,201 @@ pub struct Outcome {
 }
 
 /// How long readers may take to catch up once the faults have stopped.
-const CATCH_UP: Duration = Duration::from_secs(60);
+const CATCH_UP: Duration = Duration::from_secs(90);
 /// A reader that hears nothing for this long, several heartbeats, takes its connection for dead.
 const SILENCE: Duration = Duration::from_secs(4);
-/// How long a writer waits for an answer before it sends the same post again.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What all writers and readers see of the run.
 #[derive(Debug, Default)]
 struct Progress {
     /// Writers finish what they have begun, and begin nothing new.
     closing: AtomicBool,
-    attempts: AtomicU64,
     streams_opened: AtomicU64,
 }
 
-/// A post that the server has acknowledged.
-struct Acknowledged {
-    seq: u64,
-    author: String,
-    post: Value,
+/// What one person's posts came to: the text of each sequence that was acknowledged.
+type Acknowledged = BTreeMap<u64, String>;
+
+/// How somebody's part in a room ended.
+struct Written {
+    acknowledged: Acknowledged,
+    removed: Option<Removed>,
+}
+
+/// Somebody who was removed, and the last thing that they could read.
+struct Removed {
+    author: MemberId,
+    last_read: u64,
+}
+
+impl Removed {
+    fn of(room: &Room) -> Self {
+        let read = room.log().entries().filter(|entry| entry.content.is_some());
+        let last_read = read.last().map_or(0, |entry| entry.event.seq);
+        Self { author: room.identity().author(), last_read }
+    }
 }
 
 /// Runs the plan. An error names what was lost, doubled or out of order; the caller prints the seed.
 pub async fn run(plan: Plan) -> Result<Outcome> {
+    // All people share one thread; the server has the others.
+    LocalSet::new().run_until(run_here(plan)).await
+}
+
+async fn run_here(plan: Plan) -> Result<Outcome> {
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut server = Server::setup().without_rate_limits().variable("heartbeat_s", 1).start().await;
+    let mut server = Server::setup()
+        .without_rate_limits()
+        .variable("rotations_per_room_per_hour", 1_000_000)
+        .variable("heartbeat_s", 1)
+        .start()
+        .await;
     let proxy = FaultProxy::start(server.address(), random.random()).await;
+    let address = format!("http://{}", proxy.address());
     let progress = Arc::new(Progress::default());
 
     let mut rooms = Vec::new();
-    let mut writers = Vec::new();
-    let mut readers = Vec::new();
-    for _ in 0..plan.rooms {
-        let room = server.open_room().await;
-        writers.push(
-            (0..plan.writers_per_room)
-                .map(|number| {
-                    // A client of its own: connections are not shared between writers.
-                    let room = room.at(&Api::new(&proxy.address()));
-                    let author = format!("writer {number}");
-                    tokio::spawn(write(room, author, StdRng::seed_from_u64(random.random()), Arc::clone(&progress)))
-                })
-                .collect::<Vec<_>>(),
-        );
-        let (tell_end, end) = tokio::sync::watch::channel(None);
-        readers.push((
-            tell_end,
-            (0..plan.readers_per_room)
-                .map(|_| {
-                    let random = StdRng::seed_from_u64(random.random());
-                    let path = format!("{}/stream", room.path());
-                    tokio::spawn(read(proxy.address(), path, random, end.clone(), Arc::clone(&progress)))
-                })
-                .collect::<Vec<_>>(),
-        ));
-        rooms.push(room);
+    for number in 0..plan.rooms {
+        rooms.push(People::enter(&server, &address, number, &plan, &mut random, &progress).await?);
     }
-
     let kills = kill_now_and_then(&mut server, &proxy, &mut random, plan.duration).await;
     proxy.calm_down();
     progress.closing.store(true, Ordering::Relaxed);
 
-    let mut acknowledged_in_all = 0;
-    for ((room, writers), (tell_end, readers)) in rooms.iter().zip(writers).zip(readers) {
-        let written = timeout(CATCH_UP, joined(writers)).await.context("writers do not get their posts through")??;
-        let acknowledged: Vec<Acknowledged> = written.into_iter().flatten().collect();
-        acknowledged_in_all += acknowledged.len();
-        let history = room.at(&server.api()).events_after(0).await;
-        compare_with_acknowledged(&history, &acknowledged)?;
-        tell_end.send_replace(Some(history.len() as u64));
-        let seen = timeout(CATCH_UP, joined(readers)).await.context("readers do not catch up")??;
-        for (number, events) in seen.iter().enumerate() {
-            compare_with_history(events, &history).with_context(|| format!("reader {number} of room {}", room.id))?;
-        }
-    }
-    let (connections, cuts, stalls) = proxy.counts();
-    Ok(Outcome {
-        acknowledged: acknowledged_in_all,
-        attempts: progress.attempts.load(Ordering::Relaxed),
-        streams_opened: progress.streams_opened.load(Ordering::Relaxed),
+    let mut outcome = Outcome {
+        acknowledged: 0,
+        renewals: 0,
+        removed: 0,
+        streams_opened: 0,
         kills,
-        connections,
-        cuts,
-        stalls,
-    })
+        connections: 0,
+        cuts: 0,
+        stalls: 0,
+    };
+    for (number, people) in rooms.into_iter().enumerate() {
+        people.leave(&server, &mut outcome).await.with_context(|| format!("room {number}"))?;
+    }
+    (outcome.connections, outcome.cuts, outcome.stalls) = proxy.counts();
+    outcome.streams_opened = progress.streams_opened.load(Ordering::Relaxed);
+    Ok(outcome)
 }
 
-async fn joined<T: Send + 'static>(tasks: Vec<JoinHandle<Result<T>>>) -> Result<Vec<T>> {
+/// Everybody in one room.
+struct People {
+    link: Link,
+    owner: JoinHandle<Result<Room>>,
+    writers: Vec<JoinHandle<Result<Written>>>,
+    readers: Vec<JoinHandle<Result<()>>>,
+    end: watch::Sender<Option<u64>>,
+}
+
+impl People {
+    async fn enter(
+        server: &Server,
+        address: &str,
+        number: usize,
+        plan: &Plan,
+        random: &mut StdRng,
+        progress: &Arc<Progress>,
+    ) -> Result<Self> {
+        // Made without faults: what is tested is what goes on in a room.
+        let direct = ClientApi::new(&format!("http://{}", server.address()))?;
+        let (mut owner, _, link) = Room::create(direct, &NewRoom::default(), "Owner").await?;
+        let through = |link: &Link| Link { origin: address.to_owned(), ..link.clone() };
+        let faulty = || ClientApi::new(address).map(|api| api.with_silence(SILENCE));
+
+        let mut victims = Vec::new();
+        let mut writers = Vec::new();
+        for at in 0..plan.writers_per_room + plan.removed_per_room {
+            let name = format!("Writer {number}.{at}");
+            let mut room = Room::open(ClientApi::new(&direct_address(server))?, &link, &name, None).await?;
+            // A first word brings the card, so that a renewal finds everybody.
+            room.say(&format!("{name} is here"))?;
+            let mut acknowledged = Acknowledged::new();
+            let stored = room.send(|_| ()).await?;
+            acknowledged.extend(stored.last().map(|seq| (*seq, format!("{name} is here"))));
+            if at >= plan.writers_per_room {
+                victims.push(room.identity().author());
+            }
+            room.move_to(faulty()?);
+            let random = StdRng::seed_from_u64(random.random());
+            writers.push(spawn_local(write(room, name, acknowledged, random, Arc::clone(progress))));
+        }
+        let (end, ended) = watch::channel(None);
+        let mut readers = Vec::new();
+        for at in 0..plan.readers_per_room {
+            let (link, api) = (through(&link), faulty()?);
+            // A person with a card of their own is kept at every renewal.
+            let mut room =
+                Room::open(ClientApi::new(&direct_address(server))?, &link, &format!("Reader {at}"), None).await?;
+            room.say(&format!("Reader {number}.{at} is here"))?;
+            room.send(|_| ()).await?;
+            room.move_to(api);
+            let random = StdRng::seed_from_u64(random.random());
+            readers.push(spawn_local(read(room, random, ended.clone(), Arc::clone(progress))));
+        }
+        owner.sync().await?;
+        owner.move_to(faulty()?);
+        let random = StdRng::seed_from_u64(random.random());
+        let every = plan.duration / (plan.removed_per_room as u32 + 1);
+        let owner = spawn_local(renew(owner, victims, every, random));
+        Ok(Self { link, owner, writers, readers, end })
+    }
+
+    /// Waits for everybody, and compares what each of them has.
+    async fn leave(self, server: &Server, outcome: &mut Outcome) -> Result<()> {
+        let mut owner = timeout(CATCH_UP, self.owner).await.context("the owner does not get through")???;
+        let written =
+            timeout(CATCH_UP, joined(self.writers)).await.context("writers do not get their posts through")??;
+        let mut acknowledged = Acknowledged::new();
+        let mut removed = Vec::new();
+        for written in written {
+            removed.extend(written.removed);
+            for (seq, text) in written.acknowledged {
+                ensure!(acknowledged.insert(seq, text).is_none(), "{seq} was acknowledged for two posts");
+            }
+        }
+        outcome.acknowledged += acknowledged.len();
+
+        owner.move_to(ClientApi::new(&direct_address(server))?);
+        eventually(async || owner.sync().await).await?;
+        no_alarms(&mut owner, "the owner")?;
+        outcome.renewals += owner.epoch().unwrap_or(0);
+
+        // Somebody who was never here reads all of it, past renewals too.
+        let link = owner.invitation().context("the room has a link")?;
+        ensure!(removed.is_empty() || link.holds != self.link.holds, "removing somebody makes a new link");
+        let mut newcomer = Room::open(ClientApi::new(&direct_address(server))?, &link, "Newcomer", None).await?;
+        newcomer.read_from(Some(0)).await?;
+        no_alarms(&mut newcomer, "a newcomer")?;
+        compare(newcomer.log(), &acknowledged)?;
+        for somebody in &removed {
+            let until = removal_of(&newcomer, somebody.author).context("the log says who was removed")?;
+            ensure!(somebody.last_read < until, "somebody who was removed at {until} read {}", somebody.last_read);
+        }
+        outcome.removed += removed.len();
+
+        let last = newcomer.log().last();
+        self.end.send_replace(Some(last));
+        timeout(CATCH_UP, joined(self.readers)).await.context("readers do not catch up")??;
+        Ok(())
+    }
+}
+
+/// Where a person was removed.
+fn removal_of(room: &Room, author: MemberId) -> Option<u64> {
+    let removes = |entry: &&Entry| {
+        let rotation = rotation::parse_event_body(room.id(), &entry.event.body);
+        rotation.is_ok_and(|(rotation, _)| rotation.part().removed.contains(&author))
+    };
+    room.log().entries().find(removes).map(|entry| entry.event.seq)
+}
+
+fn direct_address(server: &Server) -> String {
+    format!("http://{}", server.address())
+}
+
+async fn joined<T: 'static>(tasks: Vec<JoinHandle<Result<T>>>) -> Result<Vec<T>> {
     try_join_all(tasks).await.context("a task panicked")?.into_iter().collect()
 }
 
@@ -153,128 +271,152 @@ async fn kill_now_and_then(server: &mut Server, proxy: &FaultProxy, random: &mut
     }
 }
 
-/// Posts until the run closes; each post is sent again, the same to the letter, until it is acknowledged.
-async fn write(room: Room, author: String, mut random: StdRng, progress: Arc<Progress>) -> Result<Vec<Acknowledged>> {
-    let mut acknowledged: Vec<Acknowledged> = Vec::new();
-    while !progress.closing.load(Ordering::Relaxed) {
-        let number = acknowledged.len();
-        let mut text = format!("{author} {number} ");
-        text.push_str(&"x".repeat([0, 10, 300, 6000][random.random_range(0..4)]));
-        let own: Vec<u64> =
-            acknowledged.iter().filter(|done| done.post.get("kind").is_none()).map(|done| done.seq).collect();
-        let post = match own.is_empty() {
-            false if random.random_bool(0.2) => {
-                let kind = if random.random_bool(0.5) { "edit" } else { "react" };
-                act(kind, own[random.random_range(0..own.len())], &text)
-            }
-            _ => message(&text),
-        };
-        let seq = send_until_acknowledged(&room, &author, &post, &mut random, &progress).await?;
-        acknowledged.push(Acknowledged { seq, author: author.clone(), post });
-        sleep(Duration::from_millis(random.random_range(0..120))).await;
-    }
-    Ok(acknowledged)
+/// Whether the same may well work later.
+fn passes(error: &Error) -> bool {
+    matches!(error, Error::Server(failure) if failure.retry_after_s().is_some())
 }
 
-async fn send_until_acknowledged(
-    room: &Room,
-    author: &str,
-    post: &Value,
-    random: &mut StdRng,
-    progress: &Progress,
-) -> Result<u64> {
+/// Does something again until the server is there for it.
+async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
-        progress.attempts.fetch_add(1, Ordering::Relaxed);
-        let answer = timeout(PATIENCE, room.post(post).author(author).answer()).await;
-        if let Ok(Ok(answer)) = answer {
-            match answer.status() {
-                200 | 201 => return answer.json()["seq"].as_u64().context("a stored post has a seq"),
-                503 => {}
-                _ => bail!("a good post was refused: {answer}"),
-            }
+        match attempt().await {
+            Err(error) if passes(&error) => sleep(Duration::from_millis(50)).await,
+            outcome => return outcome,
         }
-        sleep(Duration::from_millis(random.random_range(5..150))).await;
     }
 }
 
-/// Follows a room from its beginning until `end` names the last sequence, reconnecting from its cursor.
-async fn read(
-    address: String,
-    path: String,
+/// Writes until the run closes, or until it is removed. Each post is sent until it is acknowledged.
+async fn write(
+    mut room: Room,
+    name: String,
+    mut acknowledged: Acknowledged,
     mut random: StdRng,
-    mut end: tokio::sync::watch::Receiver<Option<u64>>,
     progress: Arc<Progress>,
-) -> Result<Vec<Value>> {
-    let mut events: Vec<Value> = Vec::new();
-    loop {
-        let cursor = events.len();
-        let done = |events: &Vec<Value>, end: Option<u64>| end.is_some_and(|end| events.len() as u64 >= end);
-        if done(&events, *end.borrow()) {
-            return Ok(events);
+) -> Result<Written> {
+    let mut count = 0;
+    let mut messages: Vec<u64> = acknowledged.keys().copied().collect();
+    while !progress.closing.load(Ordering::Relaxed) {
+        count += 1;
+        let mut text = format!("{name} {count} ");
+        text.push_str(&"x".repeat([0, 10, 300, 6000][random.random_range(0..4)]));
+        let own: Vec<u64> = messages.iter().copied().filter(|seq| room.log().lines().get(*seq).is_some()).collect();
+        let says = own.is_empty() || !random.random_bool(0.2);
+        if !says {
+            let kind = if random.random_bool(0.5) { "edit" } else { "react" };
+            let target = own[random.random_range(0..own.len())];
+            let emoji = (kind == "react").then(|| "🎉".to_owned());
+            let on = emoji.is_some().then_some(true);
+            room.act(kind, target, Content { text: Some(text.clone()), emoji, on, ..Content::default() })?;
+        } else {
+            room.say(&text)?;
         }
-        let cursor_text = cursor.to_string();
-        // Both ways of naming a cursor are documented.
-        let by_header = random.random_bool(0.5);
-        let target = if by_header { path.clone() } else { format!("{path}?after={cursor}") };
-        let headers = [("last-event-id", cursor_text.as_str())];
-        let headers = if by_header { &headers[..] } else { &[] };
-        if let Ok(Ok(mut stream)) = timeout(SILENCE, Stream::try_open(&address, &target, headers)).await
-            && stream.status() == 200
-        {
-            progress.streams_opened.fetch_add(1, Ordering::Relaxed);
-            loop {
-                let next = tokio::select! {
-                    next = timeout(SILENCE, stream.try_next()) => next,
-                    _ = end.wait_for(|end| done(&events, *end)) => return Ok(events),
-                };
-                // Silence, a broken connection or a proper end: back to the cursor.
-                let Ok(Ok(Some(block))) = next else { break };
-                match block.event() {
-                    None => {}
-                    Some("hello") => ensure!(block.id() == Some(events.len() as u64), "{block:?} after {cursor}"),
-                    Some("reset" | "closed") => bail!("nothing was deleted, and yet: {block:?} after {cursor}"),
-                    Some(_) => {
-                        let last = events.len() as u64;
-                        ensure!(block.id() == Some(last + 1), "after {last} came {block:?}");
-                        events.push(block.data());
-                    }
+        match eventually(async || room.send(|_| ()).await).await {
+            // What failed before and went out now comes first; the last is this one.
+            Ok(stored) => {
+                let seq = stored.last().context("a stored post has a seq")?;
+                acknowledged.insert(*seq, text);
+                if says {
+                    messages.push(*seq);
                 }
             }
+            Err(Error::Removed) => return Ok(Written { acknowledged, removed: Some(Removed::of(&room)) }),
+            Err(error) => return Err(error).with_context(|| format!("a good post of {name} was refused")),
         }
-        sleep(Duration::from_millis(random.random_range(5..200))).await;
+        if random.random_bool(0.3) {
+            match eventually(async || room.sync().await).await {
+                Err(Error::Removed) => return Ok(Written { acknowledged, removed: Some(Removed::of(&room)) }),
+                read => read?,
+            }
+        }
+        no_alarms(&mut room, &name)?;
+        sleep(Duration::from_millis(random.random_range(0..120))).await;
     }
+    match eventually(async || room.sync().await).await {
+        Err(Error::Removed) => return Ok(Written { acknowledged, removed: Some(Removed::of(&room)) }),
+        read => read?,
+    }
+    no_alarms(&mut room, &name)?;
+    Ok(Written { acknowledged, removed: None })
 }
 
-/// History must consist of what was acknowledged, each once, under the sequence that was answered.
-fn compare_with_acknowledged(history: &[Value], acknowledged: &[Acknowledged]) -> Result<()> {
-    let by_seq: HashMap<u64, &Acknowledged> = acknowledged.iter().map(|done| (done.seq, done)).collect();
-    ensure!(by_seq.len() == acknowledged.len(), "one sequence was acknowledged for two posts");
-    for (at, event) in history.iter().enumerate() {
-        let seq = at as u64 + 1;
-        ensure!(event["seq"] == seq, "history is not dense: {} where {seq} belongs", event["seq"]);
-        let done = by_seq.get(&seq).with_context(|| format!("{seq} was stored but never acknowledged"))?;
-        let expected = json!({
-            "seq": seq,
-            "kind": done.post.get("kind").cloned().unwrap_or(json!("message")),
-            "client_id": done.post["client_id"],
-            "author": crate::member_id(&done.author),
-            "target": done.post.get("target").cloned().unwrap_or(Value::Null),
-            "body": done.post["body"],
-            "sent_at_ms": event["sent_at_ms"],
-        });
-        ensure!(*event == expected, "history has {event} where {expected} was acknowledged");
+/// The owner removes people, one after the other.
+async fn renew(mut room: Room, victims: Vec<MemberId>, every: Duration, mut random: StdRng) -> Result<Room> {
+    for victim in victims {
+        sleep(every.mul_f64(random.random_range(0.7..1.0))).await;
+        let removal = Revocation { people: vec![victim], ..Revocation::default() };
+        eventually(async || room.revoke(&removal).await).await.context("a renewal was refused")?;
+        no_alarms(&mut room, "the owner")?;
     }
-    let (acknowledged, kept) = (acknowledged.len(), history.len());
-    ensure!(acknowledged == kept, "{acknowledged} posts were acknowledged, history has {kept}");
-    let times: Vec<_> = history.iter().map(|event| event["sent_at_ms"].as_u64()).collect();
-    ensure!(times.is_sorted(), "sent_at_ms decreases along the log");
+    Ok(room)
+}
+
+/// Follows a room until `end` names the last sequence, reconnecting from its cursor.
+async fn read(
+    mut room: Room,
+    mut random: StdRng,
+    mut end: watch::Receiver<Option<u64>>,
+    progress: Arc<Progress>,
+) -> Result<()> {
+    eventually(async || room.read_from(Some(0)).await).await?;
+    loop {
+        if end.borrow().is_some_and(|end| room.log().last() >= end) {
+            break;
+        }
+        let last = room.log().last();
+        let update = tokio::select! {
+            update = room.next_update() => update,
+            _ = end.wait_for(|end| end.is_some_and(|end| last >= end)) => continue,
+        };
+        match update {
+            Ok(Update::Reset) => bail!("nothing was lost, and yet the server resets after {last}"),
+            Ok(Update::Disconnected) => sleep(Duration::from_millis(random.random_range(5..200))).await,
+            Ok(_) => {}
+            Err(error) if passes(&error) => sleep(Duration::from_millis(50)).await,
+            Err(error) => return Err(error).context("a reader is shut out"),
+        }
+        no_alarms(&mut room, "a reader")?;
+    }
+    progress.streams_opened.fetch_add(room.opened_streams(), Ordering::Relaxed);
+    let dense =
+        room.log().lines().iter().zip(room.log().lines().iter().skip(1)).all(|(one, next)| one.seq + 1 == next.seq);
+    ensure!(dense, "a reader's log has a gap");
+    let unread = room.log().entries().find(|entry| entry.event.kind != "rotate" && !entry.believed);
+    ensure!(unread.is_none(), "a reader who stayed cannot read {unread:?}");
     Ok(())
 }
 
-fn compare_with_history(events: &[Value], history: &[Value]) -> Result<()> {
-    if let Some((seen, kept)) = events.iter().zip(history).find(|(seen, kept)| seen != kept) {
-        bail!("saw {seen}, history has {kept}");
+fn no_alarms(room: &mut Room, who: &str) -> Result<()> {
+    let alarms = room.take_alarms();
+    ensure!(alarms.is_empty(), "the server is honest, and yet {who} raises {alarms:?}");
+    Ok(())
+}
+
+/// What was acknowledged stands where it was acknowledged, each once; besides it there are cards and renewals only, and
+/// what a reader said of being here.
+fn compare(log: &Log, acknowledged: &Acknowledged) -> Result<()> {
+    let mut seqs = 1..;
+    for entry in log.entries() {
+        let seq = seqs.next().expect("it has no end");
+        ensure!(entry.event.seq == seq, "history is not dense: {} where {seq} belongs", entry.event.seq);
+        let text = entry.content.as_ref().and_then(|content| content.text.as_deref());
+        match (acknowledged.get(&seq), text) {
+            (Some(expected), Some(text)) => {
+                ensure!(expected == text, "{seq} says {text:?}, acknowledged was {expected:?}")
+            }
+            (Some(expected), None) => bail!("{seq} cannot be read; acknowledged was {expected:?}"),
+            (None, Some(text)) if text.starts_with("Reader ") => {}
+            (None, Some(text)) => bail!("{seq} was stored but never acknowledged: {text:?}"),
+            (None, None) => {
+                let kind = entry.event.kind.as_str();
+                ensure!(matches!(kind, "card" | "rotate"), "{seq}, of kind {kind}, cannot be read");
+            }
+        }
     }
-    ensure!(events.len() == history.len(), "saw {} events, history has {}", events.len(), history.len());
+    let last = log.last();
+    let beyond = acknowledged.keys().find(|seq| **seq > last);
+    ensure!(beyond.is_none(), "{beyond:?} was acknowledged, and the log ends at {last}");
+    let times: Vec<u64> = log.lines().iter().map(|line| line.sent_at_ms).collect();
+    ensure!(times.is_sorted(), "sent_at_ms decreases along the log");
     Ok(())
 }

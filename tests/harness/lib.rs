@@ -2,8 +2,10 @@
 //! nothing else, a reader of raw stream bytes, and a view of the server's database files.
 //!
 //! Nothing here knows how Buddy is built. The contract is restated independently, so that a mistake in the
-//! components cannot hide behind the same mistake in the tests: this crate does not depend on them.
+//! components cannot hide behind the same mistake in the tests: this crate does not depend on them. What talks end to
+//! end encrypted uses the native client, which shares no code with the page or the components.
 
+pub mod adversary;
 mod answer;
 pub mod chaos;
 mod database;

@@ -89,7 +89,11 @@ impl Visit {
         let mut visit = Self { room, link, kept, progress, alarms: Vec::new(), shared: false };
         let opened = visit.room.refresh_keys().await;
         visit.keep()?;
-        opened?;
+        match opened {
+            // With keys from an earlier run, what is to be sent can be kept until the server is back.
+            Err(Error::Server(failure)) if failure.retry_after_s().is_some() && visit.room.epoch().is_some() => {}
+            opened => opened?,
+        }
         Ok(visit)
     }
 
@@ -126,12 +130,11 @@ impl Visit {
         if text.trim().is_empty() {
             bail!("there is nothing to send");
         }
-        self.progress.say("Reading what is new");
-        let read = self.room.sync().await;
-        self.keep()?;
         self.room.say(text)?;
         self.keep()?;
-        read?;
+        // What was seen is part of what is sent.
+        self.progress.say("Reading what is new");
+        self.room.sync().await?;
         self.progress.say("Sending");
         let mut tries = 0;
         let stored = loop {
