@@ -177,6 +177,8 @@ pub struct Room {
     outbox: Outbox,
     alarms: Vec<Alarm>,
     stream: Option<Stream>,
+    /// What came by the stream and was not taken wholly yet.
+    frame: Option<Frame>,
     opened_streams: u64,
     state_seq: u64,
     /// The epoch for which a card was put into the outbox last.
@@ -276,6 +278,7 @@ impl Room {
             outbox: Outbox::default(),
             alarms: Vec::new(),
             stream: None,
+            frame: None,
             opened_streams: 0,
             state_seq: 0,
             card_sent: None,
@@ -452,6 +455,17 @@ impl Room {
     /// # Errors
     /// [`Error::Removed`], [`Error::ShutOut`], [`Error::NoKeys`], or the server's refusal.
     pub async fn refresh_keys(&mut self) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            match self.refresh_once().await {
+                // Renewed once more while the last one was followed.
+                Err(error) if error.code() == Some("renewed") && tries < RENEWAL_TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn refresh_once(&mut self) -> Result<(), Error> {
         if self.known.is_empty() && !self.is_owner() {
             self.open_link().await?;
         }
@@ -871,6 +885,7 @@ impl Room {
     /// The room is gone, or this device is shut out. A server that cannot be reached is [`Update::Disconnected`].
     pub async fn next_update(&mut self) -> Result<Update, Error> {
         if self.stream.is_none() {
+            self.frame = None;
             let path = self.path("/stream");
             let cursor = Some(self.log.last()).filter(|last| *last > 0);
             match self.api.stream(&path, &self.credentials(), cursor).await {
@@ -887,14 +902,20 @@ impl Room {
                 Err(failure) => return Err(self.judge_failure(failure)),
             }
         }
-        let stream = self.stream.as_mut().expect("it was just opened");
-        match stream.next().await {
-            Some(frame) => self.take_frame(frame).await,
-            None => {
-                self.stream = None;
-                Ok(Update::Disconnected)
-            }
+        if self.frame.is_none() {
+            let stream = self.stream.as_mut().expect("it was just opened");
+            self.frame = stream.next().await;
         }
+        let Some(frame) = self.frame.clone() else {
+            self.stream = None;
+            return Ok(Update::Disconnected);
+        };
+        // A frame stays until it was taken wholly, whatever fails or is dropped meanwhile.
+        let update = self.take_frame(frame).await;
+        if update.is_ok() || self.stream.is_none() {
+            self.frame = None;
+        }
+        update
     }
 
     async fn take_frame(&mut self, frame: Frame) -> Result<Update, Error> {

@@ -32,7 +32,7 @@ async fn after_lies_everybody_has_the_true_log_or_an_alarm_and_an_honest_run_has
         panic!("{error:#}\nreplay with {SEED_VARIABLE}={seed} or `cargo xtask chaos --adversary --seed {seed}`")
     });
     println!("{outcome:#?}");
-    assert!(outcome.lies >= 2 && outcome.alarms >= 1, "seed {seed}: {outcome:?}");
+    assert!(outcome.honest >= 1 && outcome.lies >= 2 && outcome.alarms >= 1, "seed {seed}: {outcome:?}");
 }
 
 fn seed() -> u64 {

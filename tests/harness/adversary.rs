@@ -86,7 +86,8 @@ async fn play(server: &Server, random: &mut StdRng, outcome: &mut Outcome, story
     // Then lies begin, to none, some or all of them.
     let last = owner_last(&mut owner).await?;
     for (at, person) in people.iter_mut().enumerate() {
-        if random.random_bool(0.6) {
+        // The first round is honest, whatever the seed.
+        if outcome.rounds > 0 && random.random_bool(0.6) {
             let lie = tell(&person.liar, last, random);
             // Nothing can be noticed of what comes from outside while nothing comes from outside.
             person.cut_off = lie.starts_with("isolates") || lie.starts_with("withholds");
