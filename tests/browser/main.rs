@@ -20,6 +20,7 @@ mod owner;
 mod policy;
 mod profile;
 mod scene;
+mod shutting_out;
 mod states;
 mod tabs;
 mod talking;
