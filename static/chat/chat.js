@@ -106,7 +106,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const listeners = [
 		[room, 'entries', (event) => timeline.update(event.detail)],
 		[room, 'entries', () => (drawBeginning(), drawHead(), drawBanners())],
-		[room, 'info', () => (drawBeginning(), drawHead(), drawDock(), drawBanners(), room.yourName && composer.showName())],
+		[
+			room,
+			'info',
+			() => (drawBeginning(), drawHead(), drawDock(), drawBanners(), room.yourName && composer.showName()),
+		],
 		[room, 'people', () => (drawHead(), drawTyping())],
 		[room, 'connection', () => (drawConnection(), drawBeginning(), drawHead())],
 		[room, 'alarms', drawBanners],

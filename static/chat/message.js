@@ -414,7 +414,12 @@ function drawRotation(entry) {
 function drawCard(entry) {
 	if (entry.before)
 		return drawEvent(entry, `${entry.own ? 'You are' : `${entry.before} is`} now called ${shownName(entry.name)}.`);
-	return drawEvent(entry, `${entry.own ? 'You' : shownName(entry.name)} joined.`);
+	// Whoever owns the room was there from the beginning.
+	if (entry.own) return drawEvent(entry, `You are called ${shownName(entry.name)} here.`);
+	return drawEvent(
+		entry,
+		entry.byOwner ? `${shownName(entry.name)} owns this room.` : `${shownName(entry.name)} joined.`,
+	);
 }
 
 /**
