@@ -2,7 +2,7 @@
 // or an identity's secret must not stay in the address bar, where history and onlookers find it.
 
 import { takeLink } from './view/address.js';
-import { support } from './crypto/secrets.js';
+import { support } from './crypto/identity.js';
 
 const link = takeLink();
 const [supported, { showInsecure, showTooOld }, { Pages }, { sweepRooms }, { openStore }, { registerWorker }] =

@@ -54,8 +54,7 @@ const UNAUTHORISED = {
  */
 export function drawEntry(entry, setting) {
 	const item = drawPlain(entry, setting);
-	const withheld = entry.type === 'message' && entry.withheld ? 'window' : null;
-	const { alarm = withheld } = /** @type {{ alarm?: string | null }} */ (entry);
+	const { alarm } = entry;
 	if (alarm !== null && item.querySelector('.alarm') === null) item.append(drawAlarm(entryAlarm(alarm)));
 	return item;
 }
@@ -83,8 +82,8 @@ function drawPlain(entry, setting) {
 			return drawCard(entry);
 		case 'unshared':
 			return drawEvent(entry, 'What was said before was not shared with who came later.');
-		case 'room':
-			return drawEvent(entry, describeChanges(entry.changes));
+		case 'alarm':
+			return drawEvent(entry, 'The server shows something here that does not hold.', 'warm');
 		case 'lost':
 			return drawLost(entry);
 		case 'failed_change':
@@ -450,22 +449,3 @@ function describeServer({ locked, title, messageTtlS, expiresInS }) {
 }
 
 const lists = new Intl.ListFormat('en', { type: 'conjunction' });
-
-/**
- * @param {Extract<Entry, { type: 'room' }>['changes']} changes
- * @returns {string}
- */
-function describeChanges(changes) {
-	const said = [];
-	if (changes.locked === true) said.push('The owner locked the room');
-	if (changes.locked === false) said.push('The owner unlocked the room');
-	if (changes.title) said.push(`The room is now called “${changes.title}”`);
-	else if (changes.title === '') said.push('The room has no name any more');
-	if (changes.titleForged) said.push('Someone gave the room a name that its owner did not sign; it is not used');
-	if (changes.messageTtlS) said.push(`Messages now disappear after ${duration(changes.messageTtlS)}`);
-	else if (changes.messageTtlS !== undefined) said.push('Messages no longer disappear');
-	if (changes.expiresInS) said.push(`The room now expires ${duration(changes.expiresInS)} after the last message`);
-	else if (changes.expiresInS !== undefined)
-		said.push('The room now expires when this server usually lets rooms expire');
-	return said.length > 0 ? `${said.join('. ')}.` : 'The owner changed the room.';
-}

@@ -34,7 +34,7 @@ const WORDS = `
  */
 export async function fingerprint(signer) {
 	const key = decodeBase64url(signer) ?? new Uint8Array(0);
-	const hash = await sha256(concat(utf8('buddy/v1/fingerprint\0'), key));
+	const hash = await sha256(concat(utf8('buddy/v2/fingerprint\0'), key));
 	return Array.from(hash.subarray(0, 8), (byte) => WORDS[byte] ?? '');
 }
 

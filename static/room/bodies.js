@@ -3,121 +3,129 @@
  * can be folded and judged without waiting for anything.
  *
  * @import { LogEvent } from '../values/event.js'
- * @import { Content, Opened } from '../crypto/envelope.js'
- * @import { Identity, RoomKeys } from '../crypto/secrets.js'
- * @import { OutboxEntry, StoredEvent } from '../storage/store.js'
+ * @import { Content } from '../crypto/content.js'
+ * @import { Opened } from '../crypto/envelope.js'
+ * @import { Identity } from '../crypto/identity.js'
+ * @import { StoredEvent } from '../storage/store.js'
  * @import { SignalEvent } from '../wire/stream.js'
- * @import { Item } from './log.js'
+ * @import { Keyring } from './keyring.js'
  * @import { SignalKind } from './presence.js'
+ * @import { Item } from './trust.js'
  */
 
-import { encodeBase64url, sha256, utf8 } from '../values/bytes.js';
-import { ABOUT, additionalData, open, seal } from '../crypto/envelope.js';
-import { memberId } from '../crypto/secrets.js';
-import { parseObject } from '../values/json.js';
-import { cleanName } from '../values/text.js';
+import { epochOf, open, seal } from '../crypto/envelope.js';
+import { parseRotationBody, verifyPublic } from '../crypto/rotation.js';
+import { hex, sha256, utf8 } from '../values/bytes.js';
 
-/** Kinds whose bodies are members' envelopes. */
-const SEALED = new Set(['message', 'edit', 'delete', 'react']);
+/** Kinds whose bodies are envelopes. */
+const SEALED = new Set(['message', 'edit', 'delete', 'react', 'card', 'change']);
 
 /** So many bodies at once keep the browser's threads busy and the page free. */
 const AT_ONCE = 64;
 
 export class Bodies {
-	#keys;
-	#identity;
+	#room;
+	#keyring;
 
-	/** @param {RoomKeys} keys @param {Identity | null} identity Null for who only reads. */
-	constructor(keys, identity) {
-		this.#keys = keys;
-		this.#identity = identity;
+	/** @param {string} room @param {Keyring} keyring */
+	constructor(room, keyring) {
+		this.#room = room;
+		this.#keyring = keyring;
 	}
 
-	/** @param {{ kind: string, client_id: string, target: number | null }} post @param {Content} content @returns {Promise<string>} */
-	sealPost(post, content) {
-		return this.#seal(additionalData({ ...post, room: this.#keys.room, author: this.#speaker.author }), content);
+	/**
+	 * Under the keys now in force.
+	 *
+	 * @param {Identity} identity
+	 * @param {{ kind: string, client_id: string, target: number | null }} post
+	 * @param {Content} content
+	 * @returns {Promise<{ epoch: number, body: string }>}
+	 */
+	async sealPost(identity, { kind, client_id, target }, content) {
+		const { epoch, content: key } = this.#keyring.keys;
+		const place = { room: this.#room, epoch, kind, client_id, author: identity.author, target };
+		return { epoch, body: await seal(key, identity, place, content) };
 	}
 
-	/** @param {SignalKind} kind @param {Content} content @returns {Promise<string>} */
-	sealSignal(kind, content) {
-		return this.#seal(this.#signalPlace(kind, this.#speaker.author), content);
+	/** @param {Identity} identity @param {SignalKind} kind @param {Content} content @returns {Promise<{ epoch: number, body: string }>} */
+	async sealSignal(identity, kind, content) {
+		const { epoch, content: key } = this.#keyring.keys;
+		const place = { ...signalPlace(this.#room, kind, identity.author), epoch };
+		return { epoch, body: await seal(key, identity, place, content) };
 	}
 
-	/** @param {string} name The room's. @returns {Promise<string>} */
-	sealTitle(name) {
-		return this.#seal(ABOUT, { name: cleanName(name), at_ms: Date.now() });
-	}
-
-	/** @param {string} about @returns {Promise<Opened>} */
-	openTitle(about) {
-		return open(this.#keys.content, ABOUT, about);
-	}
-
-	/** @param {SignalEvent} signal @returns {Promise<Opened>} */
-	openSignal({ kind, author, body }) {
-		return open(this.#keys.content, this.#signalPlace(kind, author), body);
-	}
-
-	/** What waits to be sent, which may have been sealed as somebody else. @param {OutboxEntry} entry @returns {Promise<Opened>} */
-	async openUnsent(entry) {
-		const author = entry.author_secret ? await memberId(entry.author_secret) : this.#speaker.author;
-		return open(this.#keys.content, additionalData({ ...entry, author }), entry.body);
+	/** @param {SignalEvent} signal @returns {Promise<(Opened & { epoch: number }) | null>} null: its key is not at hand */
+	async openSignal({ kind, author, body }) {
+		const epoch = epochOf(body);
+		const key = typeof epoch === 'number' ? this.#keyring.get(epoch)?.keys?.content : undefined;
+		if (typeof epoch !== 'number' || !key) return null;
+		return { ...(await open(key, signalPlace(this.#room, kind, author), body)), epoch };
 	}
 
 	/** @param {LogEvent[]} events @returns {Promise<Item[]>} in the same order */
 	readEvents(events) {
-		return this.#readAll(events, new Map());
+		return inBatches(events, (event) => this.#read(event, null, null));
 	}
 
-	/** Who signed what was blanked since is remembered beside it. @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
+	/** Who signed what was blanked since, and its hash, are remembered beside it. @param {StoredEvent[]} stored @returns {Promise<Item[]>} */
 	readStored(stored) {
-		const signers = new Map(stored.map(({ seq, signer }) => [seq, signer]));
-		return this.#readAll(
-			stored.map(({ event }) => event),
-			signers,
-		);
+		return inBatches(stored, ({ event, hash, signer }) => this.#read(event, hash, signer));
 	}
 
-	get #speaker() {
-		if (!this.#identity) throw new Error('who only reads seals nothing');
-		return this.#identity;
-	}
-
-	/** @param {string} bound @param {Content} content */
-	#seal(bound, content) {
-		return seal(this.#keys.content, this.#speaker, bound, content);
-	}
-
-	/** @param {string} kind @param {string | null} author */
-	#signalPlace(kind, author) {
-		return additionalData({ room: this.#keys.room, kind: `signal/${kind}`, client_id: null, author, target: null });
-	}
-
-	/** @param {LogEvent[]} events @param {Map<number, string | null>} signers */
-	async #readAll(events, signers) {
-		/** @type {Item[]} */
-		const items = [];
-		for (let at = 0; at < events.length; at += AT_ONCE) {
-			const batch = events.slice(at, at + AT_ONCE);
-			items.push(...(await Promise.all(batch.map((event) => this.#read(event, signers.get(event.seq) ?? null)))));
+	/** @param {LogEvent} event @param {string | null} known @param {string | null} signer @returns {Promise<Item>} */
+	async #read(event, known, signer) {
+		if (event.body === '') {
+			return { event, opened: null, epoch: null, hash: known ?? event.erased ?? null, signer };
 		}
-		return items;
+		const [{ opened, epoch }, hash] = await Promise.all([this.#open(event), known ?? hashBody(event.body)]);
+		return { event, opened, epoch, hash, signer };
 	}
 
-	/** @param {LogEvent} event @param {string | null} signer @returns {Promise<Item>} */
-	async #read(event, signer) {
-		const [opened, hash] = await Promise.all([this.#open(event), sha256(utf8(event.body))]);
-		return { event, opened, hash: encodeBase64url(hash), signer };
-	}
-
-	/** @param {LogEvent} event */
+	/** @param {LogEvent} event @returns {Promise<Pick<Item, 'opened' | 'epoch'>>} */
 	async #open(event) {
-		if (event.body === '') return null;
-		if (SEALED.has(event.kind)) {
-			return open(this.#keys.content, additionalData({ ...event, room: this.#keys.room }), event.body);
-		}
-		if (event.kind !== 'room') return null;
-		const { about } = parseObject(event.body);
-		return typeof about === 'string' ? this.openTitle(about) : null;
+		if (event.kind === 'rotate') return this.#openRotation(event);
+		if (!SEALED.has(event.kind)) return { opened: null, epoch: null };
+		const epoch = epochOf(event.body);
+		if (typeof epoch === 'string') return { opened: { ok: false, fault: epoch }, epoch: null };
+		const key = this.#keyring.get(epoch)?.keys?.content;
+		if (!key) return { opened: { ok: false, fault: 'no_key' }, epoch };
+		return { opened: await open(key, { ...event, room: this.#room }, event.body), epoch };
 	}
+
+	/** A renewal's event says in its public part what its owner had seen. @param {LogEvent} event @returns {Promise<Pick<Item, 'opened' | 'epoch'>>} */
+	async #openRotation(event) {
+		const rotation = parseRotationBody(event.body);
+		if (!rotation) return { opened: { ok: false, fault: 'malformed' }, epoch: null };
+		try {
+			const { owner, epoch, head } = await verifyPublic(this.#room, rotation);
+			return { opened: { ok: true, content: { prev: head }, signer: owner }, epoch };
+		} catch {
+			return { opened: { ok: false, fault: 'forged' }, epoch: null };
+		}
+	}
+}
+
+/** @param {string} body @returns {Promise<string>} SHA-256, in hex */
+export async function hashBody(body) {
+	return hex(await sha256(utf8(body)));
+}
+
+/** @param {string} room @param {string} kind @param {string | null} author */
+function signalPlace(room, kind, author) {
+	return { room, kind: `signal/${kind}`, client_id: null, author, target: null };
+}
+
+/**
+ * @template T, U
+ * @param {T[]} values
+ * @param {(value: T) => Promise<U>} work
+ * @returns {Promise<U[]>}
+ */
+async function inBatches(values, work) {
+	/** @type {U[]} */
+	const done = [];
+	for (let at = 0; at < values.length; at += AT_ONCE) {
+		done.push(...(await Promise.all(values.slice(at, at + AT_ONCE).map(work))));
+	}
+	return done;
 }

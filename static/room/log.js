@@ -1,23 +1,19 @@
 /**
- * Folds a room's events into what is shown, and decides what a reader believes.
- * Pure: what it is given has been decrypted and its signatures checked. Events may come in any order;
- * the outcome depends on their sequence alone.
+ * Folds a room's events into what is shown. What of them is believed, {@link Trust} decides; here is only said how
+ * that looks. Pure: what it is given has been decrypted. Events may come in any order; the outcome depends on
+ * their sequence alone.
  *
- * @import { LogEvent } from '../values/event.js'
- * @import { Content, Fault, Opened, Previous } from '../crypto/envelope.js'
+ * @import { Content, State } from '../crypto/content.js'
+ * @import { EntryAlarm } from './facade.js'
+ * @import { AlarmCode, Item, Trust } from './trust.js'
  */
 
+import { parsePublic, parseRotationBody } from '../crypto/rotation.js';
 import { parseObject } from '../values/json.js';
-import { cleanName, foldName, isEmoji } from '../values/text.js';
+import { cleanName, isEmoji } from '../values/text.js';
 
 /**
  * @typedef {'edit' | 'delete' | 'react'} ChangeKind The kinds that change a message.
- *
- * @typedef {object} Item An event and what its body turned out to be.
- * @property {LogEvent} event
- * @property {Opened | null} opened Null if there is nothing to open: blanked, of the server, or unknown.
- * @property {string} hash base64url of the SHA-256 of the body's text.
- * @property {string | null} [signer] Who signed a body that was blanked since, if that is remembered.
  *
  * @typedef {object} Unsent One's own event that has no sequence yet.
  * @property {string} clientId
@@ -44,6 +40,7 @@ import { cleanName, foldName, isEmoji } from '../values/text.js';
  * @property {number | null} writtenAtMs By the writer's clock.
  * @property {'sent' | 'sending' | 'failed'} state
  * @property {string | null} error The code of what failed.
+ * @property {EntryAlarm | null} alarm What is wrong with it.
  *
  * @typedef {object} MessageParts
  * @property {'message'} type
@@ -53,52 +50,54 @@ import { cleanName, foldName, isEmoji } from '../values/text.js';
  * @property {{ atMs: number, pending: boolean } | null} edited
  * @property {Reaction[]} reactions
  * @property {boolean} pending An own edit or deletion is on its way.
- * @property {boolean} withheld Its writer had seen something else than the server shows here.
  *
- * @typedef {object} RoomChanges What a `room` event says.
+ * @typedef {object} StateChanges What the owner said anew, or the server did without the owner's word.
+ * @property {string} [title]
  * @property {boolean} [locked]
  * @property {number | null} [messageTtlS]
- * @property {number | null} [expiresInS]
- * @property {string} [title]
- * @property {boolean} [titleForged] The new name is not signed by the owner.
+ * @property {number} [expiresInS]
  *
  * @typedef {Common & MessageParts} MessageEntry
  * @typedef {Common & { type: 'removed', by: 'author' | 'owner' | 'server' }} RemovedEntry
- * @typedef {Common & { type: 'unreadable', reason: Exclude<Fault, 'newer'>, kind: ChangeKind | 'message' }}
- *   UnreadableEntry
+ * @typedef {Common & { type: 'unreadable', reason: 'malformed' | 'undecryptable' | 'forged', kind: ChangeKind | 'message' }} UnreadableEntry
  * @typedef {Common & { type: 'unauthorised', kind: ChangeKind, target: number | null }} UnauthorisedEntry
  * @typedef {Common & { type: 'newer' }} NewerEntry
- * @typedef {Common & { type: 'room', changes: RoomChanges }} RoomEntry
- * @typedef {Common & { type: 'lost', kept: Entry[] }} LostEntry
+ * @typedef {Common & { type: 'change', doer: 'owner' | 'server', changes: StateChanges }} ChangeEntry
+ * @typedef {Common & { type: 'rotate', removed: string[], sharedPast: boolean }} RotateEntry
+ * @typedef {Common & { type: 'unshared' }} UnsharedEntry What was said before this is closed to who came later.
+ * @typedef {Common & { type: 'card', before: string | null }} CardEntry
+ * @typedef {Common & { type: 'alarm' }} AlarmEntry Something that shows nowhere else, and is wrong.
+ * @typedef {Common & { type: 'lost', how: 'gap' | 'own' | 'diverged', kept: Entry[] }} LostEntry
  * @typedef {Common & { type: 'failed_change', kind: ChangeKind, target: number | null, text: string }} FailedChangeEntry
  *   An own edit, deletion or reaction that the server refused.
- * @typedef {MessageEntry | RemovedEntry | UnreadableEntry | UnauthorisedEntry | NewerEntry | RoomEntry | LostEntry
- *   | FailedChangeEntry} Entry
+ * @typedef {MessageEntry | RemovedEntry | UnreadableEntry | UnauthorisedEntry | NewerEntry | ChangeEntry | RotateEntry
+ *   | UnsharedEntry | CardEntry | AlarmEntry | LostEntry | FailedChangeEntry} Entry
  *
  * @typedef {{ changed: Set<string>, kind: 'append' | 'prepend' | 'update' }} Changes
  *
- * @typedef {{ signer: string | null, author: string | null, ownerSigner: string | null }} Viewer
- *   Who looks: own key and member id, and the owner's key as this browser knows it.
+ * @typedef {{ signer: string | null, author: string | null }} Viewer Who looks: own key and member id.
  */
+
+/** What is shown of an alarm; the others have entries of their own. @type {Partial<Record<AlarmCode, EntryAlarm>>} */
+const SHOWN = {
+	window: 'window',
+	after: 'after',
+	repeated: 'repeated',
+	reused: 'reused',
+	blanked: 'blanked',
+	epoch: 'epoch',
+	signer: 'signer',
+	not_owner: 'signer',
+};
 
 export class Log {
 	#viewer;
 	/** @type {Map<number, Item>} */
 	#items = new Map();
-	/** Sequences that point at one: changes and answers. @type {Map<number, Set<number>>} */
-	#pointing = new Map();
-	/** Sequences whose writers had seen one last. @type {Map<number, Set<number>>} */
-	#after = new Map();
-	/** Where each `client_id` was first seen. @type {Map<string, number>} */
-	#firstUse = new Map();
-	/** Who first used a name. @type {Map<string, { seq: number, signer: string }>} */
-	#names = new Map();
-	/** @type {Map<string, Set<number>>} */
-	#nameUsers = new Map();
-	/** Which key first spoke under a member id: both are derived from one secret. @type {Map<string, { seq: number, signer: string }>} */
-	#authors = new Map();
 	/** @type {Unsent[]} */
 	#unsent = [];
+	/** The ids of what is unsent here and stands in the log, under these or as sealed anew. @type {Set<string>} */
+	#arrived = new Set();
 	#first = Infinity;
 	#last = 0;
 
@@ -109,9 +108,10 @@ export class Log {
 	/** @type {Entry[] | null} */
 	#all = null;
 
-	/** @param {Viewer} viewer */
-	constructor(viewer) {
+	/** @param {Viewer} viewer @param {Trust} trust It knows every event before the log does. */
+	constructor(viewer, trust) {
 		this.#viewer = viewer;
+		this.trust = trust;
 	}
 
 	/** All that is shown, ascending; what is unsent comes last. An entry that changed is a new object. */
@@ -128,20 +128,6 @@ export class Log {
 	/** The last sequence held; 0 for none. */
 	get last() {
 		return this.#last;
-	}
-
-	/**
-	 * The body last seen, which the next own event names. One that is blanked meanwhile, as an edit is when its
-	 * message expires, would look to those who have read it like another.
-	 *
-	 * @returns {Previous | undefined}
-	 */
-	get previous() {
-		for (let seq = this.#last; seq >= this.#first; seq -= 1) {
-			const item = this.#items.get(seq);
-			if (item && item.event.body !== '') return { seq, sha256: item.hash };
-		}
-		return undefined;
 	}
 
 	/** @param {number} seq @returns {Entry | undefined} */
@@ -164,62 +150,52 @@ export class Log {
 		return this.#last + 1;
 	}
 
-	/** @param {string} name @param {string | null} signer @returns {boolean} whether another key used it first */
-	isNameTaken(name, signer) {
-		const first = this.#names.get(asCompared(name));
-		return first !== undefined && first.signer !== signer;
-	}
-
-	/** How many names are known. */
-	get nameCount() {
-		return this.#names.size;
-	}
-
-	/** Names and who first used them, to be remembered beyond what is loaded. @returns {[string, number, string][]} */
-	get names() {
-		return Array.from(this.#names, ([name, { seq, signer }]) => [name, seq, signer]);
-	}
-
-	/** @param {[string, number, string][]} names */
-	rememberNames(names) {
-		for (const [name, seq, signer] of names) this.#claimName(name, seq, signer, new Set());
-	}
-
-	/** Where ids were first seen, beyond what is loaded. @param {[string, number][]} uses @returns {Changes} */
-	rememberUses(uses) {
-		/** @type {Set<number>} */
-		const stale = new Set();
-		for (const [clientId, seq] of uses) this.#noteUse(clientId, seq, stale);
-		return this.#refreshAll(stale, 'update');
-	}
-
-	/** Takes from events that are not to be shown only who used which name, and which ids. @param {Item[]} items @returns {Changes} */
-	learnUses(items) {
-		/** @type {Set<number>} */
-		const stale = new Set();
-		for (const { event, opened } of items) {
-			this.#noteUse(event.client_id, event.seq, stale);
-			this.#noteAuthor(event, opened, stale);
-			const name = opened?.ok ? asCompared(opened.content.name ?? '') : '';
-			if (opened?.ok && name !== '') this.#claimName(name, event.seq, opened.signer, stale);
-		}
-		return this.#refreshAll(stale, 'update');
-	}
-
-	/** @param {string} signer The owner's public key, once known. @returns {Changes} */
-	setOwner(signer) {
-		this.#viewer = { ...this.#viewer, ownerSigner: signer };
-		return this.#refreshAll(new Set(this.#items.keys()), 'update');
-	}
-
-	/** @param {Item[]} items @returns {Changes} */
-	add(items) {
+	/**
+	 * @param {Item[]} items
+	 * @param {Set<number>} stale Whose outcome is new or has changed.
+	 * @returns {Changes}
+	 */
+	add(items, stale) {
 		const first = this.#first;
-		/** @type {Set<number>} */
-		const stale = new Set();
-		for (const item of items) this.#take(item, stale);
+		for (const item of items) {
+			const { seq, client_id } = item.event;
+			if (this.#items.has(seq)) continue;
+			this.#items.set(seq, item);
+			this.#first = Math.min(this.#first, seq);
+			this.#last = Math.max(this.#last, seq);
+			this.#arrived.add(client_id);
+		}
 		const prepended = items.some(({ event }) => event.seq < first) && first !== Infinity;
-		return this.#refreshAll(stale, prepended ? 'prepend' : 'append');
+		return this.refresh(stale, prepended ? 'prepend' : 'append');
+	}
+
+	/** Replaces what did not open before, for want of its key. @param {Item[]} items @param {Set<number>} stale @returns {Changes} */
+	replace(items, stale) {
+		for (const item of items) if (this.#items.has(item.event.seq)) this.#items.set(item.event.seq, item);
+		return this.refresh(stale, 'update');
+	}
+
+	/** @param {Set<number>} stale Whose outcome may have changed. @param {Changes['kind']} [kind] @returns {Changes} */
+	refresh(stale, kind = 'update') {
+		/** @type {Set<string>} */
+		const changed = new Set();
+		// A change shows in what it changes; what is first of an epoch, in what closes the one before.
+		const all = new Set(stale);
+		for (const seq of stale) {
+			const target = this.#items.get(seq)?.event.target ?? null;
+			if (target !== null) all.add(target);
+		}
+		for (const seq of Array.from(all).sort((one, other) => one - other)) {
+			const item = this.#items.get(seq);
+			if (!item) continue;
+			const before = this.entry(seq);
+			const after = this.#show(item);
+			if (before) changed.add(before.key);
+			if (after) changed.add(after.key);
+			this.#put(seq, after);
+		}
+		this.#all = null;
+		return { changed, kind };
 	}
 
 	get unsent() {
@@ -231,12 +207,12 @@ export class Log {
 		const stale = new Set([...this.#unsent, ...unsent].flatMap(({ target }) => target ?? []));
 		const keys = [...this.#unsent, ...unsent].map(({ clientId }) => clientId);
 		this.#unsent = unsent;
-		const changes = this.#refreshAll(stale, 'append');
+		const changes = this.refresh(stale, 'append');
 		for (const key of keys) changes.changed.add(key);
 		return changes;
 	}
 
-	/** Forgets what has expired; names and ids stay taken. @param {number} seq @returns {Changes} */
+	/** Forgets what has expired. @param {number} seq @returns {Changes} */
 	dropBefore(seq) {
 		const changed = new Set();
 		const count = this.#search(seq);
@@ -256,19 +232,28 @@ export class Log {
 	 */
 	loseAfter(seq) {
 		const kept = this.#entries.splice(this.#search(seq + 0.25));
-		const items = Array.from(this.#items.values()).filter(({ event }) => event.seq <= seq);
+		this.#positions.splice(this.#entries.length);
 		const lost = kept.map((entry) => (entry.type === 'lost' ? entry.kept : [entry])).flat();
-		this.#clear();
-		const { changed } = this.add(items);
-		for (const { key } of kept) changed.add(key);
-		for (const key of this.noteLost(seq, lost).changed) changed.add(key);
+		for (const [held, { event }] of this.#items) {
+			if (held <= seq) continue;
+			this.#items.delete(held);
+			this.#arrived.delete(event.client_id);
+		}
+		this.#last = Math.max(0, ...this.#items.keys());
+		if (this.#items.size === 0) this.#first = Infinity;
+		this.#all = null;
+		/** @type {Set<string>} */
+		const changed = new Set(kept.map(({ key }) => key));
+		// What a lost event had changed is as it was before.
+		for (const key of this.refresh(new Set(this.#items.keys())).changed) changed.add(key);
+		for (const key of this.noteLost(seq, 'diverged', lost).changed) changed.add(key);
 		return { changed, kind: 'update' };
 	}
 
-	/** Shows again what was lost after a sequence. @param {number} seq @param {Entry[]} kept @returns {Changes} */
-	noteLost(seq, kept) {
+	/** Says that something should be here. @param {number} seq @param {LostEntry['how']} how @param {Entry[]} [kept] @returns {Changes} */
+	noteLost(seq, how, kept = []) {
 		const key = `lost-${seq}-${kept[0]?.key ?? ''}`;
-		this.#put(seq + 0.5, { ...NOBODY, key, type: 'lost', kept });
+		this.#put(seq + 0.5, { ...NOBODY, key, type: 'lost', how, kept });
 		return { changed: new Set([key]), kind: 'update' };
 	}
 
@@ -277,103 +262,9 @@ export class Log {
 		return Array.from(this.#items.values()).filter(({ event }) => event.seq > seq);
 	}
 
-	#clear() {
-		this.#items.clear();
-		this.#pointing.clear();
-		this.#after.clear();
-		this.#firstUse.clear();
-		this.#nameUsers.clear();
-		this.#authors.clear();
-		this.#entries = [];
-		this.#positions = [];
-		this.#all = null;
-		this.#first = Infinity;
-		this.#last = 0;
-	}
-
-	/** @param {Item} item @param {Set<number>} stale */
-	#take(item, stale) {
-		const { seq, client_id, target } = item.event;
-		if (this.#items.has(seq)) return;
-		this.#items.set(seq, item);
-		this.#first = Math.min(this.#first, seq);
-		this.#last = Math.max(this.#last, seq);
-		stale.add(seq);
-
-		this.#noteUse(client_id, seq, stale);
-		if (target !== null) {
-			index(this.#pointing, target, seq);
-			stale.add(target);
-		}
-		for (const pointing of this.#pointing.get(seq) ?? []) stale.add(pointing);
-		for (const after of this.#after.get(seq) ?? []) stale.add(after);
-
-		this.#noteAuthor(item.event, item.opened, stale);
-		if (!item.opened?.ok) return;
-		const { content, signer } = item.opened;
-		if (content.prev) index(this.#after, content.prev.seq, seq);
-		const name = asCompared(content.name ?? '');
-		if (name === '') return;
-		index(this.#nameUsers, name, seq);
-		this.#claimName(name, seq, signer, stale);
-	}
-
-	/** @param {string} clientId @param {number} seq @param {Set<number>} stale */
-	#noteUse(clientId, seq, stale) {
-		const used = this.#firstUse.get(clientId);
-		if (clientId === '' || (used !== undefined && used <= seq)) return;
-		this.#firstUse.set(clientId, seq);
-		if (used !== undefined) this.#markStale(used, stale);
-	}
-
-	/** A deletion proves nothing of its writer, for it is what is to be judged. @param {LogEvent} event @param {Opened | null} opened @param {Set<number>} stale */
-	#noteAuthor({ seq, kind, author }, opened, stale) {
-		if (!opened?.ok || author === null || kind === 'delete') return;
-		const known = this.#authors.get(author);
-		if (known && known.seq <= seq) return;
-		this.#authors.set(author, { seq, signer: opened.signer });
-		if (known?.signer === opened.signer) return;
-		for (const { event } of this.#items.values()) {
-			if (event.kind === 'delete' && event.author === author && event.target !== null) stale.add(event.target);
-		}
-	}
-
-	/** @param {string} name @param {number} seq @param {string} signer @param {Set<number>} stale */
-	#claimName(name, seq, signer, stale) {
-		const claimed = this.#names.get(name);
-		if (claimed && claimed.seq <= seq) return;
-		this.#names.set(name, { seq, signer });
-		if (!claimed || claimed.signer === signer) return;
-		for (const user of this.#nameUsers.get(name) ?? []) this.#markStale(user, stale);
-	}
-
-	/** @param {number} seq @param {Set<number>} stale */
-	#markStale(seq, stale) {
-		stale.add(seq);
-		const target = this.#items.get(seq)?.event.target ?? null;
-		if (target !== null) stale.add(target);
-	}
-
-	/** A `client_id` seen before is never applied again. @param {Item} item */
-	#isFirst({ event }) {
-		return event.client_id === '' || this.#firstUse.get(event.client_id) === event.seq;
-	}
-
-	/** @param {Set<number>} stale @param {Changes['kind']} kind @returns {Changes} */
-	#refreshAll(stale, kind) {
-		/** @type {Set<string>} */
-		const changed = new Set();
-		for (const seq of Array.from(stale).sort((one, other) => one - other)) {
-			const item = this.#items.get(seq);
-			if (!item) continue;
-			const before = this.entry(seq);
-			const after = this.#show(item);
-			if (before) changed.add(before.key);
-			if (after) changed.add(after.key);
-			this.#put(seq, after);
-		}
-		this.#all = null;
-		return { changed, kind };
+	/** Events whose key was not at hand. @returns {Item[]} */
+	get closed() {
+		return Array.from(this.#items.values()).filter(({ opened }) => opened && !opened.ok && opened.fault === 'no_key');
 	}
 
 	/** @param {number} position @param {Entry | null} entry */
@@ -400,137 +291,146 @@ export class Log {
 	/** @param {Item} item @returns {Entry | null} null: it shows only in what it changes, or not at all */
 	#show(item) {
 		const { event, opened } = item;
-		if (!this.#isFirst(item)) return null;
-		const common = this.#common(item);
-		if (event.kind === 'room') return { ...common, type: 'room', changes: roomChanges(item, this.#viewer.ownerSigner) };
-		if (event.kind === 'message') return this.#message(item, common);
+		const { alarm, hidden, removed } = this.trust.outcome(event.seq);
+		const common = this.#common(item, alarm);
+		if (hidden === 'again') return null;
+		if (hidden === 'repeat') return alarm ? { ...common, key: `${common.key}-${event.seq}`, type: 'alarm' } : null;
+		if (alarm === 'server') return { ...common, type: 'change', doer: 'server', changes: serverChanges(event.body) };
+		if (opened && !opened.ok && opened.fault === 'no_key') return this.#closed(item, common);
+		if (event.kind === 'message') return this.#message(item, common, removed);
+		if (event.kind === 'rotate') return this.#rotation(item, common);
+		if (event.kind === 'change') return this.#statement(item, common);
+		if (event.kind === 'card') return this.#card(item, common);
 		if (!isChange(event.kind)) return { ...common, type: 'newer' };
-		// A deletion that is not authentic shows at its target; a blanked change has nothing left to say.
-		if (event.kind === 'delete' || event.body === '') return this.#lostBefore(item, common);
-		if (!opened?.ok) return unopened(item, event.kind, common);
-		const target = this.#items.get(event.target ?? 0);
-		if (target && event.target !== null && !this.#applies(item, target)) {
+		if (opened && !opened.ok && event.kind !== 'delete') return unopened(item, event.kind, common);
+		if (alarm === 'not_theirs' && event.kind !== 'delete') {
 			return { ...common, type: 'unauthorised', kind: event.kind, target: event.target };
 		}
-		return this.#lostBefore(item, common);
+		return common.alarm ? { ...common, type: 'alarm' } : null;
 	}
 
-	/** @param {Item} item @param {Common} common @returns {Entry | null} */
-	#lostBefore(item, common) {
-		return this.#isWithheld(item) ? { ...common, type: 'lost', kept: [] } : null;
+	/** One divider stands for all that was said before a renewal and is not shared. @param {Item} item @param {Common} common @returns {Entry | null} */
+	#closed({ event, epoch }, common) {
+		if (common.alarm) return { ...common, type: 'alarm' };
+		const { standing } = this.trust;
+		const next = standing.epochs.find(({ epoch: later, seq }) => later > (epoch ?? 0) && seq > event.seq);
+		// Of several that are closed, the last one says so for all.
+		const isLast = next !== undefined && next.kept !== null && event.seq === next.seq - 1;
+		return isLast ? { ...NOBODY, key: `unshared-${next.epoch}`, seq: event.seq, type: 'unshared' } : null;
 	}
 
-	/** @param {Item} item @param {Common} common @returns {Entry} */
-	#message(item, common) {
+	/** @param {Item} item @param {Common} common @param {ReturnType<Trust['outcome']>['removed']} removed @returns {Entry | null} */
+	#message(item, common, removed) {
 		const { event, opened } = item;
-		const changes = this.#changesOf(event.seq);
-		const removed = this.#removedBy(item, changes);
+		if (removed === 'time') return null;
 		if (removed) return { ...common, type: 'removed', by: removed };
+		if (event.body === '') {
+			// Its deletion is still to come, or nobody made one.
+			return this.trust.outcome(event.seq).alarm === 'blanked' ? { ...common, type: 'removed', by: 'server' } : null;
+		}
 		if (!opened?.ok) return unopened(item, 'message', common);
-		if (opened.content.text === undefined)
-			return { ...common, type: 'unreadable', reason: 'malformed', kind: 'message' };
 
+		const changes = this.trust.changesOf(event.seq).flatMap((seq) => this.#items.get(seq) ?? []);
 		const pending = this.#unsent.filter(
-			({ clientId, target, state }) => target === event.seq && state !== 'failed' && !this.#firstUse.has(clientId),
+			({ clientId, target, state }) => target === event.seq && state !== 'failed' && !this.#arrived.has(clientId),
 		);
 		const pendingEdit = common.own ? pending.findLast(({ kind }) => kind === 'edit') : undefined;
-		const edit = changes.findLast((change) => change.event.kind === 'edit' && this.#applies(change, item));
+		const edit = changes.findLast(({ event: { kind } }) => kind === 'edit');
 		const editContent = pendingEdit?.content ?? (edit?.opened?.ok ? edit.opened.content : undefined);
 		const editedAt = pendingEdit ? pendingEdit.content.at_ms : edit?.event.sent_at_ms;
 		const answered = event.target === null ? undefined : this.#items.get(event.target);
 		return {
 			...common,
 			type: 'message',
-			text: editContent?.text ?? opened.content.text,
+			text: editContent?.text ?? opened.content.text ?? '',
 			replyTo: event.target === null ? null : { seq: event.target, clientId: opened.content.target_id ?? '' },
 			replyBroken: answered !== undefined && answered.event.client_id !== opened.content.target_id,
 			edited: editContent ? { atMs: editedAt ?? 0, pending: pendingEdit !== undefined } : null,
-			reactions: this.#reactions(item, changes, pending),
+			reactions: this.#reactions(changes, pending),
 			pending: pending.some(({ kind }) => kind === 'edit' || kind === 'delete'),
-			withheld: this.#isWithheld(item),
 		};
 	}
 
-	/** The applied or at least first-seen changes of a message, ascending. @param {number} seq @returns {Item[]} */
-	#changesOf(seq) {
-		const pointing = Array.from(this.#pointing.get(seq) ?? []).sort((one, other) => one - other);
-		return pointing.flatMap((other) => {
-			const item = this.#items.get(other);
-			return item && isChange(item.event.kind) && this.#isFirst(item) ? [item] : [];
-		});
-	}
-
-	/** @param {Item} item @param {Item[]} changes @returns {'author' | 'owner' | 'server' | null} */
-	#removedBy(item, changes) {
-		const deletions = changes.filter(({ event }) => event.kind === 'delete');
-		const believed = deletions.find((deletion) => this.#applies(deletion, item));
-		if (believed?.opened?.ok) {
-			const own = believed.event.author !== null && believed.event.author === item.event.author;
-			return believed.opened.signer === this.#viewer.ownerSigner && !own ? 'owner' : 'author';
-		}
-		return deletions.length > 0 || item.event.body === '' ? 'server' : null;
-	}
-
-	/**
-	 * Whether a change is of one who may make it, and meant for this message. Anyone may react; an edit
-	 * needs the key that signed the message, a deletion that key or the owner's.
-	 *
-	 * @param {Item} change
-	 * @param {Item} target
-	 */
-	#applies({ event, opened }, target) {
-		if (!opened?.ok || target.event.kind !== 'message') return false;
-		const { content, signer } = opened;
-		if (content.target_id !== target.event.client_id) return false;
-		if (event.kind === 'react') return isEmoji(content.emoji ?? '') && content.on !== undefined;
-		const author = target.opened?.ok ? target.opened.signer : (target.signer ?? null);
-		if (event.kind === 'edit') return content.text !== undefined && signer === author;
-		if (signer === this.#viewer.ownerSigner || signer === author) return true;
-		// Of a message blanked before it was read, the key is lost; what remains is the member id, and whose that is.
-		if (author !== null || target.event.body !== '' || event.author === null) return false;
-		const known = this.#authors.get(event.author);
-		return event.author === target.event.author && (known === undefined || known.signer === signer);
-	}
-
-	/** @param {Item} message @param {Item[]} changes @param {Unsent[]} pending @returns {Reaction[]} */
-	#reactions(message, changes, pending) {
-		/** By emoji, the names of those whose last word was to add it, by key. @type {Map<string, Map<string, ReactionName>>} */
+	/** @param {Item[]} changes @param {Unsent[]} pending @returns {Reaction[]} */
+	#reactions(changes, pending) {
+		/** By emoji, the keys of those whose last word was to add it. @type {Map<string, Set<string>>} */
 		const given = new Map();
-		const say = (/** @type {Content} */ { emoji = '', on, name = '' }, /** @type {string} */ signer) => {
-			const names = given.get(emoji) ?? new Map();
-			if (on) names.set(signer, { name: cleanName(name), taken: this.isNameTaken(name, signer) });
-			else names.delete(signer);
-			given.set(emoji, names);
+		const say = (/** @type {Content} */ { emoji = '', on }, /** @type {string} */ signer) => {
+			if (!isEmoji(emoji)) return;
+			const signers = given.get(emoji) ?? new Set();
+			if (on) signers.add(signer);
+			else signers.delete(signer);
+			given.set(emoji, signers);
 		};
-		for (const change of changes) {
-			if (change.event.kind !== 'react' || !change.opened?.ok || !this.#applies(change, message)) continue;
-			say(change.opened.content, change.opened.signer);
+		for (const { event, opened } of changes) {
+			if (event.kind === 'react' && opened?.ok) say(opened.content, opened.signer);
 		}
 		const own = this.#viewer.signer ?? '';
 		const waiting = pending.filter(({ kind }) => kind === 'react').map(({ content }) => content);
 		for (const content of waiting) say(content, own);
-		return Array.from(given, ([emoji, names]) => ({
+		const { standing } = this.trust;
+		return Array.from(given, ([emoji, signers]) => ({
 			emoji,
-			count: names.size,
-			own: names.has(own),
-			names: Array.from(names.values()),
+			count: signers.size,
+			own: signers.has(own),
+			names: Array.from(signers, (signer) => {
+				const name = standing.nameOf(signer);
+				return { name, taken: standing.isNameTaken(name, signer) };
+			}),
 			pending: waiting.some((content) => content.emoji === emoji),
 		})).filter(({ count }) => count > 0);
 	}
 
-	/** Whether its writer had seen something else than the server shows here. @param {Item} item */
-	#isWithheld({ event, opened }) {
-		const previous = opened?.ok ? opened.content.prev : undefined;
-		if (!previous) return false;
-		if (previous.seq >= event.seq) return true;
-		const seen = this.#items.get(previous.seq);
-		return seen !== undefined && seen.event.body !== '' && seen.hash !== previous.sha256;
+	/** @param {Item} item @param {Common} common @returns {Entry | null} */
+	#rotation({ event }, common) {
+		const rotation = parseRotationBody(event.body);
+		const part = rotation && parsePublic(rotation.public);
+		if (!part || common.alarm) return { ...common, type: 'alarm' };
+		const { standing } = this.trust;
+		// What an epoch began with that is closed to this reader is closed as well.
+		if (standing.epochs.some(({ epoch, kept }) => epoch === part.epoch && kept === null)) return null;
+		const removed = part.removed.map((author) => standing.nameOf(standing.signerOf(author) ?? ''));
+		return { ...common, type: 'rotate', removed, sharedPast: part.past !== null };
 	}
 
-	/** @param {Item} item @returns {Common} */
-	#common({ event, opened, signer = null }) {
-		const by = opened?.ok ? opened.signer : signer;
-		const name = opened?.ok ? (opened.content.name ?? '') : '';
+	/** @param {Item} item @param {Common} common @returns {Entry | null} */
+	#statement({ event, opened }, common) {
+		const { alarm } = this.trust.outcome(event.seq);
+		if (!opened?.ok || alarm === 'not_owner' || alarm === 'epoch') return { ...common, type: 'alarm' };
+		const before = this.#stateBefore(event.seq);
+		const { state } = opened.content;
+		const changes = state ? stateChanges(before, state) : {};
+		return { ...common, type: 'change', doer: 'owner', changes };
+	}
+
+	/** What the owner had said before. @param {number} seq @returns {State | null} */
+	#stateBefore(seq) {
+		for (let at = seq - 1; at >= this.#first; at -= 1) {
+			const item = this.#items.get(at);
+			if (item?.event.kind !== 'change' && item?.event.kind !== 'rotate') continue;
+			const said = item.event.kind === 'rotate' ? null : item.opened?.ok ? item.opened.content.state : null;
+			const state = said ?? (item.epoch === null ? null : this.trust.standing.stateOf(item.epoch));
+			if (state) return state;
+		}
+		const epoch = this.trust.standing.epochAt(Math.max(seq - 1, 0));
+		return epoch === null ? null : this.trust.standing.stateOf(epoch);
+	}
+
+	/** @param {Item} item @param {Common} common @returns {Entry | null} */
+	#card({ event, opened }, common) {
+		if (!opened?.ok) return common.alarm ? { ...common, type: 'alarm' } : null;
+		const before = this.trust.standing.nameBefore(opened.signer, event.seq);
+		const name = cleanName(opened.content.name ?? '');
+		// Who comes by another link in a later epoch is no news.
+		if (before === name && !common.alarm) return null;
+		return { ...common, name, type: 'card', before };
+	}
+
+	/** @param {Item} item @param {AlarmCode | null} alarm @returns {Common} */
+	#common({ event, opened, signer = null }, alarm) {
+		const { standing } = this.trust;
+		const by = opened?.ok ? opened.signer : (signer ?? (event.author && standing.signerOf(event.author)) ?? null);
+		const name = by ? standing.nameOf(by, event.seq) : '';
 		return {
 			key: event.client_id || `#${event.seq}`,
 			seq: event.seq,
@@ -538,24 +438,27 @@ export class Log {
 			author: event.author,
 			signer: by,
 			own: by === null ? event.author !== null && event.author === this.#viewer.author : by === this.#viewer.signer,
-			byOwner: by !== null && by === this.#viewer.ownerSigner,
-			name: cleanName(name),
-			nameTaken: name !== '' && this.isNameTaken(name, by),
+			byOwner: by !== null && by === standing.owner,
+			name,
+			nameTaken: name !== '' && standing.isNameTaken(name, by),
 			// What is of unknown shape tells no time.
 			sentAtMs: event.sent_at_ms || null,
 			writtenAtMs: (opened?.ok ? opened.content.at_ms : null) ?? null,
 			state: 'sent',
 			error: null,
+			alarm: (alarm && SHOWN[alarm]) ?? null,
 		};
 	}
 
 	/** @returns {Entry[]} */
 	#unsentEntries() {
-		const { signer, author, ownerSigner } = this.#viewer;
+		const { signer, author } = this.#viewer;
+		const { standing } = this.trust;
+		const name = signer ? standing.nameOf(signer) : '';
 		/** @type {Entry[]} */
 		const entries = [];
 		for (const { clientId, kind, target, content, state, error } of this.#unsent) {
-			if (this.#firstUse.has(clientId)) continue;
+			if (this.#arrived.has(clientId) || kind === 'card') continue;
 			const common = {
 				...NOBODY,
 				key: clientId,
@@ -563,9 +466,9 @@ export class Log {
 				author,
 				signer,
 				own: true,
-				byOwner: signer !== null && signer === ownerSigner,
-				name: cleanName(content.name ?? ''),
-				nameTaken: this.isNameTaken(content.name ?? '', signer),
+				byOwner: signer !== null && signer === standing.owner,
+				name,
+				nameTaken: name !== '' && standing.isNameTaken(name, signer),
 				writtenAtMs: content.at_ms ?? null,
 				state,
 				error,
@@ -584,7 +487,6 @@ export class Log {
 				edited: null,
 				reactions: [],
 				pending: false,
-				withheld: false,
 			});
 		}
 		return entries;
@@ -606,12 +508,8 @@ const NOBODY = {
 	writtenAtMs: null,
 	state: 'sent',
 	error: null,
+	alarm: null,
 };
-
-/** Names are compared as they are shown: what is cut off does not make them differ. @param {string} name */
-function asCompared(name) {
-	return foldName(cleanName(name));
-}
 
 /** @param {string} kind @returns {kind is ChangeKind} */
 function isChange(kind) {
@@ -621,33 +519,26 @@ function isChange(kind) {
 /** @param {Item} item @param {ChangeKind | 'message'} kind @param {Common} common @returns {Entry} */
 function unopened({ opened }, kind, common) {
 	const reason = opened && !opened.ok ? opened.fault : 'malformed';
-	return reason === 'newer' ? { ...common, type: 'newer' } : { ...common, type: 'unreadable', reason, kind };
+	if (reason === 'newer' || reason === 'no_key') return { ...common, type: 'newer' };
+	return { ...common, type: 'unreadable', reason, kind };
 }
 
-/** @param {Item} item @param {string | null} ownerSigner @returns {RoomChanges} */
-function roomChanges({ event, opened }, ownerSigner) {
-	const said = parseObject(event.body);
-	/** @type {RoomChanges} */
-	const changes = {};
-	if (typeof said['locked'] === 'boolean') changes.locked = said['locked'];
-	if (isSeconds(said['message_ttl_s'])) changes.messageTtlS = said['message_ttl_s'];
-	if (isSeconds(said['expires_in_s'])) changes.expiresInS = said['expires_in_s'];
-	if (said['about'] !== undefined) {
-		const believed = opened?.ok === true && (ownerSigner === null || opened.signer === ownerSigner);
-		if (believed) changes.title = cleanName(opened.content.name ?? '');
-		else changes.titleForged = true;
-	}
-	return changes;
+/** @param {State | null} before @param {State} after @returns {StateChanges} */
+function stateChanges(before, after) {
+	return {
+		...(before?.name === after.name ? {} : { title: cleanName(after.name) }),
+		...(before?.locked === after.locked ? {} : { locked: after.locked }),
+		...(before?.message_ttl_s === after.message_ttl_s ? {} : { messageTtlS: after.message_ttl_s }),
+		...(before?.expires_in_s === after.expires_in_s ? {} : { expiresInS: after.expires_in_s }),
+	};
 }
 
-/** @param {unknown} value @returns {value is number | null} */
-function isSeconds(value) {
-	return value === null || Number.isSafeInteger(value);
-}
-
-/** @param {Map<any, Set<number>>} map @param {any} key @param {number} seq */
-function index(map, key, seq) {
-	const held = map.get(key);
-	if (held) held.add(seq);
-	else map.set(key, new Set([seq]));
+/** What a server says that it changed by itself. @param {string} body @returns {StateChanges} */
+function serverChanges(body) {
+	const { locked, message_ttl_s: ttl, expires_in_s: expires } = parseObject(body);
+	return {
+		...(typeof locked === 'boolean' ? { locked } : {}),
+		...(ttl === null || Number.isSafeInteger(ttl) ? { messageTtlS: ttl } : {}),
+		...(Number.isSafeInteger(expires) ? { expiresInS: expires } : {}),
+	};
 }

@@ -1,6 +1,7 @@
 /**
- * Sends what waits, in order, until it has arrived: the same bytes under the same id on every attempt,
- * across reloads, and from one tab at a time. No DOM.
+ * Sends what waits, in order, until it has arrived: sealed just before its first attempt, then the same bytes under
+ * the same id on every attempt, across reloads and renewals, and from one tab at a time. What is refused for an epoch
+ * that is over is sealed anew under another id (docs/protocol.md, "Sending across a renewal"). No DOM.
  *
  * @import { ApiError } from '../wire/api.js'
  * @import { OutboxEntry, Store } from '../storage/store.js'
@@ -15,15 +16,29 @@
  */
 
 /** Faults that pass by themselves. Anything else is for a person to decide. */
-const PASSING = new Set(['network', 'timeout', 'aborted', 'unavailable', 'rate_limited', 'bad_answer']);
+const PASSING = new Set([
+	'network',
+	'timeout',
+	'aborted',
+	'unavailable',
+	'rate_limited',
+	'bad_answer',
+	'storage_full',
+	'renewed',
+	'no_key',
+]);
 
 const RETRY_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
+/** New keys are followed so often without a pause. */
+const MOST_AT_ONCE = 5;
 /**
  * A tab that is frozen while it sends must not hold up the others. Two who send do no harm: each goes on to the
  * next only when the one before has arrived, under whichever of its attempts.
  */
 const STEAL_AFTER_MS = 5_000;
+
+/** @typedef {{ body: string, epoch: number }} Sealed */
 
 export class Outbox {
 	/** In order; `sent` ones stay until the log shows them. @type {OutboxEntry[]} */
@@ -33,7 +48,11 @@ export class Outbox {
 
 	#room;
 	#store;
+	#seal;
 	#send;
+	#renewed;
+	#holds;
+	#lost;
 	#changed;
 	#locks;
 	#channel;
@@ -59,7 +78,13 @@ export class Outbox {
 	 * @param {object} parts
 	 * @param {string} parts.room
 	 * @param {Store} parts.store
+	 * @param {(entry: OutboxEntry) => Promise<Sealed | { before: Pick<OutboxEntry, 'kind' | 'said'> }>} parts.seal Its bytes,
+	 *   or what must go out before it. Rejects with `no_key` where no key is at hand.
 	 * @param {(entry: OutboxEntry) => Promise<{ seq: number }>} parts.send
+	 * @param {() => Promise<boolean>} parts.renewed The keys are new; resolves with whether they are here now.
+	 * @param {(entry: OutboxEntry, seq: number) => Promise<boolean | null>} parts.holds Whether the log has at a sequence exactly
+	 *   this; null: that is not known.
+	 * @param {(seq: number) => void} parts.lost Something acknowledged is not where it was acknowledged.
 	 * @param {() => void} parts.changed `entries` or `sending` did.
 	 * @param {LockManager | undefined} [parts.locks]
 	 * @param {BroadcastChannel | null} [parts.channel] To the other tabs of the room; is closed with this.
@@ -69,7 +94,11 @@ export class Outbox {
 	constructor({
 		room,
 		store,
+		seal,
 		send,
+		renewed,
+		holds,
+		lost,
 		changed,
 		locks,
 		channel = null,
@@ -78,7 +107,11 @@ export class Outbox {
 	}) {
 		this.#room = room;
 		this.#store = store;
+		this.#seal = seal;
 		this.#send = send;
+		this.#renewed = renewed;
+		this.#holds = holds;
+		this.#lost = lost;
 		this.#changed = changed;
 		this.#locks = locks;
 		this.#channel = channel;
@@ -94,7 +127,7 @@ export class Outbox {
 	}
 
 	/**
-	 * @param {Pick<OutboxEntry, 'client_id' | 'kind' | 'target' | 'body' | 'author_secret'>} post
+	 * @param {Pick<OutboxEntry, 'client_id' | 'kind' | 'target' | 'said' | 'identity'>} post
 	 * @returns {Promise<void>} when it is stored, or could not be: then it is sent from memory
 	 */
 	async add(post) {
@@ -102,12 +135,27 @@ export class Outbox {
 		// there already, though the clock was set back since.
 		const last = Math.max(this.#lastOrder, ...this.entries.map(({ order }) => order));
 		this.#lastOrder = Math.max(Date.now() * 1000 + Math.floor(this.#random() * 1000), last + 1);
-		/** @type {OutboxEntry} */
-		const entry = { room: this.#room, order: this.#lastOrder, ...post, state: 'waiting', seq: null, error: null };
-		await this.#store.putOutbox(entry).catch(() => this.#unstored.push(entry));
-		this.entries = [...this.entries, entry];
+		await this.#put(post, this.#lastOrder);
 		this.kick();
 		await this.#tell();
+	}
+
+	/** @param {Pick<OutboxEntry, 'client_id' | 'kind' | 'target' | 'said' | 'identity'>} post @param {number} order */
+	async #put(post, order) {
+		/** @type {OutboxEntry} */
+		const entry = {
+			room: this.#room,
+			order,
+			...post,
+			body: null,
+			epoch: null,
+			again: null,
+			state: 'waiting',
+			seq: null,
+			error: null,
+		};
+		await this.#store.putOutbox(entry).catch(() => this.#unstored.push(entry));
+		this.entries = inOrder([...this.entries, entry]);
 	}
 
 	/** @param {string} clientId @returns {Promise<void>} */
@@ -128,20 +176,34 @@ export class Outbox {
 	}
 
 	/**
-	 * The log shows everything up to a sequence, these ids among it.
+	 * The log shows everything up to a sequence. What it holds exactly is done; what was acknowledged and is not
+	 * there is said to be lost.
 	 *
 	 * @param {number} seq
-	 * @param {Set<string>} clientIds
+	 * @param {Map<string, number>} [arrived] Ids that came, and where.
 	 * @returns {Promise<void>}
 	 */
-	async seen(seq, clientIds) {
+	async seen(seq, arrived = new Map()) {
 		this.#seen = Math.max(this.#seen, seq);
-		const done = this.entries.filter(
-			(entry) => clientIds.has(entry.client_id) || (entry.seq !== null && entry.seq <= seq),
-		);
-		if (done.length === 0) return;
-		for (const entry of done) await this.#remove(entry);
-		await this.#tell();
+		let settled = false;
+		for (const entry of this.entries) settled = (await this.#compare(entry, arrived.get(entry.client_id))) || settled;
+		if (settled) await this.#tell();
+	}
+
+	/** @param {OutboxEntry} entry @param {number} [came] @returns {Promise<boolean>} whether it is done, one way or the other */
+	async #compare(entry, came) {
+		const at = entry.seq !== null && entry.seq <= this.#seen ? entry.seq : came;
+		if (at === undefined || entry.body === null) return false;
+		const held = await this.#holds(entry, at);
+		// An id of ours with other content is not ours; it is told of where it stands.
+		if (held === false && entry.seq === null) return false;
+		if (held === false) {
+			this.#lost(at);
+			await this.#settle(entry, { state: 'failed', seq: null, error: 'lost' });
+		} else {
+			await this.#remove(entry);
+		}
+		return true;
 	}
 
 	/**
@@ -153,6 +215,7 @@ export class Outbox {
 	async requeue() {
 		this.#seen = 0;
 		const sent = this.entries.filter(({ state }) => state === 'sent');
+		// In the new log's order: an attempt that was under way, and these again, as the bytes that they were.
 		for (const entry of sent) await this.#settle(entry, { state: 'waiting', seq: null });
 		if (sent.length > 0) await this.#tell();
 		this.kick();
@@ -202,26 +265,78 @@ export class Outbox {
 				if (this.#finishing) this.stop();
 				return;
 			}
-			/** @type {Partial<OutboxEntry>} */
-			let outcome;
 			try {
-				const { seq } = await this.#send(entry);
-				outcome = { state: 'sent', seq };
+				const sealed = await this.#sealed(entry);
+				// Another tab discarded it, or something goes before it.
+				if (!sealed) continue;
+				const { seq } = await this.#send(sealed);
+				this.#failures = 0;
+				await this.#settle(sealed, { state: 'sent', seq });
+				// One that had arrived before its answer was lost is shown already.
+				if (seq <= this.#seen) await this.#compare({ ...sealed, state: 'sent', seq }, undefined);
 			} catch (cause) {
-				const { code = 'network', retryAfterMs = null } = /** @type {Partial<ApiError>} */ (cause);
-				if (PASSING.has(code)) {
-					this.#failures += 1;
-					const most = Math.min(RETRY_MS * 2 ** (this.#failures - 1), RETRY_MOST_MS);
-					return this.#wait(code, retryAfterMs ?? most * (0.5 + this.#random() / 2), retryAfterMs);
-				}
-				outcome = { state: 'failed', error: code };
+				if (!(await this.#refused(entry, cause))) return;
 			}
-			this.#failures = 0;
-			// One that had arrived before its answer was lost is shown already.
-			if ((outcome.seq ?? Infinity) <= this.#seen) await this.#remove(entry);
-			else await this.#settle(entry, outcome);
 			await this.#tell();
 		}
+	}
+
+	/** @param {OutboxEntry} entry @returns {Promise<OutboxEntry | null>} with the bytes that every tab sends */
+	async #sealed(entry) {
+		if (entry.body !== null) return entry;
+		const sealed = await this.#seal(entry);
+		if ('before' in sealed) {
+			await this.#put(
+				{ ...sealed.before, client_id: crypto.randomUUID(), target: null, identity: entry.identity },
+				entry.order - 0.5,
+			);
+			return null;
+		}
+		if (this.#unstored.some(({ client_id }) => client_id === entry.client_id)) {
+			this.#note(entry.client_id, { ...this.#unnoted.get(entry.client_id), ...sealed });
+			return { ...entry, ...sealed };
+		}
+		const kept = await this.#store.sealOutbox(entry, sealed).catch(() => ({ ...entry, ...sealed }));
+		if (!kept || kept.client_id !== entry.client_id || kept.body === null) return null;
+		const { body, epoch } = kept;
+		this.entries = this.entries.map((held) => (held.client_id === kept.client_id ? { ...held, body, epoch } : held));
+		return kept;
+	}
+
+	/** @param {OutboxEntry} entry @param {unknown} cause @returns {Promise<boolean>} whether to go on at once */
+	async #refused(entry, cause) {
+		const { code = 'network', retryAfterMs = null } = /** @type {Partial<ApiError>} */ (cause);
+		const isNew = (code === 'renewed' || code === 'stale_epoch' || code === 'no_key') && (await this.#renewed());
+		if (code === 'stale_epoch') {
+			// Final: that post will never be in the log. The words are sealed anew.
+			const again = entry.again ?? entry.client_id;
+			await this.#settle(entry, { client_id: crypto.randomUUID(), body: null, epoch: null, again });
+			return isNew || this.#waitFor('no_key', null);
+		}
+		// A server that always says so is not asked without a pause.
+		if (isNew && this.#failures < MOST_AT_ONCE) {
+			this.#failures += 1;
+			return true;
+		}
+		if (PASSING.has(code)) return this.#waitFor(code, retryAfterMs);
+		this.#failures = 0;
+		if (entry.kind !== 'card') {
+			await this.#settle(entry, { state: 'failed', error: code });
+			return true;
+		}
+		// Nobody is told of a card: what it was to introduce has failed.
+		await this.#remove(entry);
+		const next = this.entries.find(({ state, kind }) => state === 'waiting' && kind !== 'card');
+		if (next) await this.#settle(next, { state: 'failed', error: code });
+		return true;
+	}
+
+	/** @param {string} code @param {number | null} asked By the server. @returns {false} */
+	#waitFor(code, asked) {
+		this.#failures += 1;
+		const most = Math.min(RETRY_MS * 2 ** (this.#failures - 1), RETRY_MOST_MS);
+		this.#wait(code, asked ?? most * (0.5 + this.#random() / 2), asked);
+		return false;
 	}
 
 	/** @param {OutboxEntry} entry @param {Partial<OutboxEntry>} changes */
@@ -303,11 +418,16 @@ export class Outbox {
 	#refresh = async () => {
 		const stored = await this.#store.outbox(this.#room).catch(() => null);
 		if (this.#stopped) return;
-		if (stored) this.entries = this.#withNotes([...stored, ...this.#unstored]);
+		if (stored) this.entries = this.#withNotes(inOrder([...stored, ...this.#unstored]));
 		const { entries } = this;
 		const count = entries.filter(({ state }) => state === 'waiting').length;
 		const unkept = this.#unstored.some(({ state }) => state === 'waiting');
 		this.sending = { ...this.sending, count, unkept, ...(count === 0 ? { code: null, waitingUntilMs: null } : {}) };
 		this.#changed();
 	};
+}
+
+/** @param {OutboxEntry[]} entries */
+function inOrder(entries) {
+	return entries.sort((one, other) => one.order - other.order);
 }

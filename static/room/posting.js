@@ -1,127 +1,217 @@
 /**
- * What one says oneself: sealed in the order of the calls, sent by the outbox, and shown while it is on its way.
+ * What one says oneself: kept in words until its first attempt, sealed then with what was seen by then, sent by the
+ * outbox, and shown while it is on its way. Before the first word goes a card (docs/protocol.md, "Cards").
  *
  * @import { Api } from '../wire/api.js'
- * @import { Content } from '../crypto/envelope.js'
- * @import { Identity, RoomKeys } from '../crypto/secrets.js'
- * @import { OutboxEntry, Store } from '../storage/store.js'
+ * @import { Content } from '../crypto/content.js'
+ * @import { Identity } from '../crypto/identity.js'
+ * @import { OutboxEntry, RoomRecord, Store } from '../storage/store.js'
  * @import { Bodies } from './bodies.js'
+ * @import { Keyring } from './keyring.js'
  * @import { Log, Unsent } from './log.js'
+ * @import { Standing } from './standing.js'
  */
 
+import { admitPerson } from '../crypto/card.js';
+import { MAX_CONTENT_BYTES, TooLong } from '../crypto/envelope.js';
+import { openIdentity } from '../crypto/identity.js';
+import { equalBytes, utf8 } from '../values/bytes.js';
+import { cleanName } from '../values/text.js';
 import { ApiError } from '../wire/api.js';
+import { hashBody } from './bodies.js';
 import { Outbox } from './outbox.js';
+import { withSeen } from './sealing.js';
 
 /** Something that the user wanted and that cannot be; `code` says what. */
 export class RoomError extends Error {
-	/** @param {'empty' | 'read_only' | 'not_loaded'} code @param {string} message */
+	/** @param {'empty' | 'read_only' | 'not_loaded' | 'no_key'} code @param {string} message */
 	constructor(code, message) {
 		super(message);
 		this.code = code;
 	}
 }
 
+/** What is added when sealing: what was seen, the last post, the post that is replaced. */
+const SEEN_BYTES = 400;
+
 export class Posting {
-	#keys;
+	#record;
+	#keyring;
+	#standing;
 	#bodies;
 	#identity;
 	#api;
+	#store;
 	#log;
-	#yourName;
+	#via;
+	#ownerToken;
+	#meet;
 	#show;
-	/** What own unsent bodies hold, by id. @type {Map<string, Content>} */
-	#contents = new Map();
-	/** @type {Promise<unknown>} */
-	#sealing = Promise.resolve();
+	/** Other identities that something waits of, opened. @type {Identity[]} */
+	#others = [];
 
 	/**
 	 * @param {object} parts
-	 * @param {RoomKeys} parts.keys
+	 * @param {RoomRecord} parts.record
+	 * @param {Keyring} parts.keyring
+	 * @param {Standing} parts.standing
 	 * @param {Bodies} parts.bodies
 	 * @param {Identity} parts.identity
 	 * @param {Api} parts.api
 	 * @param {Store} parts.store
 	 * @param {() => Log} parts.log As it is now.
-	 * @param {() => string} parts.yourName
+	 * @param {string | null} parts.via The link's id by which one came.
+	 * @param {string | null} parts.ownerToken
+	 * @param {() => Promise<void>} parts.meet Loads whose cards there are, own ones among them.
+	 * @param {() => Promise<boolean>} parts.renewed The keys are new; resolves with whether they are here now.
+	 * @param {(seq: number) => void} parts.lost
 	 * @param {(unsent: Unsent[]) => void} parts.show
 	 * @param {LockManager | undefined} parts.locks
 	 * @param {BroadcastChannel | null | undefined} parts.channel To the other tabs.
 	 */
-	constructor({ keys, bodies, identity, api, store, log, yourName, show, locks, channel }) {
-		this.#keys = keys;
+	constructor(parts) {
+		const { record, keyring, standing, bodies, identity, api, store, log } = parts;
+		this.#record = record;
+		this.#keyring = keyring;
+		this.#standing = standing;
 		this.#bodies = bodies;
 		this.#identity = identity;
 		this.#api = api;
+		this.#store = store;
 		this.#log = log;
-		this.#yourName = yourName;
-		this.#show = show;
+		this.#via = parts.via;
+		this.#ownerToken = parts.ownerToken;
+		this.#meet = parts.meet;
+		this.#show = parts.show;
 		this.outbox = new Outbox({
-			room: keys.room,
+			room: record.room,
 			store,
+			seal: (entry) => this.#seal(entry),
 			send: (entry) => this.#send(entry),
-			changed: () => void this.#showUnsent(),
-			locks,
-			channel,
+			renewed: parts.renewed,
+			holds: (entry, seq) => this.#holds(entry, seq),
+			lost: parts.lost,
+			changed: () => this.#showUnsent(),
+			locks: parts.locks,
+			channel: parts.channel,
 		});
 	}
 
 	/** Takes up what was left. @returns {Promise<void>} */
 	async load() {
 		await this.outbox.load();
-		await this.#showUnsent();
+		this.#showUnsent();
 	}
 
 	/** @param {string} kind @param {number | null} target @param {Content} said @returns {Promise<string>} its client id */
-	post(kind, target, said) {
-		const posted = this.#sealing.then(async () => {
-			const log = this.#log();
-			const answered = target === null ? undefined : log.item(target);
-			if (target !== null && !answered) throw new RoomError('not_loaded', 'that message is not loaded');
-			/** @type {Content} */
-			const content = { name: this.#yourName(), at_ms: Date.now(), ...said, prev: log.previous };
-			if (answered) content.target_id = answered.event.client_id;
-			const client_id = crypto.randomUUID();
-			const body = await this.#bodies.sealPost({ kind, client_id, target }, content);
-			this.#contents.set(client_id, content);
-			await this.outbox.add({ client_id, kind, target, body, author_secret: this.#identity.authorSecret });
-			await this.#showUnsent();
-			return client_id;
-		});
-		this.#sealing = posted.catch(() => {});
-		return posted;
+	async post(kind, target, said) {
+		const answered = target === null ? undefined : this.#log().item(target);
+		if (target !== null && !answered) throw new RoomError('not_loaded', 'that message is not loaded');
+		/** @type {Content} */
+		const content = { at_ms: Date.now(), ...said };
+		if (answered) content.target_id = answered.event.client_id;
+		const bytes = utf8(JSON.stringify(content)).length + SEEN_BYTES;
+		if (bytes > MAX_CONTENT_BYTES) throw new TooLong(bytes, MAX_CONTENT_BYTES);
+		const client_id = crypto.randomUUID();
+		await this.outbox.add({ client_id, kind, target, said: content, identity: this.#identity.secret });
+		return client_id;
+	}
+
+	/** A new name is a new card, for whom others know already. @returns {Promise<void>} */
+	async rename() {
+		const { signer } = this.#identity;
+		if (this.#standing.nameOf(signer) === '' || !this.#lacksCard(this.#identity)) return;
+		await this.post('card', null, {});
+	}
+
+	/** @param {OutboxEntry} entry @returns {Promise<{ epoch: number, body: string } | { before: Pick<OutboxEntry, 'kind' | 'said'> }>} */
+	async #seal(entry) {
+		const { current } = this.#keyring;
+		if (!current?.keys.admit) throw new RoomError('no_key', 'no key of this epoch lets one speak');
+		const identity = await this.#identityOf(entry);
+		await this.#meet();
+		const isCard = entry.kind === 'card';
+		if (!isCard && this.#lacksCard(identity)) return { before: { kind: 'card', said: {} } };
+		const said = isCard ? await this.#card(identity) : entry.said;
+		const prev = await this.#log().trust.lines.head();
+		const after = await this.#lastPost();
+		const content = withSeen(said, { prev, after, again: entry.again });
+		return this.#bodies.sealPost(identity, entry, content);
+	}
+
+	/** @param {Identity} identity @returns {Promise<Content>} */
+	async #card(identity) {
+		const { room, yourName } = this.#record;
+		const { epoch, admit } = this.#keyring.keys;
+		if (!admit) throw new RoomError('no_key', 'no key of this epoch lets one speak');
+		const via = this.#via === null ? {} : { via: this.#via };
+		return { at_ms: Date.now(), name: yourName, ...(await admitPerson(admit, room, epoch, identity)), ...via };
+	}
+
+	/** Whether others would not believe, or know, who speaks. @param {Identity} identity */
+	#lacksCard({ signer, secret }) {
+		const underWay = this.outbox.entries.some(
+			({ kind, state, identity }) => kind === 'card' && state !== 'failed' && equalBytes(identity, secret),
+		);
+		if (underWay) return false;
+		const { epoch } = this.#keyring.keys;
+		const known = this.#standing.believes(signer, epoch) === 'yes';
+		const carded = signer !== this.#standing.owner || this.#standing.cardOf(signer) !== undefined;
+		return !known || !carded || this.#standing.nameOf(signer) !== cleanName(this.#record.yourName);
+	}
+
+	/** Of this browser, in whichever tab. @returns {Promise<RoomRecord['lastPost']>} */
+	async #lastPost() {
+		const stored = await this.#store.room(this.#record.room).catch(() => undefined);
+		return (stored ?? this.#record).lastPost;
+	}
+
+	/** @param {OutboxEntry} entry @returns {Promise<Identity>} */
+	async #identityOf({ identity }) {
+		if (equalBytes(identity, this.#identity.secret)) return this.#identity;
+		const known = this.#others.find(({ secret }) => equalBytes(secret, identity));
+		if (known) return known;
+		const opened = await openIdentity(identity);
+		this.#others.push(opened);
+		return opened;
 	}
 
 	/** @param {OutboxEntry} entry */
 	async #send(entry) {
-		const { room, postToken, ownerToken } = this.#keys;
-		const author = entry.author_secret ?? this.#identity.authorSecret;
-		try {
-			return await this.#api.post(room, { token: postToken, author }, entry);
-		} catch (cause) {
+		const { room } = this.#record;
+		const { authorSecret: author } = await this.#identityOf(entry);
+		const post = { ...entry, body: entry.body ?? '', epoch: entry.epoch ?? 0 };
+		const token = this.#keyring.current?.keys.postToken ?? null;
+		const receipt = await this.#api.post(room, { token, author }, post).catch((cause) => {
 			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
 			const code = cause instanceof ApiError ? cause.code : null;
-			if (!ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
-			return this.#api.post(room, { token: ownerToken, author }, entry);
+			if (!this.#ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
+			return this.#api.post(room, { token: this.#ownerToken, author }, post);
+		});
+		const lastPost = { client_id: entry.client_id, seq: receipt.seq };
+		if (lastPost.seq > (this.#record.lastPost?.seq ?? 0)) {
+			this.#record.lastPost = lastPost;
+			await this.#store.changeRoom(room, { lastPost }).catch(() => {});
 		}
+		return receipt;
 	}
 
-	async #showUnsent() {
-		for (const entry of this.outbox.entries) {
-			if (this.#contents.has(entry.client_id)) continue;
-			const opened = await this.#bodies.openUnsent(entry);
-			if (opened.ok) this.#contents.set(entry.client_id, opened.content);
-		}
-		const unsent = this.outbox.entries.map(({ client_id, kind, target, state, error }) => ({
-			clientId: client_id,
-			kind,
-			target,
-			content: this.#contents.get(client_id) ?? {},
-			state: state === 'waiting' ? /** @type {const} */ ('sending') : state,
-			error,
-		}));
-		const kept = new Set(unsent.map(({ clientId }) => clientId));
-		for (const clientId of this.#contents.keys()) if (!kept.has(clientId)) this.#contents.delete(clientId);
-		this.#show(unsent);
+	/** @param {OutboxEntry} entry @param {number} seq */
+	async #holds({ client_id, kind, target, body }, seq) {
+		return this.#log().trust.holds(seq, { client_id, kind, target, hash: await hashBody(body ?? '') });
+	}
+
+	#showUnsent() {
+		this.#show(
+			this.outbox.entries.map(({ client_id, kind, target, said, state, error }) => ({
+				clientId: client_id,
+				kind,
+				target,
+				content: said,
+				state: state === 'waiting' ? /** @type {const} */ ('sending') : state,
+				error,
+			})),
+		);
 	}
 }
 

@@ -1,7 +1,7 @@
 /**
  * Who is here and who types: receives signals, sends one's own. No DOM.
  *
- * @import { Content } from '../crypto/envelope.js'
+ * @import { Content } from '../crypto/content.js'
  * @import { SignalEvent } from '../wire/stream.js'
  */
 
@@ -11,7 +11,6 @@
  * @typedef {object} Present
  * @property {string} signer
  * @property {string | null} author
- * @property {string} name
  * @property {number} hereUntil
  * @property {number} typingUntil
  */
@@ -71,7 +70,7 @@ export class Presence {
 	}
 
 	/** @param {SignalEvent} signal @param {Content} content @param {string} signer */
-	receive({ kind, author }, { name = '', at_ms = 0 }, signer) {
+	receive({ kind, author }, { at_ms = 0 }, signer) {
 		const age = Date.now() - at_ms;
 		if (age > OLDEST_MS || this.#stopped) return;
 		if (kind === 'gone') {
@@ -83,7 +82,6 @@ export class Presence {
 			this.present.set(signer, {
 				signer,
 				author,
-				name,
 				hereUntil: now + HERE_LASTS_MS,
 				typingUntil: typing ? now + TYPING_LASTS_MS : 0,
 			});

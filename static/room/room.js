@@ -1,55 +1,42 @@
 /**
- * One open room: ties keys, log, stream, outbox and storage together for the view. No DOM.
- *
- * Its events are `phase`, `connection`, `info`, `people`, `sending`, and `entries`, whose `detail` is
- * a {@link Changes}.
+ * One open room: ties access, log, stream, outbox and storage together for the view, as {@link RoomFacade} says.
+ * No DOM.
  *
  * @import { RoomAnswer } from '../wire/api.js'
  * @import { LogEvent } from '../values/event.js'
- * @import { Content } from '../crypto/envelope.js'
+ * @import { Content, State } from '../crypto/content.js'
+ * @import { Identity } from '../crypto/identity.js'
+ * @import { RotationError } from '../crypto/rotation.js'
+ * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
  * @import { Changes, Entry, Unsent } from './log.js'
- * @import { Identity, RoomKeys } from '../crypto/secrets.js'
+ * @import { OwnLink } from './owning.js'
  * @import { Draft, RoomRecord, Store } from '../storage/store.js'
- * @import { Connection } from '../wire/stream.js'
+ * @import { Closed, Connection } from '../wire/stream.js'
  */
 
+import { isFarewell } from '../crypto/card.js';
+import { openIdentity } from '../crypto/identity.js';
+import { openInvite, openLink } from '../crypto/links.js';
+import { formatLink } from '../values/link.js';
+import { cleanName } from '../values/text.js';
 import { Api, ApiError } from '../wire/api.js';
+import { SharedStream } from '../wire/tabs.js';
+import { Access } from './access.js';
 import { Bodies } from './bodies.js';
 import { Drafts } from './drafts.js';
+import { isLimited } from './founding.js';
 import { RoomHistory } from './history.js';
-import { parseObject } from '../values/json.js';
+import { Keyring } from './keyring.js';
+import { Owning } from './owning.js';
 import { Posting, RoomError, spoken } from './posting.js';
 import { suggestName } from './rooms.js';
 import { Signals } from './signals.js';
-import { openIdentity, openKeys } from '../crypto/secrets.js';
-import { formatLink } from '../values/link.js';
-import { SharedStream } from '../wire/tabs.js';
-import { cleanName } from '../values/text.js';
+import { isUnread } from './unread.js';
 
 /**
- * @typedef {'opening' | 'preview' | 'open' | 'not_here' | 'gone' | 'unreachable'} Phase
+ * What a room needs of its page; all but the store have defaults.
  *
- * @typedef {object} RoomInfo
- * @property {string} title
- * @property {boolean} locked
- * @property {number | null} messageTtlS
- * @property {number} expiresAtMs
- * @property {number} createdAtMs
- * @property {number} firstSeq
- * @property {number} lastSeq
- * @property {string | null} owner Their signer.
- *
- * @typedef {object} Person
- * @property {string} signer
- * @property {string} name
- * @property {string | null} author
- * @property {boolean} taken Another key used this name first.
- * @property {boolean} own
- * @property {boolean} owner
- * @property {boolean} typing
- * @property {boolean} here
- *
- * @typedef {object} Surroundings What a room needs of its page; all have defaults.
+ * @typedef {object} Surroundings
  * @property {Store} store
  * @property {Api} [api]
  * @property {string} [origin] For links.
@@ -57,24 +44,33 @@ import { cleanName } from '../values/text.js';
  * @property {LockManager} [locks]
  * @property {((name: string) => BroadcastChannel) | null} [channel]
  * @property {boolean} [visible]
+ *
+ * All that an opened room is made of.
+ *
+ * @typedef {object} Parts
+ * @property {Identity} identity
+ * @property {Keyring} keyring
+ * @property {Access} access
+ * @property {Bodies} bodies
+ * @property {Owning | null} owning
  */
 
 /** Further behind than this, the page begins at the end and leaves the rest to scrolling. */
 const MOST_BEHIND = 1_000;
-const EXPIRY_CHECK_MS = 10_000;
+const CHECK_MS = 5_000;
+/** Clocks differ by less. */
+const GRACE_MS = 600_000;
 
+/** @implements {RoomFacade} */
 export class Room extends EventTarget {
 	/** @type {Phase} */
 	phase = 'opening';
-	/** @type {'deleted' | 'expired' | 'unknown' | null} */
+	/** @type {RoomFacade['goneReason']} */
 	goneReason = null;
+	/** @type {RoomFacade['linkEnded']} */
+	linkEnded = null;
 	/** @type {Connection} */
 	connection = { state: 'idle', code: null, retryAtMs: null };
-
-	/** @type {import('./facade.js').Alarm[]} */
-	alarms = [];
-	linkEnded = null;
-	removal = null;
 	/** Whether all up to the server's last event was shown once. */
 	loaded = false;
 
@@ -83,25 +79,28 @@ export class Room extends EventTarget {
 	#api;
 	#surroundings;
 	#origin;
-	/** @type {RoomKeys | null} */
-	#keys = null;
-	/** @type {Identity | null} */
-	#identity = null;
+	/** @type {Parts | null} */
+	#parts = null;
 	/** @type {RoomHistory | null} */
 	#history = null;
 	/** @type {SharedStream | null} */
 	#stream = null;
-	/** @type {Bodies | null} */
-	#bodies = null;
 	/** Null for who only reads. @type {Posting | null} */
 	#posting = null;
 	/** @type {Signals | null} */
 	#signals = null;
+	/** @type {Map<string, Alarm>} */
+	#alarms = new Map();
+	/** Names of links by their ids, as far as the owner's page has asked for them. @type {Map<string, string>} */
+	#linkNames = new Map();
+	/** The server's `state_seq`, which the next statement goes on from. */
+	#stateSeq = 0;
 	#drafts;
 	#visible;
 	#closed = new AbortController();
 	/** @type {ReturnType<typeof setInterval> | undefined} */
-	#expiryTimer;
+	#timer;
+
 	/** @param {RoomRecord} record @param {Surroundings} surroundings */
 	constructor(record, surroundings) {
 		super();
@@ -131,7 +130,7 @@ export class Room extends EventTarget {
 	}
 
 	get ownSigner() {
-		return this.#identity?.signer ?? null;
+		return this.canWrite ? (this.#parts?.identity.signer ?? null) : null;
 	}
 
 	get yourName() {
@@ -159,13 +158,24 @@ export class Room extends EventTarget {
 		return this.#record.ownerLinkKept;
 	}
 
+	get removal() {
+		return this.#record.removal ?? null;
+	}
+
+	/** @returns {readonly Alarm[]} */
+	get alarms() {
+		return Array.from(this.#alarms.values());
+	}
+
 	/** @returns {RoomInfo} */
 	get info() {
-		const { title, locked, messageTtlS, expiresAtMs, createdAtMs, lastSeq, ownerSigner } = this.#record;
+		const { title, state, expiresAtMs, createdAtMs, lastSeq, ownerSigner } = this.#record;
+		const { locked = false, message_ttl_s = null, expires_in_s = null } = state?.state ?? {};
 		return {
 			title,
 			locked,
-			messageTtlS,
+			messageTtlS: message_ttl_s,
+			expiresInS: expires_in_s,
 			expiresAtMs,
 			createdAtMs,
 			firstSeq: this.#history?.firstSeq ?? 1,
@@ -188,64 +198,130 @@ export class Room extends EventTarget {
 		return this.#history?.log.entry(seq);
 	}
 
+	/** @param {Entry} entry */
+	isUnread(entry) {
+		return isUnread(entry, this.readSeq);
+	}
+
 	get sending() {
 		return this.#posting?.outbox.sending ?? { count: 0, code: null, waitingUntilMs: null, unkept: false };
 	}
 
 	/** @returns {readonly Person[]} */
 	get people() {
+		const { keyring, access } = this.#parts ?? {};
+		const epoch = keyring?.current?.part.epoch;
+		if (!access || !keyring?.owner || epoch === undefined) return [];
+		const { standing } = access;
+		const { present } = this.#signals?.presence ?? { present: new Map() };
+		const named = standing.peopleOf(epoch).map(({ signer }) => signer);
+		const signers = new Set([standing.owner, ...named, ...present.keys()]);
+		if (this.ownSigner) {
+			signers.delete(this.ownSigner);
+			signers.add(this.ownSigner);
+		}
+		return Array.from(signers, (signer) => this.#person(signer));
+	}
+
+	/** @param {string} signer @returns {Person} */
+	#person(signer) {
+		const { standing } = this.#opened().access;
 		const now = Date.now();
-		return Array.from(
-			this.#signals?.presence.present.values() ?? [],
-			({ signer, author, name, hereUntil, typingUntil }) => ({
-				signer,
-				name: cleanName(name),
-				author,
-				taken: this.#history?.log.isNameTaken(name, signer) ?? false,
-				own: signer === this.ownSigner,
-				owner: signer === this.#record.ownerSigner,
-				typing: typingUntil > now,
-				here: hereUntil > now,
-			}),
-		);
+		const present = this.#signals?.presence.present.get(signer);
+		const card = standing.cardOf(signer);
+		const own = signer === this.ownSigner;
+		const name = standing.nameOf(signer) || (own ? this.yourName : '');
+		return {
+			signer,
+			author: card?.author ?? present?.author ?? null,
+			name,
+			taken: name !== '' && standing.isNameTaken(name, signer),
+			own,
+			owner: signer === standing.owner,
+			typing: (present?.typingUntil ?? 0) > now,
+			here: (present?.hereUntil ?? 0) > now,
+			via: (card?.via && this.#linkNames.get(card.via)) ?? null,
+		};
 	}
 
 	/** Finds out how the room stands; a known one opens at once. Never rejects, joins nothing. @returns {Promise<void>} */
 	async open() {
-		const { room, role, secret, identity, joined, closed } = this.#record;
-		this.#keys ??= await openKeys(room, role, secret);
-		this.#identity ??= role === 'reader' ? null : await openIdentity(identity);
-		this.#bodies ??= new Bodies(this.#keys, this.#identity);
-		this.#signals ??= new Signals({
-			keys: this.#keys,
-			bodies: this.#bodies,
-			identity: this.#identity,
-			api: this.#api,
-			locked: () => this.#record.locked,
-			yourName: () => this.yourName,
-			changed: () => this.#emit('people'),
-		});
-		this.#history ??= new RoomHistory({
+		const { joined, closed, removal, link } = this.#record;
+		await this.#build();
+		await this.#strengthen();
+		if (closed) this.#gone(closed);
+		else if (removal) this.#enter('removed');
+		else if (joined && this.#opened().keyring.current) await this.#start();
+		else if (!joined && link && isLimited(link.secret) && !this.#opened().keyring.current) this.#enter('invited');
+		else await this.#preview();
+	}
+
+	/** A link that gives more than is known is opened before the room is; one that gives nothing changes nothing. */
+	async #strengthen() {
+		const { access, keyring, owning } = this.#opened();
+		const { joined, role, link } = this.#record;
+		if (!joined || !keyring.current || role === 'reader' || keyring.current.keys.member) return;
+		try {
+			if (owning) await access.follow();
+			else await access.enter();
+			await this.#change({ role, link });
+		} catch (cause) {
+			if (!(cause instanceof ApiError)) throw cause;
+			const { role: before = 'reader', link: held = null } =
+				(await this.#store.room(this.room).catch(() => null)) ?? {};
+			if (!owning) Object.assign(this.#record, { role: before, link: held });
+		}
+	}
+
+	async #build() {
+		if (this.#parts) return;
+		const { room, owner, identity: secret } = this.#record;
+		const identity = await openIdentity(secret);
+		const keyring = new Keyring(room, owner, identity);
+		const owning = owner && new Owning(room, owner, identity, keyring, this.#api);
+		const access = new Access({
 			record: this.#record,
-			keys: this.#keys,
-			bodies: this.#bodies,
-			identity: this.#identity,
+			identity,
+			keyring,
+			api: this.#api,
+			store: this.#store,
+			owning,
+			refused: (fault) => this.#refuse(fault),
+			closed: this.#closed.signal,
+		});
+		this.#parts = { identity, keyring, access, owning, bodies: new Bodies(room, keyring) };
+		await access.restore();
+		if (keyring.current) this.#makeHistory();
+	}
+
+	#makeHistory() {
+		if (this.#history) return;
+		const { identity, keyring, access, bodies } = this.#opened();
+		this.#history = new RoomHistory({
+			record: this.#record,
+			readToken: () => access.readToken,
+			bodies,
+			identity: this.canWrite ? identity : null,
+			standing: access.standing,
 			api: this.#api,
 			store: this.#store,
 			remember: (changes) => this.#change(changes),
 			changed: (changes) => this.#emitEntries(changes),
 			closed: this.#closed.signal,
 		});
-		if (closed) this.#gone(closed);
-		else if (joined) await this.#start();
-		else await this.#preview();
+		this.#record.ownerSigner = keyring.owner;
 	}
 
 	/** @param {string} name Ignored for a reader. @returns {Promise<void>} */
 	async join(name) {
+		if (this.phase === 'invited') {
+			await this.#preview();
+			if (/** @type {Phase} */ (this.phase) !== 'preview') return;
+		}
 		this.#record.joined = true;
 		this.#record.yourName = this.canWrite ? cleanName(name) : '';
 		await this.#store.putRoom(this.#record).catch(() => {});
+		await this.#opened().access.keep();
 		if (this.yourName !== '') await suggestName(this.#store, this.yourName).catch(() => {});
 		await this.#start();
 	}
@@ -259,13 +335,14 @@ export class Room extends EventTarget {
 		this.#stream?.stop();
 		// What was written and not sent yet goes out though the room is left.
 		this.#posting?.outbox.finish();
-		clearInterval(this.#expiryTimer);
+		clearInterval(this.#timer);
 	}
 
 	/** @param {string} name @returns {Promise<void>} */
 	async setName(name) {
 		await this.#change({ yourName: cleanName(name) });
 		await suggestName(this.#store, this.yourName).catch(() => {});
+		await this.#posting?.rename();
 		this.#emit('info');
 	}
 
@@ -276,12 +353,12 @@ export class Room extends EventTarget {
 	}
 
 	/** @param {string} text @param {{ replyTo?: number }} [more] @returns {Promise<string>} its client id */
-	send(text, { replyTo } = {}) {
+	async send(text, { replyTo } = {}) {
 		return this.#post('message', replyTo ?? null, { text: spoken(text) });
 	}
 
 	/** @param {number} seq @param {string} text @returns {Promise<string>} */
-	edit(seq, text) {
+	async edit(seq, text) {
 		return this.#post('edit', seq, { text: spoken(text) });
 	}
 
@@ -306,11 +383,11 @@ export class Room extends EventTarget {
 	}
 
 	typing() {
-		this.#signals?.presence.typing();
+		if (this.canWrite) this.#signals?.presence.typing();
 	}
 
 	typingStopped() {
-		this.#signals?.presence.typingStopped();
+		if (this.canWrite) this.#signals?.presence.typingStopped();
 	}
 
 	/** @param {boolean} visible */
@@ -329,12 +406,12 @@ export class Room extends EventTarget {
 	 * @throws {ApiError} where the server is needed and not there
 	 */
 	loadOlder() {
-		return this.#loaded().loadOlder(this.connection.state === 'offline');
+		return this.#shown().loadOlder(this.connection.state === 'offline');
 	}
 
 	/** @param {number} seq @returns {Promise<boolean>} whether it is loaded now */
 	async loadUntil(seq) {
-		while ((this.#loaded().log.first ?? 0) > seq && this.hasOlder) await this.loadOlder();
+		while ((this.#shown().log.first ?? 0) > seq && this.hasOlder) await this.loadOlder();
 		return this.entry(seq) !== undefined;
 	}
 
@@ -354,41 +431,31 @@ export class Room extends EventTarget {
 		this.#drafts.save({ text, replyTo });
 	}
 
-	/** @returns {Promise<{ invite: string | null, owner: string | null, device: string | null, reader: string }>} full addresses */
+	/** @returns {Promise<{ invite: string | null, owner: string | null, device: string | null }>} full addresses */
 	async ownLinks() {
-		const { owner, member, reader } = this.#opened();
-		const link = (/** @type {string} */ path) => this.#origin + path;
+		const { owner, link, identity } = this.#record;
+		const whole = (/** @type {string} */ path) => this.#origin + path;
+		const invite = await this.#roomLink();
+		const carrier = invite ?? link?.secret ?? null;
 		return {
-			invite: member && link(formatLink(this.room, 'member', member)),
-			owner: owner && link(formatLink(this.room, 'owner', owner)),
-			device: member && link(formatLink(this.room, 'member', member, this.#record.identity)),
-			reader: link(formatLink(this.room, 'reader', reader)),
+			invite: invite && whole(formatLink(this.room, 'member', invite)),
+			owner: owner && whole(formatLink(this.room, 'owner', owner)),
+			device:
+				owner === null && this.canWrite && carrier ? whole(formatLink(this.room, 'member', carrier, identity)) : null,
 		};
 	}
 
-	/** @returns {Promise<import('./facade.js').Link[]>} */
-	async links() {
-		const { invite, reader } = await this.ownLinks();
-		const { createdAtMs } = this.info;
-		const common = {
-			name: '',
-			opened: 0,
-			openings: null,
-			createdAtMs,
-			openedAtMs: null,
-			expiresAtMs: null,
-			ended: null,
-		};
-		return [
-			{ ...common, id: 'member', role: 'member', isRoomLink: true, url: invite },
-			{ ...common, id: 'reader', role: 'reader', isRoomLink: false, url: reader },
-		];
-	}
-
-	/** @param {import('./facade.js').NewLink} wanted @returns {Promise<import('./facade.js').Link>} */
-	async makeLink({ role }) {
-		const link = (await this.links()).find((one) => one.role === role);
-		return /** @type {import('./facade.js').Link} */ (link);
+	/** The secret of the link that members pass on. */
+	async #roomLink() {
+		const { keyring } = this.#opened();
+		const sealed = this.#record.state?.state.invite ?? null;
+		if (sealed === null) return null;
+		// A statement of an epoch holds what was sealed for that epoch.
+		for (const { part, keys } of keyring.epochs.reverse()) {
+			const secret = keys?.invite && (await openInvite(keys.invite, this.room, part.epoch, sealed));
+			if (secret) return secret;
+		}
+		return null;
 	}
 
 	/** @returns {Promise<void>} */
@@ -396,42 +463,174 @@ export class Room extends EventTarget {
 		return this.#change({ ownerLinkKept: true });
 	}
 
+	/** @returns {Promise<Link[]>} @throws {ApiError} */
+	async links() {
+		const links = await this.#owned().links();
+		const roomLink = await this.#roomLinkId();
+		for (const { row, made } of links) if (made) this.#linkNames.set(row.id, made.note.name);
+		this.#emit('people');
+		return links.map((link) => this.#toLink(link, roomLink));
+	}
+
+	/** @param {NewLink} link @returns {Promise<Link>} @throws {ApiError} */
+	async makeLink(link) {
+		const made = await this.#owned().makeLink(link);
+		this.#emit('links');
+		return this.#toLink(made, await this.#roomLinkId());
+	}
+
+	/** @param {OwnLink} link @param {string | null} roomLink @returns {Link} */
+	#toLink({ row, made }, roomLink) {
+		const { role = 'member', name = '' } = made?.note ?? {};
+		const usedUp = row.openings !== null && row.opened >= row.openings;
+		const expired = row.expires_at_ms !== null && row.expires_at_ms <= Date.now();
+		return {
+			id: row.id,
+			name: cleanName(name),
+			role,
+			isRoomLink: row.id === roomLink,
+			url: made && this.#origin + formatLink(this.room, role, made.secret),
+			opened: row.opened,
+			openings: row.openings,
+			createdAtMs: row.created_at_ms,
+			openedAtMs: row.opened_at_ms,
+			expiresAtMs: row.expires_at_ms,
+			ended: expired ? 'expired' : usedUp ? 'used_up' : null,
+		};
+	}
+
+	async #roomLinkId() {
+		const secret = await this.#roomLink();
+		return secret && (await openLink(secret)).id;
+	}
+
+	/** @returns {Promise<Guest[]>} @throws {ApiError} */
+	async guests() {
+		const { keyring, access } = this.#opened();
+		const { epoch } = keyring.keys;
+		await access.meet();
+		// Cards that this device did not see in its own log may have been made with a link that leaked.
+		const kept = new Set(keyring.keptIn(epoch)?.map(({ signer }) => signer));
+		return access.standing.peopleOf(epoch).map(({ signer }) => {
+			const card = access.standing.cardOf(signer);
+			const seen = card !== undefined && this.#shown().trust.fact(card.seq) !== undefined;
+			return { ...this.#person(signer), trusted: kept.has(signer) || seen };
+		});
+	}
+
+	/** @param {Renewal} renewal @returns {Promise<Renewed>} @throws {ApiError} */
+	async renew(renewal) {
+		const { keyring, access } = this.#opened();
+		const renewed = await this.#owned().renew(renewal, access.standing, {
+			look: async () => {
+				await access.follow();
+				await this.#refreshInfo();
+				access.standing.complete = false;
+				await access.meet();
+				return {
+					state: this.#stated(),
+					head: await this.#shown().trust.lines.head(),
+					roomLink: await this.#roomLinkId(),
+					cardsSeen: access.cardsSeen,
+				};
+			},
+			begun: async (row) => {
+				await keyring.add(row);
+				await this.#renewed();
+			},
+		});
+		const { secret } = this.#record.link ?? {};
+		if (!secret || secret !== renewed.roomLink) {
+			await this.#change({ link: { secret: renewed.roomLink, clientId: crypto.randomUUID() } });
+		}
+		this.#emit('links');
+		return {
+			leftOut: renewed.leftOut,
+			roomLink: this.#origin + formatLink(this.room, 'member', renewed.roomLink),
+		};
+	}
+
 	/**
-	 * @param {{ locked?: boolean, title?: string, expiresInS?: number | null, messageTtlS?: number | null }} changes
+	 * @param {{ locked?: boolean, title?: string, expiresInS?: number, messageTtlS?: number | null }} changes
 	 * @returns {Promise<void>}
 	 * @throws {ApiError}
 	 */
 	async change({ locked, title, expiresInS, messageTtlS }) {
-		const { ownerToken } = this.#opened();
-		const about = title === undefined || !this.#bodies ? {} : { about: await this.#bodies.sealTitle(title) };
-		const answer = await this.#api.changeRoom(
-			this.room,
-			{ token: ownerToken, author: this.#identity?.authorSecret },
-			{
-				...about,
-				...(locked === undefined ? {} : { locked }),
-				...(expiresInS === undefined ? {} : { expires_in_s: expiresInS }),
-				...(messageTtlS === undefined ? {} : { message_ttl_s: messageTtlS }),
-			},
-		);
-		await this.#learn(answer);
+		/** @type {Partial<State>} */
+		const changed = {
+			...(title === undefined ? {} : { name: cleanName(title) }),
+			...(locked === undefined ? {} : { locked }),
+			...(expiresInS === undefined ? {} : { expires_in_s: expiresInS }),
+			...(messageTtlS === undefined ? {} : { message_ttl_s: messageTtlS || null }),
+		};
+		for (let tries = 1; ; tries += 1) {
+			await this.#refreshInfo();
+			const before = this.#stated();
+			const lifetimes = [before.ever_ttl, changed.message_ttl_s ?? null].filter((lifetime) => lifetime !== null);
+			const after = {
+				...before,
+				...changed,
+				ever_ttl: lifetimes.length === 0 ? null : Math.min(...lifetimes),
+				invite: await this.#inviteNow(before.invite),
+			};
+			const prev = await this.#shown().trust.lines.head();
+			try {
+				await this.#learn(await this.#owned().state(after, this.#stateSeq, { prev, changed }));
+				return;
+			} catch (cause) {
+				const code = cause instanceof ApiError ? cause.code : null;
+				// Another device of the owner said or renewed something meanwhile.
+				if ((code !== 'state_changed' && code !== 'stale_epoch') || tries >= 3) throw cause;
+				await this.#opened().access.follow();
+			}
+		}
+	}
+
+	/** The room's link, sealed for the epoch in which it is stated. @param {string | null} before */
+	async #inviteNow(before) {
+		const { content } = this.#opened().keyring.current ?? {};
+		return content?.state?.invite ?? before;
 	}
 
 	/** Deletes the room for all. @returns {Promise<void>} @throws {ApiError} */
 	async destroy() {
-		await this.#api.deleteRoom(this.room, { token: this.#opened().ownerToken });
+		await this.#owned().destroy();
 		await this.#end('deleted');
 	}
 
-	/** @returns {RoomKeys} */
-	#opened() {
-		if (!this.#keys) throw new Error('the room has not been opened');
-		return this.#keys;
+	/** @param {string} alarm @returns {Promise<void>} */
+	async choose(alarm) {
+		if (this.#alarms.get(alarm)?.code !== 'two_rotations') return;
+		const outcome = await this.#opened().access.choose();
+		this.#alarms.delete(alarm);
+		this.#emit('alarms');
+		if (outcome === 'current') await this.#renewed();
+		else await this.#shutOut(outcome);
 	}
 
-	#loaded() {
+	/** @returns {Parts} */
+	#opened() {
+		if (!this.#parts) throw new Error('the room has not been opened');
+		return this.#parts;
+	}
+
+	/** @returns {Owning} */
+	#owned() {
+		const { owning } = this.#opened();
+		if (!owning) throw new ApiError('not_allowed', 'this is for the owner');
+		return owning;
+	}
+
+	#shown() {
 		if (!this.#history) throw new Error('the room has not been opened');
 		return this.#history;
+	}
+
+	/** @returns {State} */
+	#stated() {
+		const { state } = this.#record;
+		if (!state) throw new ApiError('bad_answer', 'what the owner said last is not known');
+		return state.state;
 	}
 
 	/** @param {string} type */
@@ -451,6 +650,25 @@ export class Room extends EventTarget {
 		this.#emit('phase');
 	}
 
+	/** @param {Alarm['code']} code @param {{ by?: string | null, detail?: string | null }} [more] */
+	#raise(code, { by = null, detail = null } = {}) {
+		const id = [code, by, detail].filter(Boolean).join('/');
+		if (this.#alarms.has(id)) return;
+		this.#alarms.set(id, { id, code, by, detail, atMs: Date.now() });
+		this.#emit('alarms');
+	}
+
+	/** @param {Alarm['code']} code @param {string | null} [detail] */
+	#withdraw(code, detail = null) {
+		if (this.#alarms.delete([code, detail].filter(Boolean).join('/'))) this.#emit('alarms');
+	}
+
+	/** Something that is no rotation was offered as one. @param {RotationError} fault */
+	#refuse({ code }) {
+		if (this.#opened().keyring.other) this.#raise('two_rotations');
+		else this.#raise('bad_rotation', { detail: code });
+	}
+
 	/** Storage that fails costs what it would have remembered, not the conversation. @param {Partial<RoomRecord>} changes */
 	async #change(changes) {
 		Object.assign(this.#record, changes);
@@ -459,50 +677,68 @@ export class Room extends EventTarget {
 
 	async #preview() {
 		this.#enter('opening');
+		const { access } = this.#opened();
 		try {
-			await this.#learn(await this.#api.room(this.room, { token: this.#opened().readToken }));
-			this.#enter('preview');
+			const outcome = await access.follow();
+			if (outcome !== 'current') {
+				await this.#shutOut(outcome);
+				return;
+			}
+			this.#makeHistory();
+			await this.#learn(await this.#api.room(this.room, { token: access.readToken }, this.#closed.signal));
+			if (this.#record.joined) await this.#start();
+			else this.#enter('preview');
 		} catch (cause) {
-			const refused = cause instanceof ApiError && (cause.code === 'room_not_found' || cause.code === 'not_allowed');
-			this.#enter(refused ? 'not_here' : 'unreachable');
+			if (!(cause instanceof ApiError)) throw cause;
+			if (cause.code === 'link_ended') {
+				this.linkEnded = cause.reason === 'used_up' ? 'used_up' : 'expired';
+				this.#enter('link_ended');
+			} else if (cause.code === 'room_gone') {
+				await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
+			} else {
+				const refused = cause.code === 'room_not_found' || cause.code === 'not_allowed';
+				this.#enter(refused ? 'not_here' : 'unreachable');
+			}
 		}
 	}
 
 	async #start() {
-		const history = this.#loaded();
+		this.#makeHistory();
+		const history = this.#shown();
 		await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
+		this.#makeSignals();
 		await this.#startPosting();
 		this.#enter('open');
 		this.#connected({ state: 'connecting', code: null, retryAtMs: null });
 		const cursor = await this.#beginAtEnd();
 		if (this.#closed.signal.aborted || this.phase !== 'open') return;
-		if (cursor !== null) await this.#posting?.outbox.seen(cursor, new Set()).catch(() => {});
-		await this.#recallName();
+		if (cursor !== null) await this.#posting?.outbox.seen(cursor).catch(() => {});
 
 		const { log } = this.#record;
+		const { access } = this.#opened();
 		const { locks, channel, wakes } = this.#environment();
-		const token = this.#opened().readToken;
 		this.#stream = new SharedStream({
 			room: this.room,
 			start: { cursor, log },
-			open: (cursor, signal) => this.#api.stream(this.room, { token }, cursor, signal),
+			open: (cursor, signal) => this.#api.stream(this.room, { token: access.readToken }, cursor, signal),
 			history: (range) => history.page(range),
-			lastSeq: async () => (await this.#api.room(this.room, { token })).last_seq,
+			lastSeq: async () => (await this.#api.room(this.room, { token: access.readToken })).last_seq,
 			sink: {
 				events: (events) => this.#receive(events),
-				missing: (seq) => this.#emitEntries(history.log.noteLost(seq, [])),
+				missing: (seq) => history.noteMissing(seq),
 				diverged: async (mark) => {
 					await this.#posting?.outbox.requeue();
 					const cursor = await history.reconcile(mark);
-					await this.#posting?.outbox.seen(cursor, new Set());
+					access.recall();
+					await this.#posting?.outbox.seen(cursor);
 					return cursor;
 				},
 			},
 			follower: {
 				connection: (connection) => this.#connected(connection),
 				signals: (signals) => void this.#signals?.hear(signals),
-				closed: (reason) => void this.#end(reason),
+				closed: (closed) => void this.#heardClosed(closed),
 			},
 			wakes,
 			locks,
@@ -510,7 +746,19 @@ export class Room extends EventTarget {
 		});
 		this.#stream.start(this.#visible);
 		if (this.canWrite) this.#signals?.presence.setVisible(this.#visible);
-		this.#expiryTimer = setInterval(() => void history.dropExpired(), EXPIRY_CHECK_MS);
+		this.#timer = setInterval(() => void this.#check(), CHECK_MS);
+	}
+
+	/** What no message brings about: what ended, and what others saw and is not here. */
+	async #check() {
+		const history = this.#shown();
+		await history.dropExpired();
+		const signals = this.#signals;
+		if (!signals?.overdue || this.connection.state !== 'live') return;
+		// Before anybody is told that something is withheld, the server is asked for it.
+		const { last } = history.trust.lines;
+		const page = await history.page({ after: last, limit: 1 }).catch(() => null);
+		if (page) await signals.catchUp(page.messages.length === 0);
 	}
 
 	/** Tabs that share no storage share nothing. */
@@ -523,17 +771,45 @@ export class Room extends EventTarget {
 		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
 	}
 
+	#makeSignals() {
+		if (this.#signals) return;
+		const { identity, keyring, access, bodies, owning } = this.#opened();
+		/** @type {string | null} */
+		let ownerToken = null;
+		void owning?.access().then(({ token }) => (ownerToken = token));
+		this.#signals = new Signals({
+			room: this.room,
+			keyring,
+			bodies,
+			identity: this.canWrite ? identity : null,
+			api: this.#api,
+			locked: () => this.info.locked,
+			ownerToken: () => ownerToken,
+			trust: () => this.#shown().trust,
+			standing: access.standing,
+			apart: (by) => this.#raise('fork', { by }),
+			changed: () => this.#emit('people'),
+		});
+	}
+
 	async #startPosting() {
-		if (!this.#identity || !this.#bodies) return;
+		if (!this.canWrite || this.#posting) return;
+		const { identity, keyring, access, bodies, owning } = this.#opened();
 		const { locks, channel } = this.#environment();
 		this.#posting = new Posting({
-			keys: this.#opened(),
-			bodies: this.#bodies,
-			identity: this.#identity,
+			record: this.#record,
+			keyring,
+			standing: access.standing,
+			bodies,
+			identity,
 			api: this.#api,
 			store: this.#store,
-			log: () => this.#loaded().log,
-			yourName: () => this.yourName,
+			log: () => this.#shown().log,
+			via: await access.via(),
+			ownerToken: owning && (await owning.access()).token,
+			meet: () => access.meet(),
+			renewed: () => this.#followAgain(),
+			lost: (seq) => this.#shown().noteOwnLost(seq),
 			show: (unsent) => this.#showUnsent(unsent),
 			locks,
 			channel: channel?.(`buddy/outbox/${this.room}`),
@@ -549,10 +825,13 @@ export class Room extends EventTarget {
 	async #beginAtEnd() {
 		const known = this.#record.log === null ? null : this.#record.lastSeq;
 		try {
-			const answer = await this.#api.room(this.room, { token: this.#opened().readToken }, this.#closed.signal);
+			const answer = await this.#ask();
+			if (!answer) return null;
 			await this.#learn(answer);
-			if (known !== null && answer.last_seq - known <= MOST_BEHIND) return known;
-			return await this.#loaded().showNewest();
+			const cursor =
+				known !== null && answer.last_seq - known <= MOST_BEHIND ? known : await this.#shown().showNewest();
+			await this.#meet();
+			return cursor;
 		} catch (cause) {
 			// The stream will tell what is wrong, and try again.
 			if (!(cause instanceof ApiError)) throw cause;
@@ -560,28 +839,145 @@ export class Room extends EventTarget {
 		}
 	}
 
+	/** How the room is, with the keys that are in force by then. @returns {Promise<RoomAnswer | null>} null: one is shut out */
+	async #ask() {
+		const { access } = this.#opened();
+		const ask = () => this.#api.room(this.room, { token: access.readToken }, this.#closed.signal);
+		try {
+			const answer = await ask();
+			if (answer.epoch <= access.keyring.keys.epoch) return answer;
+		} catch (cause) {
+			if (!(cause instanceof ApiError) || cause.code !== 'renewed') throw cause;
+		}
+		return (await this.#followAgain()) ? ask() : null;
+	}
+
+	/** Whose cards there are, which tells who may be believed. */
+	async #meet() {
+		const { access } = this.#opened();
+		await access.meet();
+		await access.locate();
+		await this.#shown().review();
+		this.#emit('people');
+	}
+
+	/** There are new keys. @returns {Promise<boolean>} whether they are here now */
+	async #followAgain() {
+		const before = this.#opened().keyring.current?.part.epoch ?? -1;
+		try {
+			const outcome = await this.#opened().access.follow();
+			if (outcome !== 'current') {
+				await this.#shutOut(outcome);
+				return false;
+			}
+		} catch (cause) {
+			if (!(cause instanceof ApiError)) throw cause;
+			if (cause.code === 'room_gone') await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
+			return false;
+		}
+		this.#withdraw('left_waiting');
+		const isNew = (this.#opened().keyring.current?.part.epoch ?? -1) > before;
+		if (isNew) await this.#renewed();
+		return isNew;
+	}
+
+	/** The keys in force are new: all goes on with them. */
+	async #renewed() {
+		const { access } = this.#opened();
+		access.recall();
+		await this.#refreshInfo();
+		await this.#history?.review();
+		this.#stream?.resume();
+		this.#posting?.outbox.kick();
+		this.#emit('people');
+		this.#emit('info');
+	}
+
+	/** One is not among those who stay, and no link lets one in. @param {'removed' | 'left_out'} how */
+	async #shutOut(how) {
+		if (!this.#record.joined) {
+			this.#enter('not_here');
+			return;
+		}
+		const owner = this.#parts?.keyring.owner ?? null;
+		const name = owner ? (this.#parts?.access.standing.nameOf(owner) ?? '') : '';
+		const removal = { how, title: this.displayName, owner: name };
+		await this.#change({ removal, lost: [] });
+		this.#stop();
+		this.#history?.end();
+		this.#enter('removed');
+		await this.#store.closeRoom(this.room).catch(() => {});
+		await this.#store.dropRotations(this.room, 0).catch(() => {});
+	}
+
 	/** New events, in order. @param {LogEvent[]} events */
 	async #receive(events) {
-		// One that was set and taken back at once has ended what it has ended.
-		const lifetimes = events
-			.filter(({ kind }) => kind === 'room')
-			.map(({ body }) => parseObject(body)['message_ttl_s']);
-		if (lifetimes.some(Boolean)) await this.#change({ mayExpire: true });
-		const items = await this.#loaded().append(events, this.#stream?.sequencer.log ?? null);
+		const history = this.#shown();
+		const { access } = this.#opened();
+		const items = await history.append(events, this.#stream?.sequencer.log ?? null);
+		if (this.#closed.signal.aborted) return;
+		await access.note(items);
 		for (const { opened } of items) if (opened?.ok) this.#signals?.presence.said(opened.signer);
-		const seen = new Set(events.map(({ client_id }) => client_id));
+		for (const { event, opened, epoch } of items) {
+			if (event.kind === 'rotate' && opened?.ok && epoch !== null) await this.#heardRotation(epoch, event);
+			if (event.kind === 'change') await this.#heardState(event.seq);
+		}
+		const seen = new Map(events.map(({ client_id, seq }) => [client_id, seq]));
 		await this.#posting?.outbox.seen(this.#record.lastSeq, seen).catch(() => {});
+		await this.#signals?.catchUp(false);
+		await this.#settle();
 		await this.#settleRead();
 		await this.#recallName();
-		if (events.some(({ kind }) => kind === 'room')) void this.#refreshInfo();
+		if (items.some(({ event }) => event.kind === 'card')) this.#emit('people');
+		if (events.some(({ kind }) => kind === 'change' || kind === 'rotate')) void this.#refreshInfo();
+	}
+
+	/** @param {number} epoch @param {LogEvent} event */
+	async #heardRotation(epoch, event) {
+		const { access, keyring } = this.#opened();
+		if (keyring.get(epoch)) {
+			await access.began(epoch, event);
+			this.#emitEntries(this.#shown().log.refresh(new Set([event.seq])));
+		} else {
+			// Not awaited: following reads the log's end, which this is part of.
+			void this.#followAgain();
+		}
+	}
+
+	/** @param {number} seq */
+	async #heardState(seq) {
+		const { trust } = this.#shown();
+		const state = trust.outcome(seq).alarm === null ? trust.fact(seq)?.content?.state : undefined;
+		if (state) await this.#believe({ seq, state });
+	}
+
+	/** @param {{ seq: number, state: State }} stated */
+	async #believe(stated) {
+		if (stated.seq < (this.#record.state?.seq ?? 0)) return;
+		await this.#change({ state: stated, title: cleanName(stated.state.name) });
+		this.#history?.trust.setState(stated.state);
+		this.#emit('info');
+	}
+
+	/** Up to what was read, all that may explain it is here. */
+	async #settle() {
+		const history = this.#shown();
+		if (this.connection.state !== 'live') return;
+		if (!this.#opened().access.standing.complete) await this.#meet().catch(() => {});
+		history.settle(history.trust.lines.last);
+		if (!this.loaded) {
+			this.loaded = true;
+			this.#emit('info');
+		}
 	}
 
 	/** On another device of one's own nobody is asked again how one is called. */
 	async #recallName() {
-		if (this.yourName !== '' || !this.canWrite) return;
-		const own = this.entries.findLast((entry) => entry.own && entry.seq !== null && entry.name !== '');
-		if (!own) return;
-		await this.#change({ yourName: own.name });
+		const signer = this.ownSigner;
+		if (this.yourName !== '' || !signer) return;
+		const name = this.#opened().access.standing.nameOf(signer);
+		if (name === '') return;
+		await this.#change({ yourName: name });
 		this.#emit('info');
 	}
 
@@ -594,27 +990,42 @@ export class Room extends EventTarget {
 
 	/** @param {RoomAnswer} answer */
 	async #learn(answer) {
-		const history = this.#loaded();
-		const { ownerSigner } = this.#record;
-		const about = answer.about === null ? null : await this.#bodies?.openTitle(answer.about);
-		const believed = about?.ok && (ownerSigner === null || about.signer === ownerSigner) ? about : null;
+		const history = this.#shown();
+		const { access, keyring } = this.#opened();
+		this.#stateSeq = answer.state_seq;
+		const stated = await access.state(answer);
 		await this.#change({
-			locked: answer.locked,
-			messageTtlS: answer.message_ttl_s,
-			...(answer.message_ttl_s === null ? {} : { mayExpire: true }),
 			expiresAtMs: answer.expires_at_ms,
 			createdAtMs: answer.created_at_ms,
-			...(believed ? { title: cleanName(believed.content.name ?? ''), ownerSigner: believed.signer } : {}),
+			ownerSigner: keyring.owner,
 		});
+		if (stated) {
+			await this.#believe(stated);
+			this.#compare(answer, stated);
+		}
 		history.startAt(answer.first_seq);
-		if (believed && ownerSigner === null) this.#emitEntries(history.log.setOwner(believed.signer));
 		this.#emit('info');
 		await history.dropExpired();
 	}
 
+	/** What the server does without the owner's word is said to be its doing. @param {RoomAnswer} answer @param {{ seq: number, state: State }} stated */
+	#compare(answer, { seq, state }) {
+		// An answer from before what is known compares with nothing.
+		if (answer.last_seq < seq) return;
+		const differences = /** @type {const} */ ([
+			['lock', answer.locked !== state.locked],
+			['lifetime', answer.message_ttl_s !== state.message_ttl_s],
+		]);
+		for (const [detail, differs] of differences) {
+			if (differs) this.#raise('server_state', { detail });
+			else this.#withdraw('server_state', detail);
+		}
+	}
+
 	async #refreshInfo() {
 		try {
-			await this.#learn(await this.#api.room(this.room, { token: this.#opened().readToken }, this.#closed.signal));
+			const { access } = this.#opened();
+			await this.#learn(await this.#api.room(this.room, { token: access.readToken }, this.#closed.signal));
 		} catch {
 			// The next change, or the next opening, tells again.
 		}
@@ -623,24 +1034,48 @@ export class Room extends EventTarget {
 	/** @param {Connection} connection */
 	#connected(connection) {
 		this.connection = connection;
-		// What refuses us is not there any more, which is said once, by the room's end.
-		if (connection.state === 'refused') {
-			const expired = this.#record.expiresAtMs > 0 && this.#record.expiresAtMs <= Date.now();
-			if (expired) void this.#end('expired');
-			else this.#gone('unknown');
+		if (connection.state === 'refused') void this.#heardGone({ reason: 'expired', farewell: null });
+		this.#emit('connection');
+		if (connection.state !== 'live') return;
+		this.#posting?.outbox.kick();
+		const log = this.#stream?.sequencer.log ?? null;
+		if (log !== this.#record.log) void this.#change({ log });
+		void this.#settle().then(() => this.#recallName());
+	}
+
+	/** @param {Closed} closed */
+	async #heardClosed(closed) {
+		if (closed.reason !== 'renewed') {
+			await this.#heardGone(closed);
 			return;
 		}
-		if (connection.state === 'live') this.loaded = true;
-		this.#emit('connection');
-		if (connection.state === 'live') {
-			this.#posting?.outbox.kick();
-			const log = this.#stream?.sequencer.log ?? null;
-			if (log !== this.#record.log) void this.#change({ log });
-			// Where it fails, scrolling up tells the same.
-			this.#loaded()
-				.learnNames()
-				.catch(() => {});
+		if (await this.#followAgain()) return;
+		// Nothing new came of it: the stream asks again after a while.
+		if (this.phase === 'open') setTimeout(() => this.#stream?.resume(), CHECK_MS);
+	}
+
+	/** The server says that the room is no more: that the owner deleted it must be proved, and an expiry signed. @param {Closed} closed */
+	async #heardGone({ reason, farewell }) {
+		const owner = this.#parts?.keyring.owner ?? this.#record.ownerSigner;
+		if (farewell !== null && owner !== null && (await isFarewell(owner, this.room, farewell))) {
+			await this.#end('deleted');
+		} else if (reason === 'expired' && this.#mayHaveExpired()) {
+			await this.#end('expired');
+		} else if (this.phase === 'open') {
+			// Own copies are kept, and can be read.
+			this.#raise('claims_gone');
+			this.#signals?.presence.setVisible(false);
+			this.#posting?.outbox.stop();
+		} else {
+			this.#gone('unknown');
 		}
+	}
+
+	#mayHaveExpired() {
+		const { state, createdAtMs } = this.#record;
+		if (!state) return false;
+		const newest = this.#history?.log.item(this.#history.log.last)?.event.sent_at_ms ?? createdAtMs;
+		return newest + state.state.expires_in_s * 1000 - GRACE_MS <= Date.now();
 	}
 
 	/** The room is no more: what was said in it goes, that it was known stays. @param {'deleted' | 'expired'} reason */
@@ -653,12 +1088,16 @@ export class Room extends EventTarget {
 
 	/** @param {'deleted' | 'expired' | 'unknown'} reason */
 	#gone(reason) {
+		this.#stop();
+		this.goneReason = reason;
+		this.#enter('gone');
+	}
+
+	#stop() {
 		this.#signals?.presence.setVisible(false);
 		this.#posting?.outbox.stop();
 		this.#stream?.stop();
-		clearInterval(this.#expiryTimer);
-		this.goneReason = reason;
-		this.#enter('gone');
+		clearInterval(this.#timer);
 	}
 
 	/** @param {string} kind @param {number | null} target @param {Content} said @returns {Promise<string>} */
@@ -669,7 +1108,7 @@ export class Room extends EventTarget {
 
 	/** @param {Unsent[]} unsent */
 	#showUnsent(unsent) {
-		this.#emitEntries(this.#loaded().log.setUnsent(unsent));
+		this.#emitEntries(this.#shown().log.setUnsent(unsent));
 		this.#emit('sending');
 	}
 }

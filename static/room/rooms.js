@@ -6,12 +6,13 @@
  * @import { RoomRecord, Store } from '../storage/store.js'
  */
 
-import { Api } from '../wire/api.js';
+import { openIdentity, roomOf } from '../crypto/identity.js';
+import { newSecret, openMember, openReader, ownerIdentity } from '../crypto/keys.js';
 import { equalBytes } from '../values/bytes.js';
-import { hashToken, newSecret, openIdentity, openKeys, ownerIdentity, sameRoom } from '../crypto/secrets.js';
 import { formatLink } from '../values/link.js';
 import { cleanName } from '../values/text.js';
-import { Bodies } from './bodies.js';
+import { Api, ApiError } from '../wire/api.js';
+import { found } from './founding.js';
 
 /**
  * @typedef {object} Admitted
@@ -27,6 +28,9 @@ const RANK = { reader: 0, member: 1, owner: 2 };
 /** The name of the setting that holds the name last used. */
 const NAME = 'name';
 
+/** A room is made once, though its answer be lost so often. */
+const MOST_TRIES = 3;
+
 /**
  * Makes a room on the server; its secret never leaves this browser.
  *
@@ -34,34 +38,40 @@ const NAME = 'name';
  * @param {{ name?: string, expiresInS?: number | null, messageTtlS?: number | null }} [settings]
  * @param {Api} [api]
  * @returns {Promise<Admitted>}
- * @throws {import('../wire/api.js').ApiError}
+ * @throws {ApiError}
  */
 export async function createRoom(store, { name = '', expiresInS = null, messageTtlS = null } = {}, api = new Api()) {
-	const secret = newSecret();
-	// The room's id comes with the answer; no key depends on it.
-	const keys = await openKeys('', 'owner', secret);
-	const identity = await openIdentity(await ownerIdentity(secret));
-	const title = cleanName(name);
-	const made = await api.createRoom({
-		read_token_hash: await hashToken(keys.readToken),
-		post_token_hash: await hashToken(keys.postToken ?? ''),
-		owner_token_hash: await hashToken(keys.ownerToken ?? ''),
-		about: await new Bodies(keys, identity).sealTitle(title),
-		...(expiresInS === null ? {} : { expires_in_s: expiresInS }),
-		...(messageTtlS === null ? {} : { message_ttl_s: messageTtlS }),
+	const owner = newSecret();
+	const { room, identity, request, rotation, state, link } = await found(owner, {
+		name: cleanName(name),
+		expiresInS,
+		messageTtlS,
 	});
+	const made = await create(api, request);
 	const record = {
-		...newRecord({ room: made.room, role: 'owner', secret, identity: identity.secret }),
+		...newRecord({ room, role: 'owner', owner, link, identity: identity.secret }),
 		joined: true,
-		title,
+		title: state.name,
 		ownerSigner: identity.signer,
 		createdAtMs: made.created_at_ms,
 		expiresAtMs: made.expires_at_ms,
-		messageTtlS: made.message_ttl_s,
-		mayExpire: made.message_ttl_s !== null,
+		state: { seq: 0, state },
+		founding: rotation,
 	};
 	await keep(store, record);
 	return { record, address: await roomAddress(record) };
+}
+
+/** The same request again where its answer was lost: it makes one room. @param {Api} api @param {import('../wire/api.js').NewRoom} request */
+async function create(api, request) {
+	for (let tries = 1; ; tries += 1) {
+		try {
+			return await api.createRoom(request);
+		} catch (cause) {
+			const lost = cause instanceof ApiError && (cause.code === 'network' || cause.code === 'timeout');
+			if (!lost || tries >= MOST_TRIES) throw cause;
+		}
+	}
 }
 
 /**
@@ -73,6 +83,7 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
  */
 async function keep(store, record) {
 	try {
+		if (record.founding) await store.putRotations([record.founding]);
 		await store.putRoom(record);
 	} catch {
 		store.persistent = false;
@@ -80,33 +91,48 @@ async function keep(store, record) {
 }
 
 /**
- * Takes in a link: what is already known of the room stays, a stronger link makes it stronger. What
- * may not stay in the address bar is stored before this resolves.
+ * Takes in a link: what is already known of the room stays, a stronger link makes it stronger, and one who was left
+ * out comes in again. What may not stay in the address bar is stored before this resolves.
  *
  * @param {Store} store
  * @param {RoomLink} link
  * @returns {Promise<Admitted>}
- * @throws {WrongKey} if the room is known here by another secret, which stays
+ * @throws {WrongKey} if an owner's secret is not that of the room
  */
 export async function admit(store, { room, role, secret, identity }) {
 	const known = await store.room(room).catch(() => undefined);
-	if (known && !(await sameRoom(known, { room, role, secret }))) throw new WrongKey();
+	const owns = role === 'owner';
+	if (owns && (await roomOf((await openIdentity(await ownerIdentity(secret))).publicKey)) !== room)
+		throw new WrongKey();
 	const stronger = !known || RANK[role] > RANK[known.role];
-	const strongest = stronger ? { role, secret } : { role: known.role, secret: known.secret };
-	const owns = strongest.role === 'owner';
-	const other = !owns && identity && known?.joined && !equalBytes(identity, known.identity) ? identity : null;
+	const returns = !owns && known?.removal !== undefined && known.removal !== null;
+	// Who was removed comes back as somebody else, for what they were is shut out for good.
+	const anew = known?.removal?.how === 'removed' && !identity ? newSecret() : null;
+	const isOwner = owns || known?.role === 'owner';
+	const other =
+		!isOwner && identity && known?.joined && !returns && !equalBytes(identity, known.identity) ? identity : null;
 	const given = other ? null : identity;
-	const mine = owns ? await ownerIdentity(strongest.secret) : (given ?? known?.identity ?? newSecret());
-	const record = { ...(known ?? newRecord({ room, role, secret, identity: mine })), ...strongest, identity: mine };
-	if (given && !owns && !record.joined) record.carriesIdentity = true;
-	if (record.role === 'owner') record.ownerSigner = (await openIdentity(mine)).signer;
+	const ownersIdentity = owns ? await ownerIdentity(secret) : null;
+	const mine = ownersIdentity ?? (isOwner ? known?.identity : (given ?? anew ?? known?.identity)) ?? newSecret();
+	const fresh = newRecord({ room, role, owner: owns ? secret : null, link: owns ? null : secret, identity: mine });
+	const taken = stronger || returns || !known?.joined;
+	/** @type {RoomRecord} */
+	const record = {
+		...(known ?? fresh),
+		...(taken && owns ? { role, owner: secret } : {}),
+		...(taken && !owns ? { role, link: fresh.link, removal: null } : {}),
+		...(anew ? { joined: false, yourName: '' } : {}),
+		identity: mine,
+	};
+	if (given && !isOwner && !record.joined) record.carriesIdentity = true;
+	if (owns) record.ownerSigner = (await openIdentity(mine)).signer;
 	// A newcomer who only looks leaves no trace here, unless the address bar must give something up.
-	if (known || role === 'owner' || identity) await keep(store, record);
+	if ((known && !taken) || owns || identity) await keep(store, record);
 	return { record, address: await roomAddress(record), ...(other ? { otherIdentity: other } : {}) };
 }
 
 /**
- * Becomes the person of one's other device. What was sealed before stays whose it was.
+ * Becomes the person of one's other device. What was written before stays whose it was.
  *
  * @param {Store} store
  * @param {RoomRecord} record
@@ -133,12 +159,11 @@ export async function listRooms(store) {
 /**
  * Where a room is opened; never with an owner's or identity's part.
  *
- * @param {RoomRecord} record
- * @returns {Promise<string>} path and fragment
+ * @param {Pick<RoomRecord, 'room' | 'role' | 'link'>} record
+ * @returns {Promise<string>} path and, where a link is known that may be passed on, fragment
  */
-export async function roomAddress({ room, role, secret }) {
-	const { member, reader } = await openKeys(room, role, secret);
-	return member ? formatLink(room, 'member', member) : formatLink(room, 'reader', reader);
+export async function roomAddress({ room, role, link }) {
+	return link ? formatLink(room, role === 'reader' ? 'reader' : 'member', link.secret) : `/r/${room}`;
 }
 
 /**
@@ -150,18 +175,22 @@ export async function roomAddress({ room, role, secret }) {
  * @returns {Promise<Set<string>>}
  */
 export async function checkNews(store, api = new Api()) {
-	const rooms = (await listRooms(store)).filter(({ closed }) => closed === null);
+	const rooms = (await listRooms(store)).filter(({ closed, removal }) => closed === null && !removal);
 	const news = await Promise.all(
-		rooms.map(async ({ room, role, secret, lastSeq, readSeq }) => {
-			const { readToken } = await openKeys(room, role, secret);
-			const last = await api.room(room, { token: readToken }).then(
-				({ last_seq }) => last_seq,
-				() => lastSeq,
-			);
+		rooms.map(async ({ room, lastSeq, readSeq }) => {
+			const last = await lastSeqOf(store, room, api).catch(() => lastSeq);
 			return last > readSeq ? [room] : [];
 		}),
 	);
 	return new Set(news.flat());
+}
+
+/** @param {Store} store @param {string} room @param {Api} api @returns {Promise<number>} */
+async function lastSeqOf(store, room, api) {
+	const held = (await store.rotations(room)).findLast(({ secret }) => secret !== null);
+	if (!held?.secret) throw new ApiError('room_not_found', 'no key of this room is at hand');
+	const { readToken } = await (held.role === 'member' ? openMember : openReader)(held.epoch, held.secret);
+	return (await api.room(room, { token: readToken })).last_seq;
 }
 
 /** @param {Store} store @param {string} room @param {string} label @returns {Promise<void>} */
@@ -176,8 +205,9 @@ export function renameRoom(store, room, label) {
  * @returns {Promise<void>}
  */
 export async function sweepRooms(store) {
-	for (const { room, messageTtlS } of await store.rooms().catch(() => [])) {
-		if (messageTtlS !== null) await store.dropEnded(room, Date.now() - messageTtlS * 1000).catch(() => {});
+	for (const { room, state } of await store.rooms().catch(() => [])) {
+		const lifetime = state?.state.message_ttl_s ?? null;
+		if (lifetime !== null) await store.dropEnded(room, Date.now() - lifetime * 1000).catch(() => {});
 	}
 }
 
@@ -218,10 +248,14 @@ export function suggestName(store, name) {
 	return store.putSetting(NAME, name);
 }
 
-/** @param {Pick<RoomRecord, 'room' | 'role' | 'secret' | 'identity'>} known @returns {RoomRecord} */
-function newRecord(known) {
+/**
+ * @param {Pick<RoomRecord, 'room' | 'role' | 'owner' | 'identity'> & { link: Bytes | null }} known
+ * @returns {RoomRecord}
+ */
+function newRecord({ link, ...known }) {
 	return {
 		...known,
+		link: link && { secret: link, clientId: crypto.randomUUID() },
 		joined: false,
 		label: '',
 		title: '',
@@ -234,12 +268,9 @@ function newRecord(known) {
 		ownerLinkKept: false,
 		createdAtMs: 0,
 		expiresAtMs: 0,
-		messageTtlS: null,
-		mayExpire: false,
-		locked: false,
+		state: null,
+		lastPost: null,
 		closed: null,
 		lost: [],
-		names: [],
-		namesFrom: null,
 	};
 }

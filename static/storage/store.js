@@ -15,7 +15,9 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @typedef {object} RoomRecord
  * @property {string} room
  * @property {Role} role
- * @property {Bytes} secret The role's own.
+ * @property {Bytes | null} owner The owner's secret, in the owner's browser.
+ * @property {{ secret: Bytes, clientId: string } | null} link The one that let this browser in, and as what it was
+ *   opened: opening it again is not counted.
  * @property {Bytes} identity
  * @property {boolean} [carriesIdentity] The identity came with the link.
  * @property {boolean} joined False for one whose link was only opened.
@@ -26,20 +28,49 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {string | null} log The incarnation of the log that `lastSeq` is of.
  * @property {number} lastSeq The last event held here; 0 for none.
  * @property {number} readSeq
- * @property {string | null} ownerSigner The owner's public key, as first seen.
+ * @property {string | null} ownerSigner The owner's key, which the room's id names; null until a rotation was seen.
  * @property {boolean} ownerLinkKept
  * @property {number} createdAtMs
- * @property {number} expiresAtMs
- * @property {number | null} messageTtlS
- * @property {boolean} [mayExpire] False: as far as this browser knows, messages never had a lifetime here.
- * @property {boolean} locked
+ * @property {number} expiresAtMs By the server's word.
+ * @property {{ seq: number, state: State } | null} state What the owner said last, and where.
+ * @property {{ client_id: string, seq: number } | null} lastPost The last one of this browser that was acknowledged.
  * @property {'deleted' | 'expired' | null} closed
+ * @property {{ how: 'removed' | 'left_out', title: string, owner: string } | null} [removal] One is not among those who stay.
  * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
- * @property {[string, number, string][]} names Who first used a name: folded name, sequence, key.
- * @property {number | null} namesFrom The first sequence whose name is among them.
+ * @property {StoredRotation} [founding] Of a room that was made here, and may not have been stored.
  *
- * @typedef {{ room: string, seq: number, event: LogEvent, signer: string | null }} StoredEvent `signer`
- *   outlives the body, so that a deletion can still be judged.
+ * What the owner set, as it stands in statements (docs/protocol.md, "Statements").
+ *
+ * @typedef {object} State
+ * @property {string} name
+ * @property {boolean} locked
+ * @property {number | null} message_ttl_s
+ * @property {number} expires_in_s
+ * @property {number | null} ever_ttl The shortest `message_ttl_s` that was ever in force.
+ * @property {string | null} invite The room's link, sealed for members.
+ *
+ * An epoch's beginning. `secret`: what this browser holds of it, as what; `client_id` and `author`: by which request it
+ * was made; `request`: that request, in the owner's browser that made it.
+ *
+ * @typedef {object} StoredRotation
+ * @property {string} room
+ * @property {number} epoch
+ * @property {number} seq Of its event; 0 for the first, or where that is not known.
+ * @property {string} public
+ * @property {string} signature
+ * @property {string | null} private
+ * @property {'member' | 'reader' | null} role
+ * @property {Bytes | null} secret
+ * @property {string | null} [client_id]
+ * @property {string | null} [author]
+ * @property {string} [request] JSON.
+ *
+ * @typedef {{ room: string, seq: number, event: LogEvent, hash: string | null, signer: string | null }} StoredEvent
+ *   `hash` of the body and `signer` outlive it, so that windows stay whole and a deletion can still be judged.
+ *
+ * @typedef {{ room: string, seq: number, event: LogEvent, epoch: number }} StoredCard
+ *
+ * What waits to be sent. It is sealed just before its first attempt; every attempt sends those bytes.
  *
  * @typedef {object} OutboxEntry
  * @property {string} room
@@ -47,8 +78,11 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {string} client_id
  * @property {string} kind
  * @property {number | null} target
- * @property {string} body Sealed once; every attempt sends these bytes.
- * @property {string} [author_secret] Whose it was sealed as; one's identity here may change while it waits.
+ * @property {Record<string, any>} said The words.
+ * @property {Bytes} identity Whose they are; one's identity here may change while they wait.
+ * @property {string | null} body Null until it is sealed.
+ * @property {number | null} epoch The one that it is sealed for.
+ * @property {string | null} again The id under which it was first tried, in an epoch that is over.
  * @property {'waiting' | 'sent' | 'failed'} state `sent`: acknowledged, but not yet seen in the log.
  * @property {number | null} seq Once acknowledged.
  * @property {string | null} error
@@ -72,7 +106,7 @@ export async function openStore(factory) {
 }
 
 /** What changes with every message, and is found again if the machine loses power. */
-const FOUND_AGAIN = new Set(['lastSeq', 'log', 'names', 'namesFrom', 'readSeq']);
+const FOUND_AGAIN = new Set(['lastSeq', 'log', 'readSeq']);
 
 export class Store {
 	#tables;
@@ -114,11 +148,49 @@ export class Store {
 	/** @param {string} room @returns {Promise<void>} */
 	async forgetRoom(room) {
 		await this.#tables.delete('rooms', [room, room]);
+		await this.#tables.delete('rotations', allOf(room));
 		await this.closeRoom(room);
+	}
+
+	/** @param {string} room @returns {Promise<StoredRotation[]>} ascending */
+	rotations(room) {
+		return this.#tables.select('rotations', allOf(room));
+	}
+
+	/** @param {StoredRotation[]} rows @returns {Promise<void>} */
+	async putRotations(rows) {
+		if (rows.length > 0) await this.#tables.put('rotations', rows);
+	}
+
+	/** Forgets what began with an epoch and after it. @param {string} room @param {number} epoch @returns {Promise<void>} */
+	dropRotations(room, epoch) {
+		return this.#tables.delete('rotations', [
+			[room, epoch],
+			[room, Number.MAX_SAFE_INTEGER],
+		]);
+	}
+
+	/** @param {string} room @returns {Promise<StoredCard[]>} ascending */
+	cards(room) {
+		return this.#tables.select('cards', allOf(room));
+	}
+
+	/** @param {StoredCard[]} cards @returns {Promise<void>} */
+	async putCards(cards) {
+		if (cards.length > 0) await this.#tables.put('cards', cards);
+	}
+
+	/** @param {string} room @param {number} seq And after it. @returns {Promise<void>} */
+	dropCards(room, seq) {
+		return this.#tables.delete('cards', [
+			[room, seq],
+			[room, Number.MAX_SAFE_INTEGER],
+		]);
 	}
 
 	/** Wipes what was said in a room; that it was known stays. @param {string} room @returns {Promise<void>} */
 	async closeRoom(room) {
+		await this.#tables.delete('cards', allOf(room));
 		await this.#tables.delete('events', allOf(room));
 		await this.#tables.delete('outbox', allOf(room));
 		await this.#tables.delete('drafts', [room, room]);
@@ -165,6 +237,11 @@ export class Store {
 		}
 	}
 
+	/** @param {string} room @param {number} seq @returns {Promise<StoredEvent | undefined>} */
+	event(room, seq) {
+		return this.#tables.get('events', [room, seq]);
+	}
+
 	/**
 	 * Where ids were first used, as far as events are held.
 	 *
@@ -200,7 +277,8 @@ export class Store {
 		for (const key of [[room, seq], ...changes]) {
 			await this.#tables.update('events', key, (/** @type {StoredEvent | undefined} */ held) => {
 				const says = held && held.event.body !== '' && (held.seq === seq || held.event.kind === 'edit');
-				return says ? { ...held, event: { ...held.event, body: '' } } : null;
+				const erased = held?.hash ? { erased: held.hash } : {};
+				return says ? { ...held, event: { ...held.event, ...erased, body: '' } } : null;
 			});
 		}
 	}
@@ -224,6 +302,20 @@ export class Store {
 	 */
 	changeOutbox({ room, order }, changes) {
 		return this.#tables.update('outbox', [room, order], (held) => held && { ...held, ...changes });
+	}
+
+	/**
+	 * Keeps the bytes of an entry that has none yet; of two tabs that seal the same one, the first wins.
+	 *
+	 * @param {OutboxEntry} entry
+	 * @param {Pick<OutboxEntry, 'body' | 'epoch'>} sealed
+	 * @returns {Promise<OutboxEntry | undefined>} as it is kept now; undefined: discarded meanwhile
+	 */
+	async sealOutbox({ room, order, client_id }, sealed) {
+		await this.#tables.update('outbox', [room, order], (held) =>
+			held && held.body === null && held.client_id === client_id ? { ...held, ...sealed } : null,
+		);
+		return this.#tables.get('outbox', [room, order]);
 	}
 
 	/** @param {OutboxEntry} entry @returns {Promise<void>} */

@@ -11,6 +11,8 @@
 /** How each table finds its rows. */
 const KEYS = {
 	rooms: ['room'],
+	rotations: ['room', 'epoch'],
+	cards: ['room', 'seq'],
 	events: ['room', 'seq'],
 	outbox: ['room', 'order'],
 	drafts: ['room'],
@@ -27,7 +29,7 @@ const INDEXES = {
 
 /** @typedef {keyof typeof INDEXES} Index */
 
-const VERSION = 2;
+const VERSION = 3;
 /** Some browsers never answer where storage is blocked. */
 const OPEN_TIMEOUT_MS = 3_000;
 /** A tab that is frozen amid a transaction holds up all others; they must go on without storage. */
@@ -205,7 +207,15 @@ function finished(transaction, request) {
 
 export class MemoryTables {
 	/** @type {Record<Table, Map<string, any>>} */
-	#tables = { rooms: new Map(), events: new Map(), outbox: new Map(), drafts: new Map(), settings: new Map() };
+	#tables = {
+		rooms: new Map(),
+		rotations: new Map(),
+		cards: new Map(),
+		events: new Map(),
+		outbox: new Map(),
+		drafts: new Map(),
+		settings: new Map(),
+	};
 
 	/** @param {Table} table @param {Key} key @returns {Promise<any>} */
 	async get(table, key) {

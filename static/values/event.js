@@ -9,6 +9,7 @@
  * @property {number | null} target
  * @property {string} body Sealed; `""` once blanked.
  * @property {number} sent_at_ms
+ * @property {string} [erased] Exactly where the body was blanked: SHA-256 of it as it was appended, in hex.
  */
 
 /** No later moment has a date (ECMA-262, section 21.4.1.1). */
@@ -23,7 +24,8 @@ export function isLogEvent(value) {
 		(value.author === null || typeof value.author === 'string') &&
 		(value.target === null || Number.isSafeInteger(value.target)) &&
 		typeof value.body === 'string' &&
-		isTime(value.sent_at_ms)
+		isTime(value.sent_at_ms) &&
+		(value.erased === undefined || /^[0-9a-f]{64}$/.test(value.erased))
 	);
 }
 

@@ -6,21 +6,78 @@
  *
  * @typedef {{ messages: LogEvent[], first_seq: number, last_seq: number }} Page Ascending.
  *
+ * Of a room with keys. `state`: the newest statement, or rotation 0's private part, whose `state_seq` is 0.
+ *
  * @typedef {object} RoomAnswer
  * @property {string} room
  * @property {number} created_at_ms
  * @property {number} expires_at_ms
  * @property {number | null} message_ttl_s
  * @property {boolean} locked
- * @property {string | null} about
  * @property {number} first_seq
  * @property {number} last_seq
+ * @property {number} epoch
+ * @property {string} state
+ * @property {number} state_seq
+ *
+ * @typedef {{ public: string, signature: string, private: string }} SentRotation
+ *
+ * @typedef {object} NewRoom
+ * @property {string} room
+ * @property {SentRotation} rotation
+ * @property {{ id: string, token_hash: string, sealed: string, note: string }} link
+ * @property {number} expires_in_s
+ * @property {number | null} [message_ttl_s]
  *
  * @typedef {object} Post
  * @property {string} client_id
  * @property {string} kind
  * @property {number | null} target
  * @property {string} body
+ * @property {number} epoch
+ *
+ * @typedef {object} Statement
+ * @property {string} client_id
+ * @property {number} epoch
+ * @property {number} state_seq The one that it goes on from.
+ * @property {string} statement
+ * @property {boolean} [locked]
+ * @property {number} [expires_in_s]
+ * @property {number | null} [message_ttl_s]
+ *
+ * @typedef {object} Renewal
+ * @property {string} client_id
+ * @property {string} public
+ * @property {string} signature
+ * @property {string} private
+ * @property {{ author: string, sealed: string }[]} grants
+ * @property {{ id: string, sealed: string, note: string }[]} links
+ * @property {string[]} taken_back
+ * @property {number} [cards_seen]
+ *
+ * @typedef {object} NewLink
+ * @property {string} id
+ * @property {string} token_hash
+ * @property {string} sealed
+ * @property {string} note
+ * @property {number} epoch
+ * @property {number} [openings]
+ * @property {number} [expires_in_s]
+ *
+ * @typedef {object} LinkRow
+ * @property {string} id
+ * @property {number} epoch
+ * @property {string} note
+ * @property {number} opened
+ * @property {number | null} openings
+ * @property {number} created_at_ms
+ * @property {number | null} opened_at_ms
+ * @property {number | null} expires_at_ms
+ *
+ * @typedef {{ epoch: number, seq: number, public: string, signature: string, private: string | null, grant: string | null }} KeysRow
+ * @typedef {{ epoch: number, rotations: KeysRow[] }} KeysAnswer
+ * @typedef {{ cards: (LogEvent & { epoch: number })[], more: boolean }} CardsPage
+ * @typedef {{ sealed: string, public: string, signature: string }} OpenedLink
  *
  * @typedef {{ token: string | null, author?: string | null }} Access The weakest token that suffices.
  *
@@ -32,7 +89,18 @@
  * @property {boolean} [keepalive] The request outlives the page.
  */
 
-import { toNewRoom, toPage, toReceipt, toRoomAnswer } from './shapes.js';
+import {
+	toCards,
+	toKeys,
+	toLinks,
+	toMadeLink,
+	toNewRoom,
+	toOpenedLink,
+	toPage,
+	toReceipt,
+	toRenewed,
+	toRoomAnswer,
+} from './shapes.js';
 
 /** A whole request may take this long; a stream, until it answers. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -45,15 +113,19 @@ export class ApiError extends Error {
 	/**
 	 * @param {string} code
 	 * @param {string} message
-	 * @param {{ status?: number, retryAfterMs?: number | null }} [more]
+	 * @param {{ status?: number, retryAfterMs?: number | null, farewell?: string | null, reason?: string | null }} [more]
 	 */
-	constructor(code, message, { status = 0, retryAfterMs = null } = {}) {
+	constructor(code, message, { status = 0, retryAfterMs = null, farewell = null, reason = null } = {}) {
 		super(message);
 		this.name = 'ApiError';
 		this.code = code;
 		/** 0 if there was no answer. */
 		this.status = status;
 		this.retryAfterMs = retryAfterMs;
+		/** Of `room_gone`: what proves that the owner deleted it. */
+		this.farewell = farewell;
+		/** Of `link_ended`: `expired` or `used_up`. */
+		this.reason = reason;
 	}
 }
 
@@ -68,13 +140,9 @@ export class Api {
 		this.send = send;
 	}
 
-	/**
-	 * @param {{ read_token_hash?: string, post_token_hash?: string, owner_token_hash?: string,
-	 *   expires_in_s?: number | null, message_ttl_s?: number | null, about?: string }} settings
-	 * @returns {Promise<{ room: string, created_at_ms: number, expires_at_ms: number, message_ttl_s: number | null }>}
-	 */
-	createRoom(settings) {
-		return this.#json('POST', '/api/rooms', { json: settings }, toNewRoom);
+	/** @param {NewRoom} room @returns {Promise<Pick<RoomAnswer, 'room' | 'created_at_ms' | 'expires_at_ms' | 'message_ttl_s'>>} */
+	createRoom(room) {
+		return this.#json('POST', '/api/rooms', { json: room }, toNewRoom);
 	}
 
 	/** @param {string} room @param {Access} access @param {AbortSignal} [signal] @returns {Promise<RoomAnswer>} */
@@ -82,19 +150,59 @@ export class Api {
 		return this.#json('GET', `/api/rooms/${room}`, { access, signal }, toRoomAnswer);
 	}
 
-	/**
-	 * @param {string} room
-	 * @param {Access} access
-	 * @param {{ locked?: boolean, expires_in_s?: number | null, message_ttl_s?: number | null, about?: string }} changes
-	 * @returns {Promise<RoomAnswer>}
-	 */
-	changeRoom(room, access, changes) {
-		return this.#json('PATCH', `/api/rooms/${room}`, { access, json: changes }, toRoomAnswer);
+	/** @param {string} room @param {Access} access @param {Statement} statement @returns {Promise<RoomAnswer>} */
+	changeRoom(room, access, statement) {
+		return this.#json('PATCH', `/api/rooms/${room}`, { access, json: statement }, toRoomAnswer);
 	}
 
-	/** @param {string} room @param {Access} access @returns {Promise<void>} */
-	async deleteRoom(room, access) {
-		await this.#request('DELETE', `/api/rooms/${room}`, { access }, discard);
+	/** @param {string} room @param {Access} access @param {string} farewell @returns {Promise<void>} */
+	async deleteRoom(room, access, farewell) {
+		const headers = { 'buddy-farewell': farewell };
+		await this.#request('DELETE', `/api/rooms/${room}`, { access, headers }, discard);
+	}
+
+	/** @param {string} room @param {Access} access @param {Renewal} renewal @returns {Promise<{ epoch: number, seq: number, sent_at_ms: number }>} */
+	renew(room, access, renewal) {
+		return this.#json('POST', `/api/rooms/${room}/rotations`, { access, json: renewal }, toRenewed);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {Access} access Any token that the room ever had, and the author.
+	 * @param {number | null} since Epochs above; null: from the first.
+	 * @param {AbortSignal} [signal]
+	 * @returns {Promise<KeysAnswer>}
+	 */
+	keys(room, access, since, signal) {
+		const query = since === null ? '' : `?since=${since}`;
+		return this.#json('GET', `/api/rooms/${room}/keys${query}`, { access, signal }, toKeys);
+	}
+
+	/** @param {string} room @param {Access} access @param {number} after @param {AbortSignal} [signal] @returns {Promise<CardsPage>} each author's newest card */
+	cards(room, access, after, signal) {
+		return this.#json('GET', `/api/rooms/${room}/members?after=${after}&limit=200`, { access, signal }, toCards);
+	}
+
+	/** @param {string} room @param {Access} access @returns {Promise<{ links: LinkRow[] }>} */
+	links(room, access) {
+		return this.#json('GET', `/api/rooms/${room}/links`, { access }, toLinks);
+	}
+
+	/** @param {string} room @param {Access} access @param {NewLink} link @returns {Promise<{ id: string, created_at_ms: number }>} */
+	makeLink(room, access, link) {
+		return this.#json('POST', `/api/rooms/${room}/links`, { access, json: link }, toMadeLink);
+	}
+
+	/**
+	 * @param {string} room
+	 * @param {string} id
+	 * @param {string} token The link's.
+	 * @param {string} client_id A known one is not counted again.
+	 * @returns {Promise<OpenedLink>}
+	 */
+	openLink(room, id, token, client_id) {
+		const call = { access: { token }, json: { client_id } };
+		return this.#json('POST', `/api/rooms/${room}/links/${id}/open`, call, toOpenedLink);
 	}
 
 	/**
@@ -103,8 +211,8 @@ export class Api {
 	 * @param {Post} post
 	 * @returns {Promise<{ seq: number, sent_at_ms: number }>}
 	 */
-	post(room, access, { client_id, kind, target, body }) {
-		const json = { client_id, kind, body, ...(target === null ? {} : { target }) };
+	post(room, access, { client_id, kind, target, body, epoch }) {
+		const json = { client_id, kind, body, epoch, ...(target === null ? {} : { target }) };
 		return this.#json('POST', `/api/rooms/${room}/messages`, { access, json }, toReceipt);
 	}
 
@@ -123,7 +231,7 @@ export class Api {
 	/**
 	 * @param {string} room
 	 * @param {Access} access
-	 * @param {{ kind: 'here' | 'typing' | 'gone', body: string }} signal
+	 * @param {{ kind: 'here' | 'typing' | 'gone', body: string, epoch: number }} signal
 	 * @returns {Promise<void>}
 	 */
 	async signal(room, access, signal) {
@@ -230,7 +338,11 @@ async function refusal(response) {
 	const more = { status: response.status, retryAfterMs: retryAfter(response.headers.get('retry-after')) };
 	try {
 		const { error } = await response.json();
-		if (typeof error.code === 'string') return new ApiError(error.code, String(error.message), more);
+		if (typeof error.code === 'string') {
+			const farewell = typeof error.farewell === 'string' ? error.farewell : null;
+			const reason = typeof error.reason === 'string' ? error.reason : null;
+			return new ApiError(error.code, String(error.message), { ...more, farewell, reason });
+		}
 	} catch {
 		// A proxy's page, or nothing at all: told apart by its status below.
 	}

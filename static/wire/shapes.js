@@ -2,12 +2,12 @@
  * Whether what a server says has the form of the contract (docs/protocol.md, "API" and "Stream"). Behind this line
  * nobody has to ask again: a number is one, a time is a date. Pure.
  *
- * @import { Page, RoomAnswer } from './api.js'
+ * @import { CardsPage, KeysAnswer, LinkRow, OpenedLink, Page, RoomAnswer } from './api.js'
  * @import { Mark } from './sequencer.js'
  * @import { SignalEvent } from './stream.js'
  */
 
-import { isSeq, isTime, toLogEvent } from '../values/event.js';
+import { isLogEvent, isSeq, isTime, toLogEvent } from '../values/event.js';
 
 /** @param {any} value @returns {Page | null} null: it is none, or its events do not ascend */
 export function toPage(value) {
@@ -25,14 +25,75 @@ export function toNewRoom(value) {
 	return fits ? value : null;
 }
 
-/** @param {any} value @returns {RoomAnswer | null} */
+/** Of a room with keys. @param {any} value @returns {RoomAnswer | null} */
 export function toRoomAnswer(value) {
 	const fits =
 		isRange(value) &&
 		isKept(value) &&
 		typeof value.locked === 'boolean' &&
-		(value.about === null || typeof value.about === 'string');
+		isCount(value.epoch) &&
+		typeof value.state === 'string' &&
+		isCount(value.state_seq);
 	return fits ? value : null;
+}
+
+/** @param {any} value @returns {KeysAnswer | null} */
+export function toKeys(value) {
+	const fits =
+		isCount(value?.epoch) &&
+		Array.isArray(value.rotations) &&
+		value.rotations.every(
+			(/** @type {any} */ one) =>
+				isCount(one?.epoch) &&
+				isCount(one.seq) &&
+				typeof one.public === 'string' &&
+				typeof one.signature === 'string' &&
+				isTextOrNull(one.private) &&
+				isTextOrNull(one.grant),
+		);
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {CardsPage | null} */
+export function toCards(value) {
+	if (!Array.isArray(value?.cards) || typeof value.more !== 'boolean') return null;
+	const fits = value.cards.every((/** @type {any} */ card) => isLogEvent(card) && isCount(Reflect.get(card, 'epoch')));
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {{ links: LinkRow[] } | null} */
+export function toLinks(value) {
+	const fits =
+		Array.isArray(value?.links) &&
+		value.links.every(
+			(/** @type {any} */ one) =>
+				/^[0-9a-f]{32}$/.test(one?.id) &&
+				isCount(one.epoch) &&
+				typeof one.note === 'string' &&
+				isCount(one.opened) &&
+				(one.openings === null || isCount(one.openings)) &&
+				isTime(one.created_at_ms) &&
+				(one.opened_at_ms === null || isTime(one.opened_at_ms)) &&
+				(one.expires_at_ms === null || isTime(one.expires_at_ms)),
+		);
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {OpenedLink | null} */
+export function toOpenedLink(value) {
+	const { sealed, public: part, signature } = value ?? {};
+	const fits = typeof sealed === 'string' && typeof part === 'string' && typeof signature === 'string';
+	return fits ? value : null;
+}
+
+/** @param {any} value @returns {{ epoch: number, seq: number, sent_at_ms: number } | null} */
+export function toRenewed(value) {
+	return isCount(value?.epoch) && isSeq(value.seq) && isTime(value.sent_at_ms) ? value : null;
+}
+
+/** @param {any} value @returns {{ id: string, created_at_ms: number } | null} */
+export function toMadeLink(value) {
+	return typeof value?.id === 'string' && isTime(value.created_at_ms) ? value : null;
 }
 
 /** @param {any} value @returns {{ seq: number, sent_at_ms: number } | null} */
@@ -65,4 +126,14 @@ function isRange(value) {
 function isKept({ created_at_ms, expires_at_ms, message_ttl_s }) {
 	const lifetime = message_ttl_s === null || (isSeq(message_ttl_s) && isTime(message_ttl_s * 1000));
 	return isTime(created_at_ms) && isTime(expires_at_ms) && lifetime;
+}
+
+/** @param {unknown} value */
+function isTextOrNull(value) {
+	return value === null || typeof value === 'string';
+}
+
+/** @param {unknown} value */
+function isCount(value) {
+	return Number.isSafeInteger(value) && Number(value) >= 0;
 }

@@ -29,10 +29,14 @@ import { SseParser } from './sse.js';
  * @property {number} sent_at_ms
  * @property {number} expires_at_ms
  *
+ * Why a stream ended for good. `farewell` is the server's word until it was checked.
+ *
+ * @typedef {{ reason: 'deleted' | 'expired' | 'renewed', farewell: string | null }} Closed
+ *
  * @typedef {object} Follower What follows a stream, besides the sequencer.
  * @property {(connection: Connection) => void} connection
  * @property {(signals: SignalEvent[]) => void} signals
- * @property {(reason: 'deleted' | 'expired') => void} closed
+ * @property {(closed: Closed) => void} closed The room is no more, or has new keys.
  * @property {() => void} [alive] The server was heard.
  *
  * @typedef {object} Timing All in milliseconds.
@@ -141,6 +145,16 @@ export class RoomStream {
 			// After a stop, another run may own the fields already.
 			if (running.aborted) return;
 			this.#connected = null;
+			if (fault?.code === 'renewed') {
+				this.#end({ state: 'idle', code: null, retryAtMs: null });
+				this.#follower.closed({ reason: 'renewed', farewell: null });
+				return;
+			}
+			if (fault?.code === 'room_gone') {
+				this.#end({ state: 'closed', code: null, retryAtMs: null });
+				this.#follower.closed({ reason: 'deleted', farewell: fault.farewell });
+				return;
+			}
 			if (fault && REFUSALS.has(fault.code)) {
 				this.#end({ state: 'refused', code: fault.code, retryAtMs: null });
 				return;
@@ -205,9 +219,10 @@ export class RoomStream {
 			} else if (frame.event === 'closed') {
 				await this.#sequencer.accept(events);
 				if (running.aborted) return false;
-				this.#end({ state: 'closed', code: null, retryAtMs: null });
-				const { reason } = /** @type {{ reason?: unknown }} */ (parse(frame.data) ?? {});
-				this.#follower.closed(reason === 'expired' ? 'expired' : 'deleted');
+				const { reason, farewell } = /** @type {Record<string, unknown>} */ (parse(frame.data) ?? {});
+				const known = reason === 'expired' || reason === 'renewed' ? reason : 'deleted';
+				this.#end({ state: known === 'renewed' ? 'idle' : 'closed', code: null, retryAtMs: null });
+				this.#follower.closed({ reason: known, farewell: typeof farewell === 'string' ? farewell : null });
 				return false;
 			} else {
 				const event = logEventOf(frame);

@@ -5,7 +5,7 @@
  * @import { Page } from './api.js'
  * @import { LogEvent } from '../values/event.js'
  * @import { Sink } from './sequencer.js'
- * @import { Connection, Follower, SignalEvent, Timing } from './stream.js'
+ * @import { Closed, Connection, Follower, SignalEvent, Timing } from './stream.js'
  */
 
 import { Sequencer } from './sequencer.js';
@@ -18,7 +18,7 @@ import { RoomStream } from './stream.js';
  * @typedef {{ type: 'events', events: LogEvent[] }
  *   | { type: 'signals', signals: SignalEvent[] }
  *   | { type: 'standing', connection: Connection, cursor: number | null, log: string | null, visible: boolean }
- *   | { type: 'closed', reason: 'deleted' | 'expired' }
+ *   | { type: 'closed', closed: Closed }
  *   | { type: 'ask' } | { type: 'visible' }} Message
  *
  * @typedef {object} Patience In milliseconds.
@@ -110,9 +110,9 @@ export class SharedStream {
 					if (this.#leading) this.#post({ type: 'signals', signals });
 					follower.signals(signals);
 				},
-				closed: (reason) => {
-					if (this.#leading) this.#post({ type: 'closed', reason });
-					follower.closed(reason);
+				closed: (closed) => {
+					if (this.#leading) this.#post({ type: 'closed', closed });
+					follower.closed(closed);
 				},
 				alive: () => this.#beat(),
 			},
@@ -196,6 +196,11 @@ export class SharedStream {
 		}
 	}
 
+	/** Goes on with the keys that are there now. */
+	resume() {
+		if (this.#leading || !this.#locks || !this.#channel) this.#startStream();
+	}
+
 	/** A room that is gone or refused stays so. */
 	#startStream() {
 		if (this.#running.signal.aborted) return;
@@ -234,7 +239,7 @@ export class SharedStream {
 		try {
 			if (data.type === 'events') await this.sequencer.accept(data.events);
 			else if (data.type === 'signals') this.#follower.signals(data.signals);
-			else if (data.type === 'closed') this.#follower.closed(data.reason);
+			else if (data.type === 'closed') this.#follower.closed(data.closed);
 			else await this.#hearStanding(data);
 		} catch {
 			// A gap that history did not fill now is filled with the next thing heard.

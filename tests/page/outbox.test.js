@@ -9,6 +9,7 @@ import { TestLocks } from './locks.js';
 import { until } from './waiting.js';
 
 const ROOM = '0f'.repeat(32);
+const ME = new Uint8Array(32);
 let boxes = [];
 
 afterEach(() => {
@@ -38,13 +39,23 @@ function server(...answers) {
 }
 
 function outbox(store, send, more = {}) {
-	const box = new Outbox({ room: ROOM, store, send, changed: () => {}, ...more });
+	const box = new Outbox({
+		room: ROOM,
+		store,
+		seal: async ({ client_id }) => ({ body: `body of ${client_id}`, epoch: 0 }),
+		send,
+		renewed: async () => false,
+		holds: async () => true,
+		lost: () => {},
+		changed: () => {},
+		...more,
+	});
 	boxes.push(box);
 	return box;
 }
 
 const memory = () => new Store(new MemoryTables(), false);
-const post = (client_id) => ({ client_id, kind: 'message', target: null, body: `body of ${client_id}` });
+const post = (client_id) => ({ client_id, kind: 'message', target: null, said: { text: client_id }, identity: ME });
 const states = (box) => box.entries.map(({ client_id, state }) => [client_id, state]);
 
 test('posts go out in order and stay until the log shows them', async () => {
@@ -53,12 +64,12 @@ test('posts go out in order and stay until the log shows them', async () => {
 	for (const id of ['a', 'b', 'c']) await box.add(post(id));
 	await until(() => stored.size === 3 && box.entries.every(({ state }) => state === 'sent'), 'all sent');
 	assert.deepEqual(Array.from(stored.keys()), ['a', 'b', 'c']);
-	await box.seen(1, new Set(['a']));
+	await box.seen(1, new Map([['a', 1]]));
 	assert.deepEqual(states(box), [
 		['b', 'sent'],
 		['c', 'sent'],
 	]);
-	await box.seen(3, new Set());
+	await box.seen(3);
 	assert.deepEqual(states(box), []);
 	assert.equal(box.sending.count, 0);
 });
@@ -169,7 +180,7 @@ test('what a server had acknowledged before it lost its log is sent again, and s
 	await until(() => box.entries.every(({ state }) => state === 'sent'), 'both are acknowledged');
 	stored.delete('b');
 	await box.requeue();
-	await box.seen(1, new Set());
+	await box.seen(1);
 	await until(() => stored.has('b') && seen.length === 4, 'sent again');
 	await until(() => states(box).length === 1, 'what the log shows is done');
 	assert.deepEqual(states(box), [['b', 'sent']]);
@@ -263,8 +274,83 @@ test('storage that fails holds up nothing: what could not be stored or noted is 
 		await until(() => stored.size === 2, `both are sent while ${failing} fails`);
 		works = true;
 		await until(() => box.entries.every(({ state }) => state === 'sent'), 'both are known to be sent');
-		await box.seen(2, new Set());
+		await box.seen(2);
 		assert.deepEqual(states(box), [], failing);
 		box.stop();
 	}
+});
+
+test('what is refused for an epoch that is over is sealed anew, under another id that names the first', async () => {
+	const stale = new ApiError('stale_epoch', 'over', { status: 409 });
+	const { send, seen, stored } = server(stale, stale);
+	let epoch = 0;
+	const box = outbox(memory(), send, {
+		seal: async ({ client_id }) => ({ body: `${client_id} in ${epoch}`, epoch }),
+		renewed: async () => {
+			epoch += 1;
+			return true;
+		},
+	});
+	await box.add(post('a'));
+	await box.add(post('b'));
+	await until(() => stored.size === 2, 'both');
+	assert.deepEqual(
+		seen.map(({ said, epoch, again }) => [said.text, epoch, again]),
+		[
+			['a', 0, null],
+			['a', 1, 'a'],
+			['a', 2, 'a'],
+			['b', 2, null],
+		],
+	);
+	assert.equal(new Set(seen.map(({ client_id }) => client_id)).size, 4);
+});
+
+test('new keys are fetched before the same bytes go out again', async () => {
+	const { send, seen } = server(new ApiError('renewed', 'new keys', { status: 403 }));
+	let asked = 0;
+	const box = outbox(memory(), send, { renewed: async () => (asked += 1) > 0 });
+	await box.add(post('a'));
+	await until(() => box.entries[0]?.state === 'sent', 'sent');
+	assert.equal(asked, 1);
+	assert.deepEqual([seen[0].body, seen[0].client_id], [seen[1].body, seen[1].client_id]);
+});
+
+test('a server that says without end that the keys are new is not asked without end', async () => {
+	let asked = 0;
+	const send = async () => {
+		asked += 1;
+		throw new ApiError('renewed', 'new keys', { status: 403 });
+	};
+	const box = outbox(memory(), send, { renewed: async () => true, random: () => 1 });
+	await box.add(post('a'));
+	await until(() => box.sending.code === 'renewed', 'it waits');
+	assert.ok(asked < 10);
+});
+
+test('what goes before something is put before it', async () => {
+	const { send, seen } = server();
+	const box = outbox(memory(), send, {
+		seal: async ({ kind }) =>
+			kind === 'card' || box.entries.some((entry) => entry.kind === 'card')
+				? { body: kind, epoch: 0 }
+				: { before: { kind: 'card', said: {} } },
+	});
+	await box.add(post('a'));
+	await until(() => seen.length === 2, 'both');
+	assert.deepEqual(
+		seen.map(({ kind }) => kind),
+		['card', 'message'],
+	);
+});
+
+test('what was acknowledged and is not where it was is said to be lost, and kept', async () => {
+	const { send } = server();
+	const lost = [];
+	const box = outbox(memory(), send, { holds: async () => false, lost: (seq) => lost.push(seq) });
+	await box.add(post('a'));
+	await until(() => box.entries[0]?.state === 'sent', 'sent');
+	await box.seen(5);
+	assert.deepEqual(lost, [1]);
+	assert.deepEqual([box.entries[0].state, box.entries[0].error], ['failed', 'lost']);
 });

@@ -14,13 +14,15 @@ import {
 	sweepRooms,
 	takeIdentity,
 } from '../../static/room/rooms.js';
-import { newSecret, openKeys } from '../../static/crypto/secrets.js';
+import { openIdentity, roomOf } from '../../static/crypto/identity.js';
+import { newSecret, ownerIdentity } from '../../static/crypto/keys.js';
 import { formatLink, parseLink } from '../../static/values/link.js';
 import { openStore, Store } from '../../static/storage/store.js';
 import { MemoryTables } from '../../static/storage/tables.js';
 import { TestServer } from './server.js';
 
 const ROOM = '0f'.repeat(32);
+const HASH = 'e0'.repeat(32);
 const event = (seq) => ({
 	seq,
 	kind: 'message',
@@ -30,14 +32,18 @@ const event = (seq) => ({
 	body: 'sealed',
 	sent_at_ms: seq,
 });
-const stored = (room, seq) => ({ room, seq, event: event(seq), signer: 'key' });
+const stored = (room, seq) => ({ room, seq, event: event(seq), hash: HASH, signer: 'key' });
 const waiting = (room, order) => ({
 	room,
 	order,
 	client_id: `id-${order}`,
 	kind: 'message',
 	target: null,
-	body: 'b',
+	said: { text: 'hello' },
+	identity: new Uint8Array(32),
+	body: null,
+	epoch: null,
+	again: null,
 	state: 'waiting',
 	seq: null,
 	error: null,
@@ -61,8 +67,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		assert.deepEqual(await seqs(1, 10), []);
 		await store.eraseMessage(ROOM, 4);
 		assert.deepEqual(
-			(await store.eventsBefore(ROOM, 5, 1)).map(({ event, signer }) => [event.body, signer]),
-			[['', 'key']],
+			(await store.eventsBefore(ROOM, 5, 1)).map(({ event, signer }) => [event.body, event.erased, signer]),
+			[['', HASH, 'key']],
 		);
 		await store.eraseMessage(ROOM, 99);
 		await store.dropEvents(ROOM, 0, 4);
@@ -94,7 +100,9 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		const store = await make();
 		const other = '1f'.repeat(32);
 		for (const room of [ROOM, other]) {
-			await store.putRoom({ room, secret: newSecret() });
+			await store.putRoom({ room, owner: newSecret() });
+			await store.putRotations([{ room, epoch: 0 }]);
+			await store.putCards([{ room, seq: 1 }]);
 			await store.putEvents([stored(room, 1)]);
 			await store.putOutbox(waiting(room, 1));
 			await store.putDraft(room, { text: 'half a', replyTo: null });
@@ -109,8 +117,10 @@ for (const [kind, make] of Object.entries(KINDS)) {
 				...(await store.eventsBefore(room, 9, 9)),
 				...(await store.outbox(room)),
 				await store.draft(room),
+				...(await store.rotations(room)),
+				...(await store.cards(room)),
 			];
-			assert.equal(left.filter((one) => one !== undefined).length, 4 * count);
+			assert.equal(left.filter((one) => one !== undefined).length, 6 * count);
 		}
 		await store.changeRoom(ROOM, { title: 'back?' });
 		assert.equal(await store.room(ROOM), undefined);
@@ -123,8 +133,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		await store.putDraft(ROOM, { text: '', replyTo: null });
 		assert.equal(await store.draft(ROOM), undefined);
 		const secret = newSecret();
-		await store.putRoom({ room: ROOM, secret });
-		assert.deepEqual((await store.room(ROOM)).secret, secret);
+		await store.putRoom({ room: ROOM, owner: secret });
+		assert.deepEqual((await store.room(ROOM)).owner, secret);
 		assert.equal(await store.setting('name'), '');
 		await store.putSetting('name', 'Ada');
 		assert.equal(await store.setting('name'), 'Ada');
@@ -166,9 +176,9 @@ test('what has ended is wiped in rooms that nobody opens, too', async () => {
 	const [other, third] = ['aa'.repeat(32), 'bb'.repeat(32)];
 	const old = Array.from({ length: 250 }, (_, index) => at(ROOM, index + 1, now - 7_200_000 + index));
 	await store.putEvents([...old, at(ROOM, 251, now - 1000), at(other, 1, 1), at(third, 1, now - 7_200_000)]);
-	await store.putRoom({ room: ROOM, joined: true, messageTtlS: 3600 });
-	await store.putRoom({ room: other, joined: true, messageTtlS: null });
-	await store.putRoom({ room: third, joined: true, messageTtlS: 3600 });
+	await store.putRoom({ room: ROOM, joined: true, state: { seq: 0, state: { message_ttl_s: 3600 } } });
+	await store.putRoom({ room: other, joined: true, state: null });
+	await store.putRoom({ room: third, joined: true, state: { seq: 0, state: { message_ttl_s: 3600 } } });
 	await sweepRooms(store);
 	const kept = async (room) => (await store.eventsBefore(room, 1000, 1000)).map(({ seq }) => seq);
 	assert.deepEqual([await kept(ROOM), await kept(other), await kept(third)], [[251], [1], []]);
@@ -251,65 +261,74 @@ test('without storage there is a substitute that says so', async () => {
 	}
 });
 
-async function linkOf(role, secret, identity = null) {
-	return parseLink(formatLink(ROOM, role, secret, identity));
+function linkOf(role, secret, identity = null, room = ROOM) {
+	return parseLink(formatLink(room, role, secret, identity));
 }
 
-test('an owner link is stored before the address shows a member link', async () => {
-	const store = new Store(new MemoryTables(), false);
+/** An owner's secret and the room that it names. */
+async function owned() {
 	const owner = newSecret();
-	const { record, address } = await admit(store, await linkOf('owner', owner));
-	const { member } = await openKeys(ROOM, 'owner', owner);
-	assert.equal(address, formatLink(ROOM, 'member', member));
-	assert.deepEqual((await store.room(ROOM)).secret, owner);
+	return { owner, room: await roomOf((await openIdentity(await ownerIdentity(owner))).publicKey) };
+}
+
+test('an owner link is stored before the address shows anything of it', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const { owner, room } = await owned();
+	const { record, address } = await admit(store, linkOf('owner', owner, null, room));
+	assert.equal(address, `/r/${room}`);
+	assert.deepEqual((await store.room(room)).owner, owner);
 	assert.equal(record.joined, false);
 	assert.equal(typeof record.ownerSigner, 'string');
 	assert.deepEqual(await listRooms(store), []);
+	await assert.rejects(admit(store, linkOf('owner', newSecret(), null, room)), { code: 'wrong_key' });
 });
 
 test('an identity in a link is taken over and leaves the address', async () => {
 	const store = new Store(new MemoryTables(), false);
 	const [member, identity] = [newSecret(), newSecret()];
-	const { address } = await admit(store, await linkOf('member', member, identity));
+	const { address } = await admit(store, linkOf('member', member, identity));
 	assert.equal(address, formatLink(ROOM, 'member', member));
 	assert.deepEqual((await store.room(ROOM)).identity, identity);
-	const again = await admit(store, await linkOf('member', member));
+	const again = await admit(store, linkOf('member', member));
 	assert.deepEqual(again.record.identity, identity);
 });
 
 test('a link with another identity does not make a known person another one unasked', async () => {
 	const store = new Store(new MemoryTables(), false);
 	const [member, theirs] = [newSecret(), newSecret()];
-	const { record: mine } = await admit(store, await linkOf('member', member));
+	const { record: mine } = await admit(store, linkOf('member', member));
 	await store.putRoom({ ...mine, joined: true });
-	const { record, otherIdentity } = await admit(store, await linkOf('member', member, theirs));
+	const { record, otherIdentity } = await admit(store, linkOf('member', member, theirs));
 	assert.deepEqual([record.identity, otherIdentity], [mine.identity, theirs]);
 	assert.deepEqual((await store.room(ROOM)).identity, mine.identity);
-	const same = await admit(store, await linkOf('member', member, mine.identity));
+	const same = await admit(store, linkOf('member', member, mine.identity));
 	assert.equal(same.otherIdentity, undefined);
 	await takeIdentity(store, record, theirs);
 	assert.deepEqual((await store.room(ROOM)).identity, theirs);
-	const newcomer = await admit(new Store(new MemoryTables(), false), await linkOf('member', member, theirs));
+	const newcomer = await admit(new Store(new MemoryTables(), false), linkOf('member', member, theirs));
 	assert.deepEqual([newcomer.record.identity, newcomer.record.carriesIdentity], [theirs, true]);
 });
 
-test('a stronger link makes a known room stronger, a weaker one changes nothing', async () => {
+test('a stronger link makes a known room stronger, another of the same strength changes nothing', async () => {
 	const store = new Store(new MemoryTables(), false);
-	const owner = newSecret();
-	const keys = await openKeys(ROOM, 'owner', owner);
-	const first = await admit(store, await linkOf('reader', keys.reader));
+	const { owner, room } = await owned();
+	const [reader, member] = [newSecret(), newSecret()];
+	const first = await admit(store, linkOf('reader', reader, null, room));
 	await store.putRoom({ ...first.record, joined: true, label: 'mine' });
-	const roles = [
-		['member', keys.member, 'member'],
-		['reader', keys.reader, 'member'],
-		['owner', owner, 'owner'],
-		['member', keys.member, 'owner'],
-	];
-	for (const [role, secret, then] of roles) {
-		const { record } = await admit(store, await linkOf(role, secret));
-		assert.deepEqual([record.role, record.label, record.joined], [then, 'mine', true]);
-	}
-	assert.equal(await roomAddress(await store.room(ROOM)), formatLink(ROOM, 'member', keys.member));
+	// What a link gives is known when it was opened; only an owner's secret proves itself.
+	const stronger = await admit(store, linkOf('member', member, null, room));
+	assert.deepEqual(
+		[stronger.record.role, stronger.record.link.secret, stronger.record.label],
+		['member', member, 'mine'],
+	);
+	assert.equal((await store.room(room)).role, 'reader');
+	await store.putRoom(stronger.record);
+	const other = await admit(store, linkOf('member', newSecret(), null, room));
+	assert.deepEqual(other.record.link.secret, member);
+	const owns = await admit(store, linkOf('owner', owner, null, room));
+	assert.deepEqual([owns.record.role, owns.record.owner, owns.record.joined], ['owner', owner, true]);
+	assert.equal((await admit(store, linkOf('reader', reader, null, room))).record.role, 'owner');
+	assert.equal(await roomAddress(await store.room(room)), formatLink(room, 'member', member));
 });
 
 test('the list tells which rooms hold something new', async () => {
@@ -337,18 +356,29 @@ test('a room is made with hashes only', async () => {
 		{ name: 'Secret name', messageTtlS: 60 },
 		new Api(server.base),
 	);
-	const sent = JSON.parse(server.requests[0].body);
-	assert.deepEqual(Object.keys(sent).sort(), [
-		'about',
-		'message_ttl_s',
-		'owner_token_hash',
-		'post_token_hash',
-		'read_token_hash',
-	]);
-	for (const hash of ['owner_token_hash', 'post_token_hash', 'read_token_hash'])
-		assert.match(sent[hash], /^[0-9a-f]{64}$/);
-	assert.ok(!server.requests[0].body.includes('Secret'));
-	assert.equal(server.requests[0].headers.authorization, undefined);
-	assert.equal(record.messageTtlS, 60);
+	const [{ body: sent }] = server.requests;
+	const { room, rotation, link, ...settings } = JSON.parse(sent);
+	assert.deepEqual(settings, { expires_in_s: 2_592_000, message_ttl_s: 60 });
+	assert.deepEqual(Object.keys(rotation).sort(), ['private', 'public', 'signature']);
+	assert.deepEqual(Object.keys(link).sort(), ['id', 'note', 'sealed', 'token_hash']);
+	assert.equal(room, record.room);
+	// Nothing that the server is not to know is in it, in whichever form.
+	const { owner, identity, founding } = record;
+	for (const secret of [owner, identity, founding.secret, record.link.secret]) {
+		const bytes = Buffer.from(secret);
+		for (const form of ['hex', 'base64url', 'base64']) assert.ok(!sent.includes(bytes.toString(form)));
+	}
+	assert.ok(!sent.includes('Secret name'));
+	await server.stop();
+});
+
+test('a room is made once, though the first answer is lost', async () => {
+	const server = await TestServer.start();
+	let lost = 0;
+	server.intercept = (_, response) => lost++ === 0 && response.destroy() && true;
+	const { record } = await createRoom(new Store(new MemoryTables(), false), {}, new Api(server.base));
+	assert.deepEqual(Array.from(server.rooms.keys()), [record.room]);
+	const [first, second] = server.requests.map(({ body }) => body);
+	assert.equal(first, second);
 	await server.stop();
 });

@@ -394,7 +394,7 @@ test('a closed room ends the stream and says why, after what came before it', as
 		scripts: [plays(hello(0, 0), frame(event(1)), 'event: closed\ndata: {"reason":"expired"}\n\n')],
 	});
 	await until(() => seen.closed.length === 1, 'closed');
-	assert.deepEqual(seen.closed, ['expired']);
+	assert.deepEqual(seen.closed, [{ reason: 'expired', farewell: null }]);
 	assert.deepEqual(seen.events, [1]);
 	assert.equal(state(), 'closed');
 	assert.equal(seen.cursors.length, 1);

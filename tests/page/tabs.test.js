@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { Api } from '../../static/wire/api.js';
 import { createRoom } from '../../static/room/rooms.js';
-import { openKeys } from '../../static/crypto/secrets.js';
+import { openMember } from '../../static/crypto/keys.js';
 import { Store } from '../../static/storage/store.js';
 import { SharedStream } from '../../static/wire/tabs.js';
 import { MemoryTables } from '../../static/storage/tables.js';
@@ -36,7 +36,7 @@ after(() => server.stop());
 
 async function newRoom() {
 	const { record } = await createRoom(new Store(new MemoryTables(), false), {}, api);
-	const { readToken } = await openKeys(record.room, record.role, record.secret);
+	const { readToken } = await openMember(0, record.founding.secret);
 	const beats = setInterval(() => {
 		for (const stream of server.rooms.get(record.room)?.streams ?? []) stream.write(': keep-alive\n\n');
 	}, 20);
