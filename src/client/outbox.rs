@@ -113,10 +113,20 @@ impl Outbox {
     }
 }
 
-/// A fresh `client_id`: a random UUID in its canonical form (RFC 9562).
+/// A fresh `client_id`: a random UUID in its canonical form (RFC 9562, version 4).
 pub fn new_client_id() -> String {
-    let mut bytes: [u8; 16] = crate::random::bytes();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
+    uuid(crate::random::bytes(), 4)
+}
+
+/// The `client_id` of an owner's request that is sealed for its own event: it follows from what the request says, so
+/// that the seal can be opened again when the event has expired (RFC 9562, version 8).
+pub fn request_id(text: &str) -> String {
+    let hash = sha256(format!("buddy/v2/request\0{text}").as_bytes());
+    uuid(hash[..16].try_into().expect("a hash has 16 bytes and more"), 8)
+}
+
+fn uuid(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = bytes[6] & 0x0f | version << 4;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let text = hex::encode(bytes);
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::{Api, Credentials, Failure, Stream};
-use crate::bytes::{Base64, LinkId, MemberId, RoomId, Sealed};
+use crate::bytes::{Base64, LinkId, MemberId, RoomId, Sealed, encode};
 use crate::card;
 use crate::content::{Content, Kept, SignalContent, State};
 use crate::envelope::{self, Place};
 use crate::keys::{Identity, LinkSecret, MemberKey, OwnerSecret, ReaderKey, Secret, room_id};
 use crate::link::{Gift, Holds, Link, Note, Role, open_invite, seal_invite};
 use crate::log::{Alarm, Code, Epoch, Event, Log};
-use crate::outbox::{Outbox, new_client_id};
+use crate::outbox::{Outbox, new_client_id, request_id};
 use crate::random;
 use crate::rotation::{self, NoRotation, Origin, PrivatePart, Renewal, Rotation};
 use crate::sse::Frame;
@@ -678,7 +678,11 @@ impl Room {
         let waiting: Vec<u64> = waiting.map(|known| known.rotation.epoch()).collect();
         for epoch in waiting {
             let Some(sealed) = self.known[&epoch].sealed_private.clone() else { continue };
-            let origin = if epoch == 0 { Origin::default() } else { self.origin_of(self.known[&epoch].seq).await? };
+            if let Some(private) = self.open_named(epoch, &sealed) {
+                self.known.get_mut(&epoch).expect("it is known").private = Some(private);
+                continue;
+            }
+            let origin = self.origin_of(self.known[&epoch].seq).await?;
             let known = self.known.get_mut(&epoch).expect("it is known");
             let reader = known.reader.as_ref().expect("it was asked for");
             match known.rotation.open_private(reader, &origin, &sealed) {
@@ -689,6 +693,27 @@ impl Room {
             }
         }
         Ok(())
+    }
+
+    /// Opens a private part without its event, by the name that an owner's client gives its requests.
+    fn open_named(&self, epoch: u64, sealed: &str) -> Option<PrivatePart> {
+        let known = &self.known[&epoch];
+        let origin = match epoch {
+            0 => Origin::default(),
+            _ => Origin::named(epoch, known.rotation.text(), self.owners_author()?),
+        };
+        known.rotation.open_private(known.reader.as_ref()?, &origin, sealed).ok()
+    }
+
+    /// What the server knows the owner by, where anything has said it.
+    fn owners_author(&self) -> Option<MemberId> {
+        if self.is_owner() {
+            return Some(self.identity.author());
+        }
+        let owner = self.known.values().next()?.rotation.part().owner;
+        let kept = self.known.values().filter_map(|known| known.private.as_ref()).flat_map(|private| &private.kept);
+        let kept = kept.filter(|person| person.signer == owner).map(|person| person.author).next();
+        kept.or_else(|| self.log.person(&owner).map(|person| person.author))
     }
 
     /// Which event a rotation came with; nothing where the log does not hold it any more.
@@ -745,8 +770,8 @@ impl Room {
     /// # Errors
     /// See [`Error`].
     pub async fn sync(&mut self) -> Result<(), Error> {
-        let info = self.room_info().await?;
         self.load_cards().await?;
+        let info = self.room_info().await?;
         let last = info["last_seq"].as_u64().unwrap_or(0);
         self.alarms.extend(self.log.ends_at(last));
         if self.log.last() > 0 && last.saturating_sub(self.log.last()) > FAR_BEHIND {
@@ -788,8 +813,8 @@ impl Room {
     /// # Errors
     /// See [`Error`].
     pub async fn read_from(&mut self, since: Option<u64>) -> Result<(), Error> {
-        let info = self.room_info().await?;
         self.load_cards().await?;
+        let info = self.room_info().await?;
         let (first, last) = (info["first_seq"].as_u64().unwrap_or(1), info["last_seq"].as_u64().unwrap_or(0));
         let mut after = since.unwrap_or_else(|| last.saturating_sub(BEGIN_WITH)).max(first - 1);
         let held = self.log.last();
@@ -837,12 +862,9 @@ impl Room {
             self.refresh_keys().await?;
         }
         let state_seq = info["state_seq"].as_u64().unwrap_or(0);
-        if state_seq > self.state_seq || (state_seq > 0 && self.log.state().is_none()) {
-            if let Some(event) = self.event_at(state_seq).await?
-                && let Some(state) = self.log.open_statement(&event)
-            {
-                self.log.learn_state(state_seq, state);
-            }
+        let is_new = state_seq > self.state_seq || (state_seq > 0 && self.log.state().is_none());
+        if is_new && let Some(state) = self.statement(state_seq, info["state"].as_str().unwrap_or_default()).await? {
+            self.log.learn_state(state_seq, state);
         }
         self.state_seq = self.state_seq.max(state_seq);
         if let Some(state) = self.log.state() {
@@ -855,6 +877,28 @@ impl Room {
         Ok(info)
     }
 
+    /// The state of a statement: by the name that an owner's client gives its requests, or by its event.
+    async fn statement(&mut self, seq: u64, body: &str) -> Result<Option<State>, Error> {
+        let nonce = body.rsplit('.').next().and_then(|sealed| crate::bytes::decode(sealed.get(..16)?).ok());
+        if let (Some(nonce), Some(author)) = (nonce, self.owners_author()) {
+            let event = Event {
+                seq,
+                kind: "change".to_owned(),
+                client_id: statement_id(&nonce),
+                author: Some(author),
+                target: None,
+                body: body.to_owned(),
+                sent_at_ms: 0,
+                erased: None,
+            };
+            if let Some(state) = self.log.open_statement(&event) {
+                return Ok(Some(state));
+            }
+        }
+        let event = self.event_at(seq).await?;
+        Ok(event.and_then(|event| self.log.open_statement(&event)))
+    }
+
     async fn load_cards(&mut self) -> Result<(), Error> {
         let mut after = 0;
         loop {
@@ -865,9 +909,17 @@ impl Room {
             }
             match cards.last() {
                 Some(last) if page["more"].as_bool() == Some(true) => after = last.seq,
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        // The owner's card says by whom the private parts are whose events have expired.
+        let is_shut =
+            |known: &Known| known.private.is_none() && known.sealed_private.is_some() && known.reader.is_some();
+        if self.known.values().any(is_shut) {
+            self.open_privates().await?;
+            self.begin_log();
+        }
+        Ok(())
     }
 
     /// The people who were let in, and whose cards the server still has.
@@ -875,8 +927,8 @@ impl Room {
     /// # Errors
     /// See [`Error`].
     pub async fn load_people(&mut self) -> Result<(), Error> {
-        self.room_info().await?;
-        self.load_cards().await
+        self.load_cards().await?;
+        self.room_info().await.map(|_| ())
     }
 
     /// Waits for the next thing that happens, opening streams as they are needed. May be dropped while it waits.
@@ -1232,7 +1284,6 @@ impl Room {
     /// [`Error::NotOwner`], and see [`Error`].
     pub async fn revoke(&mut self, what: &Revocation) -> Result<u64, Error> {
         let owner = self.owner()?;
-        let client_id = new_client_id();
         let mut conflicts = 0;
         for _ in 0..RENEWAL_TRIES {
             self.sync().await?;
@@ -1269,7 +1320,6 @@ impl Room {
                 links: listed,
                 with_past: !what.hide_past,
                 head: self.log.window(),
-                client_id: client_id.clone(),
                 at_ms: now_ms(),
                 salt: None,
             };
@@ -1292,7 +1342,7 @@ impl Room {
                 })
                 .collect();
             let mut body = json!({
-                "client_id": client_id,
+                "client_id": made.origin.client_id,
                 "public": made.rotation.text(),
                 "signature": made.rotation.signature(),
                 "private": made.private,
@@ -1343,7 +1393,6 @@ impl Room {
     /// [`Error::NotOwner`], and see [`Error`].
     pub async fn change(&mut self, change: impl Fn(&mut State)) -> Result<(), Error> {
         let owner = self.owner()?.identity();
-        let client_id = new_client_id();
         loop {
             self.sync().await?;
             let known = self.current().ok_or(Error::ShutOut)?;
@@ -1354,6 +1403,8 @@ impl Room {
             state.ever_ttl = state.ever_ttl.into_iter().chain(state.message_ttl_s).min();
             let content =
                 Content { at_ms: now_ms(), prev: self.log.window(), state: Some(state.clone()), ..Content::default() };
+            let nonce = random::bytes();
+            let client_id = statement_id(&nonce);
             let place = Place {
                 room: &self.id,
                 epoch,
@@ -1362,7 +1413,7 @@ impl Room {
                 author: Some(owner.author()),
                 target: None,
             };
-            let statement = envelope::seal(&reader.content_key(), &owner, &place, &content.to_json());
+            let statement = envelope::seal_with(&reader.content_key(), &owner, &place, &content.to_json(), nonce);
             let mut body = json!({
                 "client_id": client_id,
                 "epoch": epoch,
@@ -1402,6 +1453,11 @@ impl Room {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The `client_id` of a statement, which follows from its envelope's nonce.
+fn statement_id(nonce: &[u8]) -> String {
+    request_id(&encode(nonce))
 }
 
 fn events(array: &Value) -> Result<Vec<Event>, Failure> {

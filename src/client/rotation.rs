@@ -8,6 +8,7 @@ use crate::content::{Kept, State, parse_object};
 use crate::envelope::{self, Place};
 use crate::keys::{BoxKey, Identity, MemberKey, OwnerSecret, ReaderKey, Secret, Signer, room_id};
 use crate::link::Gift;
+use crate::outbox::request_id;
 use crate::window::Window;
 use crate::{random, seal};
 
@@ -217,6 +218,17 @@ pub struct Origin {
     pub author: Option<MemberId>,
 }
 
+impl Origin {
+    /// As an owner's client names its requests: after what they say, so that the private part opens when the event has
+    /// expired.
+    pub fn named(epoch: u64, text: &str, owner: MemberId) -> Self {
+        match epoch {
+            0 => Self::default(),
+            _ => Self { client_id: Some(request_id(text)), author: Some(owner) },
+        }
+    }
+}
+
 /// The part of a rotation that only its epoch's people read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivatePart {
@@ -239,6 +251,8 @@ pub struct Grant {
 #[derive(Clone, Debug)]
 pub struct Made {
     pub rotation: Rotation,
+    /// The event that it is to come with.
+    pub origin: Origin,
     /// The private part, sealed.
     pub private: String,
     pub grants: Vec<Grant>,
@@ -266,7 +280,7 @@ pub fn found(
         ..public_part(owner, &room, 0, salt, &member, &[])
     };
     let private = PrivatePart { at_ms, state: state(&room, &member), links, kept: Vec::new() };
-    finish(&identity, part, &private, &Origin::default(), member, Vec::new(), Vec::new())
+    finish(&identity, part, &private, member, Vec::new(), Vec::new())
 }
 
 /// What a renewal is to change.
@@ -280,8 +294,6 @@ pub struct Renewal {
     /// Whether newcomers see what was said before.
     pub with_past: bool,
     pub head: Option<Window>,
-    /// The `client_id` of the event.
-    pub client_id: String,
     pub at_ms: u64,
     pub salt: Option<Base64<16>>,
 }
@@ -339,8 +351,7 @@ pub fn renew(
         ..public_part(owner, &room, epoch, salt, &member, &granted)
     };
     let private = PrivatePart { at_ms: renewal.at_ms, state: state(epoch, &member), links: renewal.links, kept };
-    let origin = Origin { client_id: Some(renewal.client_id), author: Some(identity.author()) };
-    finish(&identity, part, &private, &origin, member, grants, left_out)
+    finish(&identity, part, &private, member, grants, left_out)
 }
 
 fn public_part(
@@ -372,17 +383,17 @@ fn finish(
     identity: &Identity,
     part: PublicPart,
     private: &PrivatePart,
-    origin: &Origin,
     member: MemberKey,
     grants: Vec<Grant>,
     left_out: Vec<MemberId>,
 ) -> Made {
     let text = serde_json::to_string(&part).expect("a public part is plain data");
     let signature = Base64(identity.sign(&signed_bytes(&text)));
-    let place = private_place(&part.room, part.epoch, origin);
+    let origin = Origin::named(part.epoch, &text, identity.author());
+    let place = private_place(&part.room, part.epoch, &origin);
     let content = serde_json::to_vec(private).expect("a private part is plain data");
     let private = envelope::seal(&member.reader().content_key(), identity, &place, &content);
-    Made { rotation: Rotation { text, signature, part }, private, grants, member, left_out }
+    Made { rotation: Rotation { text, signature, part }, origin, private, grants, member, left_out }
 }
 
 /// SHA-256 over the member ids, sorted, joined by newlines.
@@ -468,8 +479,7 @@ mod tests {
 
     fn renewed(owner: &OwnerSecret, before: &Made, people: &[&Identity], with_past: bool) -> Made {
         let kept = people.iter().map(|person| kept(person, "somebody")).collect();
-        let client_id = "00112233-4455-4677-8899-aabbccddeeff".to_owned();
-        let renewal = Renewal { kept, with_past, client_id, ..Renewal::default() };
+        let renewal = Renewal { kept, with_past, ..Renewal::default() };
         renew(owner, &before.rotation, &before.member, renewal, |_, _| State::default())
     }
 

@@ -80,12 +80,8 @@ impl World {
 
     fn learn_epochs(&mut self, at: usize) {
         for (made, seq) in &self.rotations {
-            let number = made.rotation.epoch();
             let reader = made.member.reader();
-            let origin = rotation::Origin {
-                client_id: (number > 0).then(|| self.truth[*seq as usize - 1].client_id.clone()),
-                author: (number > 0).then(|| self.owner.identity().author()),
-            };
+            let origin = made.origin.clone();
             let private = made.rotation.open_private(&reader, &origin, &made.private).expect("it opens");
             let (kept, state) = (Some(private.kept), Some(private.state));
             let epoch = Epoch { rotation: made.rotation.clone(), seq: *seq, reader: Some(reader), kept };
@@ -182,18 +178,17 @@ impl World {
             box_key: person.box_key,
             name: person.name.clone(),
         });
-        let client_id = crate::outbox::new_client_id();
         let renewal = Renewal {
             kept: kept.collect(),
             with_past,
             head: owner.log.window(),
-            client_id: client_id.clone(),
             at_ms: self.now_ms,
             ..Renewal::default()
         };
         let state = self.state.clone();
         let made = rotation::renew(&self.owner, &previous.rotation, &previous.member, renewal, |_, _| state);
         let body = rotation::event_body(&made.rotation, &made.private);
+        let client_id = made.origin.client_id.clone().expect("a renewal is an event");
         let seq = self.append("rotate", client_id, self.owner.identity().author(), None, body);
         self.rotations.push((made, seq));
     }

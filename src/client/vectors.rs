@@ -88,7 +88,6 @@ fn cast() -> Cast {
         links: vec![link.id(), reading.id()],
         with_past: true,
         head: lines(7).window(&room),
-        client_id: client_id(0xe1),
         at_ms: AT_MS + 1,
         salt: Some(Base64(counting(0x90))),
     };
@@ -100,7 +99,6 @@ fn cast() -> Cast {
         links: vec![],
         with_past: false,
         head: None,
-        client_id: client_id(0xe2),
         at_ms: AT_MS + 2,
         salt: Some(Base64(counting(0xa0))),
     };
@@ -209,10 +207,8 @@ fn link_vector(cast: &Cast, link: &LinkSecret, seed: &Base64<16>, gift: &Gift, r
 fn rotation_vector(cast: &Cast, made: &Made) -> Value {
     let Cast { room, owner_identity, link, .. } = cast;
     let part = made.rotation.part();
-    let origin = match part.epoch {
-        0 => Origin::default(),
-        epoch => Origin { client_id: Some(client_id(0xe0 + epoch as u8)), author: Some(owner_identity.author()) },
-    };
+    let origin = Origin::named(part.epoch, made.rotation.text(), owner_identity.author());
+    assert_eq!(origin, made.origin);
     let private = made.rotation.open_private(&made.member.reader(), &origin, &made.private).expect("it opens");
     let invite = private.state.invite.clone().expect("the room has a link");
     assert_eq!(open_invite(&made.member, room, part.epoch, &invite).as_ref(), Ok(link));
@@ -343,7 +339,8 @@ fn envelopes(cast: &Cast) -> Value {
         Some(cast.link.id()),
     );
     let signal = SignalContent { at_ms: AT_MS, head: prev }.to_json();
-    let cases: Vec<(&str, &str, Option<u64>, &Identity, Vec<u8>)> = vec![
+    type Case<'a> = (&'a str, &'a str, Option<u64>, &'a Identity, Vec<u8>);
+    let cases: Vec<Case<'_>> = vec![
         ("a message", "message", None, alice, Content { text: Some("hello 👋".to_owned()), ..said.clone() }.to_json()),
         (
             "the first message of a room",

@@ -18,9 +18,13 @@ struct Scene {
 impl Scene {
     /// A room with an owner who speaks to the server itself; whoever joins comes through a liar.
     async fn set() -> Self {
+        Self::set_with(NewRoom::default()).await
+    }
+
+    async fn set_with(new: NewRoom) -> Self {
         let server = Server::setup().without_rate_limits().start().await;
         let api = Api::new(&format!("http://{}", server.address())).expect("a client can be built");
-        let (owner, owner_link, link) = Room::create(api, &NewRoom::default(), "Owner").await.expect("a room is made");
+        let (owner, owner_link, link) = Room::create(api, &new, "Owner").await.expect("a room is made");
         let liar = Liar::before(server.address()).await;
         Self { server, owner, owner_link, link, liar }
     }
@@ -62,6 +66,33 @@ async fn whoever_stays_follows_several_renewals_without_doing_anything() {
     assert_eq!(texts, ["before", "meanwhile", "meanwhile", "meanwhile", "after weeks"]);
     scene.owner.sync().await.expect("the owner reads");
     assert_eq!(scene.owner.take_alarms(), []);
+}
+
+#[tokio::test]
+async fn a_newcomer_believes_who_was_kept_and_what_was_stated_when_all_of_that_has_expired_from_the_log() {
+    let mut scene = Scene::set_with(NewRoom { message_ttl_s: Some(1), ..NewRoom::default() }).await;
+    let mut bob = scene.joins("Bob").await.expect("he is let in");
+    say(&mut bob, "before").await.expect("it is sent");
+    say(&mut scene.owner, "welcome").await.expect("it is sent");
+    scene.owner.change(|state| state.name = "Trip".to_owned()).await.expect("it is stated");
+    scene.owner.revoke(&Revocation::default()).await.expect("the keys are renewed");
+    scene.owner.change(|state| state.name = "Long trip".to_owned()).await.expect("it is stated");
+    let last = scene.owner.log().last();
+    let link = scene.owner.invitation().expect("the room has a link");
+    buddy_tests::eventually("all of it expires", async || {
+        let mut late = scene.enters(&link, "Late").await.expect("they are let in");
+        late.read_from(Some(0)).await.expect("they read");
+        late.log().entries().all(|entry| entry.event.seq > last).then_some(())
+    })
+    .await;
+    bob.sync().await.expect("he reads");
+    say(&mut bob, "after").await.expect("it is sent");
+    let mut newcomer = scene.enters(&link, "Newcomer").await.expect("they are let in");
+    newcomer.read_from(Some(0)).await.expect("they read");
+    assert_eq!(newcomer.take_alarms(), []);
+    assert_eq!(newcomer.log().state().map(|state| state.name.as_str()), Some("Long trip"));
+    let said: Vec<_> = newcomer.log().entries().map(|entry| (entry.event.kind.as_str(), entry.believed)).collect();
+    assert_eq!(said, [("message", true)], "Bob was kept, and needed no other card");
 }
 
 #[tokio::test]
