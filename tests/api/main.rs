@@ -1,8 +1,9 @@
-//! Black-box tests of the HTTP API, the stream and the router. What they hold the server to is DESIGN.md,
-//! sections 2 to 5 and 8, and nothing else.
+//! Black-box tests of the HTTP API, the stream and the router. What they hold the server to is `docs/protocol.md`
+//! and nothing else.
 
 mod access;
 mod concurrency;
+mod deployment;
 mod epochs;
 mod errors;
 mod founding;

@@ -11,10 +11,11 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 
 /// nginx before a server, with a folder of its own; killed when dropped.
-struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
-    folder: TempDir,
-    address: String,
+    pub(crate) folder: TempDir,
+    /// Where it listens.
+    pub(crate) address: String,
 }
 
 impl Nginx {
@@ -25,8 +26,7 @@ impl Nginx {
 
     async fn with(server: &Server, directives: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let port = free_port().await;
-        let address = format!("127.0.0.1:{port}");
+        let address = format!("127.0.0.1:{}", free_port().await);
         let path = folder.path().display();
         // Nothing but where things are: every directive about proxying keeps its default.
         let config = format!(
@@ -40,6 +40,11 @@ impl Nginx {
              }}",
             server.address()
         );
+        Self::start(folder, &config, address).await
+    }
+
+    /// nginx with a whole configuration, by which it listens on `address`.
+    pub(crate) async fn start(folder: TempDir, config: &str, address: String) -> Self {
         fs::write(folder.path().join("nginx.conf"), config).expect("the configuration can be written");
         let child = Command::new("nginx")
             .arg("-c")
@@ -70,7 +75,7 @@ impl Drop for Nginx {
 }
 
 /// nginx cannot tell which port it was given, so it gets one that was free a moment ago.
-async fn free_port() -> u16 {
+pub(crate) async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     listener.local_addr().expect("a listener has an address").port()
 }
