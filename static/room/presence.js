@@ -27,6 +27,8 @@ export class Presence {
 	/** By key. @type {Map<string, Present>} */
 	present = new Map();
 
+	/** When each said something last, by their own clock. @type {Map<string, number>} */
+	#saidAt = new Map();
 	#send;
 	#changed;
 	#typedAt = 0;
@@ -44,6 +46,11 @@ export class Presence {
 	constructor(send, changed) {
 		this.#send = send;
 		this.#changed = changed;
+	}
+
+	/** Others have heard nothing for a while, for there was no connection. */
+	returned() {
+		if (this.#visible) this.#send('here');
 	}
 
 	/** @param {boolean} visible One is here while the page is looked at. */
@@ -78,7 +85,8 @@ export class Presence {
 		} else if (kind === 'here' || kind === 'typing') {
 			const now = Date.now();
 			// A reader who has just come gets signals up to half a minute old; a clock ahead of ours is as if new.
-			const typing = kind === 'typing' && age < TYPING_LASTS_MS;
+			// Signals are gathered for a while, so that one may come after the message that was being written.
+			const typing = kind === 'typing' && age < TYPING_LASTS_MS && at_ms > (this.#saidAt.get(signer) ?? 0);
 			this.present.set(signer, {
 				signer,
 				author,
@@ -89,8 +97,9 @@ export class Presence {
 		this.#fade();
 	}
 
-	/** Who has just said something types no more. @param {string} signer */
-	said(signer) {
+	/** Who has just said something types no more. @param {string} signer @param {number} atMs By the clock of who said it. */
+	said(signer, atMs) {
+		this.#saidAt.set(signer, atMs);
 		const held = this.present.get(signer);
 		if (held && held.typingUntil > 0) {
 			held.typingUntil = 0;

@@ -73,6 +73,8 @@ export class Room extends EventTarget {
 	connection = { state: 'idle', code: null, retryAtMs: null };
 	/** Whether all up to the server's last event was shown once. */
 	loaded = false;
+	/** The connection was lost and is not back yet. */
+	#wasOffline = false;
 
 	#record;
 	#store;
@@ -215,7 +217,10 @@ export class Room extends EventTarget {
 		const { standing } = access;
 		const { present } = this.#signals?.presence ?? { present: new Map() };
 		const named = standing.peopleOf(epoch).map(({ signer }) => signer);
-		const signers = new Set([standing.owner, ...named, ...present.keys()]);
+		// Who was just removed is not here any more, though nobody has heard them leave.
+		const removed = new Set(keyring?.current?.part.removed);
+		const here = Array.from(present.values()).filter(({ author }) => !removed.has(author));
+		const signers = new Set([standing.owner, ...named, ...here.map(({ signer }) => signer)]);
 		if (this.ownSigner) {
 			signers.delete(this.ownSigner);
 			signers.add(this.ownSigner);
@@ -693,10 +698,10 @@ export class Room extends EventTarget {
 			if (cause.code === 'link_ended') {
 				this.linkEnded = cause.reason === 'used_up' ? 'used_up' : 'expired';
 				this.#enter('link_ended');
-			} else if (cause.code === 'room_gone') {
+			} else if (cause.code === 'room_gone' && this.#record.joined) {
 				await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
 			} else {
-				const refused = cause.code === 'room_not_found' || cause.code === 'not_allowed';
+				const refused = ['room_not_found', 'room_gone', 'not_allowed'].includes(cause.code);
 				this.#enter(refused ? 'not_here' : 'unreachable');
 			}
 		}
@@ -917,7 +922,8 @@ export class Room extends EventTarget {
 		const items = await history.append(events, this.#stream?.sequencer.log ?? null);
 		if (this.#closed.signal.aborted) return;
 		await access.note(items);
-		for (const { opened } of items) if (opened?.ok) this.#signals?.presence.said(opened.signer);
+		for (const { opened } of items)
+			if (opened?.ok) this.#signals?.presence.said(opened.signer, opened.content.at_ms ?? 0);
 		for (const { event, opened, epoch } of items) {
 			if (event.kind === 'rotate' && opened?.ok && epoch !== null) await this.#heardRotation(epoch, event);
 			if (event.kind === 'change') await this.#heardState(event.seq);
@@ -1033,11 +1039,14 @@ export class Room extends EventTarget {
 
 	/** @param {Connection} connection */
 	#connected(connection) {
+		const returned = this.connection.state === 'offline' || this.#wasOffline;
+		this.#wasOffline = returned && connection.state !== 'live';
 		this.connection = connection;
 		if (connection.state === 'refused') void this.#heardGone({ reason: 'expired', farewell: null });
 		this.#emit('connection');
 		if (connection.state !== 'live') return;
 		this.#posting?.outbox.kick();
+		if (returned) this.#signals?.presence.returned();
 		const log = this.#stream?.sequencer.log ?? null;
 		if (log !== this.#record.log) void this.#change({ log });
 		void this.#settle().then(() => this.#recallName());
@@ -1054,8 +1063,17 @@ export class Room extends EventTarget {
 		if (this.phase === 'open') setTimeout(() => this.#stream?.resume(), CHECK_MS);
 	}
 
+	/** A stream may end without it. @returns {Promise<string | null>} */
+	async #askFarewell() {
+		const token = this.#parts?.keyring.current?.keys.readToken;
+		if (!token) return null;
+		const refusal = await this.#api.room(this.room, { token }, this.#closed.signal).catch((cause) => cause);
+		return refusal instanceof ApiError && refusal.code === 'room_gone' ? refusal.farewell : null;
+	}
+
 	/** The server says that the room is no more: that the owner deleted it must be proved, and an expiry signed. @param {Closed} closed */
-	async #heardGone({ reason, farewell }) {
+	async #heardGone({ reason, farewell: told }) {
+		const farewell = told ?? (reason === 'deleted' ? await this.#askFarewell() : null);
 		const owner = this.#parts?.keyring.owner ?? this.#record.ownerSigner;
 		if (farewell !== null && owner !== null && (await isFarewell(owner, this.room, farewell))) {
 			await this.#end('deleted');

@@ -25,6 +25,11 @@ import { found } from './founding.js';
 /** The roles by what they may do. */
 const RANK = { reader: 0, member: 1, owner: 2 };
 
+/** Between two questions after rooms, on average. */
+const PAUSE_MS = 1_000;
+/** A room that is no more is listed for so long, to say so. */
+const KEPT_CLOSED_MS = 7 * 86_400_000;
+
 /** The name of the setting that holds the name last used. */
 const NAME = 'name';
 
@@ -167,22 +172,42 @@ export async function roomAddress({ room, role, link }) {
 }
 
 /**
- * Asks the server which rooms hold something unread. One that does not answer is taken by what is
- * known here.
+ * Asks the server which rooms hold something unread: one after another and with pauses of no fixed length, so that
+ * asking at once does not tell it that they are all of one browser. One that does not answer is taken by what is
+ * known here, and one that has expired meanwhile is closed.
  *
  * @param {Store} store
  * @param {Api} [api]
- * @returns {Promise<Set<string>>}
+ * @param {object} [how]
+ * @param {() => boolean} [how.wanted] Asked before each room: whether anybody still wants to know.
+ * @param {() => Promise<unknown>} [how.pause] Before each room but the first.
+ * @returns {AsyncGenerator<string>} the rooms with something unread
  */
-export async function checkNews(store, api = new Api()) {
+export async function* checkNews(store, api = new Api(), { wanted = () => true, pause = drawPause } = {}) {
 	const rooms = (await listRooms(store)).filter(({ closed, removal }) => closed === null && !removal);
-	const news = await Promise.all(
-		rooms.map(async ({ room, lastSeq, readSeq }) => {
-			const last = await lastSeqOf(store, room, api).catch(() => lastSeq);
-			return last > readSeq ? [room] : [];
-		}),
-	);
-	return new Set(news.flat());
+	for (const [index, { room, lastSeq, readSeq, expiresAtMs }] of rooms.entries()) {
+		if (index > 0) await pause();
+		if (!wanted()) return;
+		let last = lastSeq;
+		try {
+			last = await lastSeqOf(store, room, api);
+		} catch (cause) {
+			const gone = cause instanceof ApiError && cause.code === 'room_not_found';
+			if (gone && expiresAtMs > 0 && expiresAtMs < Date.now()) await close(store, room);
+		}
+		if (last > readSeq) yield room;
+	}
+}
+
+function drawPause() {
+	const ms = PAUSE_MS * (0.5 + Math.random());
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What was said in a room that has expired goes; that it was known stays a while. @param {Store} store @param {string} room */
+async function close(store, room) {
+	await store.changeRoom(room, { closed: 'expired', lost: [] }).catch(() => {});
+	await store.closeRoom(room).catch(() => {});
 }
 
 /** @param {Store} store @param {string} room @param {Api} api @returns {Promise<number>} */
@@ -199,13 +224,18 @@ export function renameRoom(store, room, label) {
 }
 
 /**
- * Wipes what has ended in rooms that may not be opened again for long.
+ * Wipes what has ended in rooms that may not be opened again for long, and forgets rooms that have ended long ago.
  *
  * @param {Store} store
  * @returns {Promise<void>}
  */
 export async function sweepRooms(store) {
-	for (const { room, state } of await store.rooms().catch(() => [])) {
+	for (const { room, state, closed, expiresAtMs } of await store.rooms().catch(() => [])) {
+		// It would have expired by now, deleted or not; until then it is there to say what became of it.
+		if (closed !== null && expiresAtMs + KEPT_CLOSED_MS < Date.now()) {
+			await forgetRoom(store, room).catch(() => {});
+			continue;
+		}
 		const lifetime = state?.state.message_ttl_s ?? null;
 		if (lifetime !== null) await store.dropEnded(room, Date.now() - lifetime * 1000).catch(() => {});
 	}

@@ -13,12 +13,16 @@
  * @import { Trust } from './trust.js'
  */
 
+import { ApiError } from '../wire/api.js';
 import { Presence } from './presence.js';
 
 /** What others have seen and is not here yet has so long to come. */
 const PATIENCE_MS = 8_000;
 /** So many are waited for at most. */
 const MOST_WAITING = 50;
+
+/** Where the server does not say how long to wait. */
+const BACK_OFF_MS = 10_000;
 
 export class Signals {
 	#room;
@@ -33,6 +37,8 @@ export class Signals {
 	#apart;
 	/** Sealed beforehand: a page that is being left has no time for it. @type {{ epoch: number, body: string } | null} */
 	#farewell = null;
+	/** The server has asked to wait until then. */
+	#notBefore = 0;
 	/** Heads that are ahead of what is here. @type {{ signer: string, head: Window, sinceMs: number }[]} */
 	#ahead = [];
 
@@ -113,15 +119,17 @@ export class Signals {
 	async #send(kind) {
 		const identity = this.#identity;
 		const { current } = this.#keyring;
-		if (!identity || !current?.keys.postToken) return;
+		if (!identity || !current?.keys.postToken || (kind !== 'gone' && Date.now() < this.#notBefore)) return;
 		const token = (this.#locked() && this.#ownerToken()) || current.keys.postToken;
 		try {
 			const sealed = kind === 'gone' ? this.#farewell : await this.#seal(identity, kind);
 			if (sealed === null) return;
 			if (kind !== 'gone') this.#farewell = await this.#seal(identity, 'gone');
 			await this.#api.signal(this.#room, { token, author: identity.authorSecret }, { kind, ...sealed });
-		} catch {
-			// The next signal comes soon.
+		} catch (cause) {
+			// The next signal comes soon, but not while the server has enough of them.
+			const limited = cause instanceof ApiError && cause.code === 'rate_limited';
+			if (limited) this.#notBefore = Date.now() + (cause.retryAfterMs ?? BACK_OFF_MS);
 		}
 	}
 

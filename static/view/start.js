@@ -131,9 +131,13 @@ async function drawRooms(parts, store, rooms, { follow, redraw }) {
 	const items = new Map();
 	for (const record of rooms) items.set(record.room, roomItem(record, store, { follow, redraw }));
 	parts.list.replaceChildren(...items.values());
-	// Without an answer there is nothing new to tell.
-	const news = await checkNews(store).catch(() => new Set());
-	for (const [room, item] of items) if (news.has(room)) item.dataset.news = '';
+	// Who has left this page, or drawn the list anew, asks no more here.
+	const [first] = items.values();
+	const wanted = () => parts.list.isConnected && first?.parentElement === parts.list;
+	for await (const room of checkNews(store, undefined, { wanted })) {
+		const item = items.get(room);
+		if (item) item.dataset.news = '';
+	}
 }
 
 /**

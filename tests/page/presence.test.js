@@ -71,7 +71,7 @@ test('others are here for half a minute, and type for a few seconds', () => {
 
 test('who leaves or has said something is not waited for', () => {
 	hear('typing');
-	presence.said('ben');
+	presence.said('ben', Date.now());
 	assert.deepEqual(typing(), [false]);
 	hear('here', 0, 'cleo');
 	hear('gone');
@@ -91,4 +91,21 @@ test('an old signal may be a replay and is ignored', () => {
 test('a kind of signal that is not known says nothing', () => {
 	hear('dancing');
 	assert.deepEqual(here(), []);
+});
+
+test('what was being written before a message came does not show after it', () => {
+	presence.said('ben', Date.now());
+	hear('typing', 500);
+	assert.deepEqual(typing(), [false]);
+	mock.timers.tick(1000);
+	hear('typing');
+	assert.deepEqual(typing(), [true]);
+});
+
+test('after a lost connection one says at once that one is here', () => {
+	presence.returned();
+	assert.deepEqual(sent, [], 'nobody looks at the page');
+	presence.setVisible(true);
+	presence.returned();
+	assert.deepEqual(sent, ['here', 'here']);
 });

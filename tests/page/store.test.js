@@ -19,6 +19,7 @@ import { newSecret, ownerIdentity } from '../../static/crypto/keys.js';
 import { formatLink, parseLink } from '../../static/values/link.js';
 import { openStore, Store } from '../../static/storage/store.js';
 import { MemoryTables } from '../../static/storage/tables.js';
+import { collect } from './collect.js';
 import { TestServer } from './server.js';
 
 const ROOM = '0f'.repeat(32);
@@ -331,6 +332,44 @@ test('a stronger link makes a known room stronger, another of the same strength 
 	assert.equal(await roomAddress(await store.room(room)), formatLink(room, 'member', member));
 });
 
+test('rooms are asked for one after another, with pauses, and only as long as somebody wants to know', async () => {
+	const server = await TestServer.start();
+	const api = new Api(server.base);
+	const store = new Store(new MemoryTables(), false);
+	for (const name of ['one', 'two', 'three', 'four']) await createRoom(store, { name }, api);
+	server.requests = [];
+	const asked = () => server.requests.length;
+	/** What had been asked at each pause. @type {number[]} */
+	const pauses = [];
+	const pause = async () => void pauses.push(asked());
+	await collect(checkNews(store, api, { pause }));
+	assert.deepEqual([pauses, asked()], [[1, 2, 3], 4]);
+	await collect(checkNews(store, api, { pause, wanted: () => asked() < 6 }));
+	assert.equal(asked(), 6);
+	await server.stop();
+});
+
+test('a room that has expired meanwhile is closed, and forgotten after a while', async () => {
+	const server = await TestServer.start();
+	const api = new Api(server.base);
+	const store = new Store(new MemoryTables(), false);
+	const { room } = (await createRoom(store, { name: 'old' }, api)).record;
+	const { room: living } = (await createRoom(store, { name: 'living' }, api)).record;
+	await store.changeRoom(room, { expiresAtMs: Date.now() - 1000 });
+	await store.putDraft(room, { text: 'never sent', replyTo: null });
+	server.close(room, 'expired');
+	await collect(checkNews(store, api, { pause: async () => {} }));
+	assert.equal((await store.room(room)).closed, 'expired');
+	assert.equal(await store.draft(room), undefined);
+	await sweepRooms(store);
+	assert.ok(await store.room(room), 'it is still there to say what became of it');
+	await store.changeRoom(room, { expiresAtMs: Date.now() - 8 * 86_400_000 });
+	await sweepRooms(store);
+	assert.equal(await store.room(room), undefined);
+	assert.ok(await store.room(living));
+	await server.stop();
+});
+
 test('the list tells which rooms hold something new', async () => {
 	const server = await TestServer.start();
 	const api = new Api(server.base);
@@ -339,7 +378,7 @@ test('the list tells which rooms hold something new', async () => {
 	for (const name of ['one', 'two', 'three']) rooms.push((await createRoom(store, { name }, api)).record.room);
 	server.append(rooms[1], { kind: 'message', client_id: 'x', body: 'v1.x' });
 	server.close(rooms[2], 'deleted');
-	assert.deepEqual(await checkNews(store, api), new Set([rooms[1]]));
+	assert.deepEqual(await collect(checkNews(store, api, { pause: async () => {} })), [rooms[1]]);
 	await renameRoom(store, rooms[0], ' My \u202eown ');
 	assert.deepEqual((await listRooms(store)).map(({ label, title }) => [label, title]).sort(), [
 		['', 'three'],
