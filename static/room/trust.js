@@ -9,6 +9,7 @@
  * @import { Belief, Standing } from './standing.js'
  */
 
+import { WINDOW_LINES } from '../crypto/content.js';
 import { Lines, lineOf } from './lines.js';
 
 /**
@@ -62,7 +63,12 @@ import { Lines, lineOf } from './lines.js';
  * @property {number} upto The highest sequence that one of them had seen.
  * @property {Set<string>} apart Who still sees another log.
  * @property {Set<string>} joined Who has seen this one since.
- * @property {{ lines: Lines, ids: Map<number, string> } | null} lost What this device itself had seen of the other log.
+ * @property {Lost | null} lost Of a log that this device knows to be another one now.
+ *
+ * `base`: what both logs have in common. `untilMs`: what was written by then may be of the other one. `lines`, `ids`: what
+ * this device itself had seen of it.
+ *
+ * @typedef {{ base: number, untilMs: number, lines: Lines, ids: Map<number, string> }} Lost
  *
  * @typedef {'fits' | 'differs' | 'known' | 'wait' | 'skip'} SignalOutcome `known`: of a divergence that was told already.
  */
@@ -261,7 +267,8 @@ export class Trust {
 		const ids = new Map();
 		for (const { event } of this.#facts.values()) if (event.seq > seq) ids.set(event.seq, event.client_id);
 		const upto = Math.max(this.lines.last, seq);
-		this.#divergences.push({ upto, apart: new Set(), joined: new Set(), lost: { lines: this.lines.since(seq), ids } });
+		const lost = { base: seq, untilMs: this.nowMs + GRACE_MS, lines: this.lines.since(seq), ids };
+		this.#divergences.push({ upto, apart: new Set(), joined: new Set(), lost });
 		for (const held of this.#facts.keys()) if (held > seq) this.#forget(held);
 		this.lines.forgetAfter(seq);
 		this.standing.forgetAfter(seq);
@@ -353,7 +360,11 @@ export class Trust {
 				}
 				const { prev, after } = fact.content ?? {};
 				if (await this.#wasLost(prev, after)) continue;
-				fact.differs = this.#diverges(signer, Math.max(prev?.seq ?? 0, after?.seq ?? 0));
+				fact.differs = this.#diverges(
+					signer,
+					Math.max(prev?.seq ?? 0, after?.seq ?? 0),
+					fact.content?.at_ms ?? Infinity,
+				);
 				if (fact.differs) stale.add(fact.event.seq);
 			}
 		}
@@ -362,7 +373,13 @@ export class Trust {
 	/** Whether all that its writer names is held, or cannot be. @param {Fact} fact */
 	#canJudge({ event, content }) {
 		const { prev, after } = content ?? {};
-		if (prev && prev.seq < event.seq && !this.lines.covers(prev)) return false;
+		if (prev) {
+			// Who had seen more than there is here is told by who holds all that a window may hold.
+			const ahead = prev.seq >= event.seq;
+			const { seq } = event;
+			const needed = ahead ? { from: Math.max(1, seq - WINDOW_LINES + 1), seq: seq - 1 } : prev;
+			if (needed.from <= needed.seq && !this.lines.covers(needed)) return false;
+		}
 		return !after || after.seq >= event.seq || this.lines.has(after.seq);
 	}
 
@@ -398,11 +415,21 @@ export class Trust {
 		}
 	}
 
-	/** Somebody saw another log. @param {string} signer @param {number} upto @returns {boolean} whether that is news */
-	#diverges(signer, upto) {
+	/**
+	 * Somebody saw another log.
+	 *
+	 * @param {string} signer
+	 * @param {number} upto The last that they had seen.
+	 * @param {number} [atMs] When they wrote; by default, now.
+	 * @returns {boolean} whether that is news
+	 */
+	#diverges(signer, upto, atMs = Infinity) {
 		const known = this.#divergences.findLast(
-			({ upto: seen, apart, joined }) =>
-				joined.size === 0 || apart.has(signer) || (upto <= seen && !joined.has(signer)),
+			({ upto: seen, apart, joined, lost }) =>
+				joined.size === 0 ||
+				apart.has(signer) ||
+				(upto <= seen && !joined.has(signer)) ||
+				(lost !== null && upto > lost.base && atMs <= lost.untilMs),
 		);
 		if (known) {
 			known.upto = Math.max(known.upto, upto);
