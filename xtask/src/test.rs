@@ -34,6 +34,8 @@ enum Group {
     Page,
     /// The page in Chromium and Firefox, against a server
     Browser,
+    /// The native client, its program `buddy`, and chaos and lies around them, against a server
+    Client,
     /// The SQL over native SQLite; needs no server
     Store,
 }
@@ -85,6 +87,7 @@ impl Group {
             Self::Api => "api",
             Self::Page => "page",
             Self::Browser => "browser",
+            Self::Client => "client",
             Self::Store => "store",
         }
     }
@@ -125,6 +128,11 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             install_npm_packages(&page)?;
             install_geckodriver()?;
             rust_tests(&["--package", "buddy-tests", "--test", "browser"], filter, &built_server(options)?)
+        }
+        Group::Client => {
+            let server = built_server(options)?;
+            let client = rust_tests(&["--package", "buddy-client"], filter, &server)?;
+            Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], filter, &server)?))
         }
         Group::Store => rust_tests(&["--package", "buddy-store"], filter, ""),
     }
