@@ -33,6 +33,8 @@ pub enum Failure {
     },
     #[error("the server's answer has not the form of the protocol: {0}")]
     Malformed(String),
+    #[error("{0}")]
+    Unsupported(&'static str),
 }
 
 impl Failure {
@@ -74,8 +76,12 @@ impl Api {
     /// `origin` is scheme and host, such as `https://chat.example`.
     ///
     /// # Errors
-    /// No client can be built on this machine.
+    /// No client can be built on this machine, or it was built without https.
     pub fn new(origin: &str) -> Result<Self, Failure> {
+        #[cfg(not(feature = "tls"))]
+        if origin.starts_with("https:") {
+            return Err(Failure::Unsupported("this program was built without https: build it with `--features tls`"));
+        }
         #[cfg(feature = "tls")]
         // Whoever installed a provider before has the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
