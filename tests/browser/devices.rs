@@ -8,19 +8,6 @@ use crate::profile::Profile;
 use crate::scene::Scene;
 
 impl Profile {
-    /// The link for a device of one's own, as the page shows it.
-    async fn own_link(&self) -> String {
-        self.press("Manage room").await;
-        self.press("My other device / recovery").await;
-        let script = "return [...document.querySelectorAll('dialog output')].find((link) => link.checkVisibility())?.textContent";
-        let link = self.eventually("the link is shown", async || {
-            self.client().execute(script, vec![]).await.ok()?.as_str().map(str::to_owned)
-        });
-        let link = link.await;
-        self.press("Close").await;
-        link
-    }
-
     async fn is_not_asked_for_a_name(&self) {
         self.finds("no name is asked for", "return !document.querySelector('.name-row').checkVisibility()").await;
     }
@@ -89,9 +76,9 @@ async fn nobody_becomes_somebody_else_by_a_link_that_was_sent_to_them() {
     let ben = scene.guest("Ben", &link).await;
     ben.say("I am Ben").await;
     ben.reads(&["Open this", "I am Ben"]).await;
-    let insider = Insider::with(&scene.server, &link, "");
+    let insider = Insider::with(&scene.server, &link, "").await;
     let authors =
-        async || -> Vec<_> { insider.events().await.into_iter().map(|event| event["author"].clone()).collect() };
+        async || -> Vec<_> { insider.messages().await.into_iter().map(|event| event["author"].clone()).collect() };
     eventually("both have spoken", async || (authors().await.len() == 2).then_some(())).await;
 
     ben.follows(&trap).await;

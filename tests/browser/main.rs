@@ -4,6 +4,7 @@
 //! A test reads like a story: who opens what, what they press, what they then see. It finds things as people do,
 //! by the words on them. Each test has a server and a driver of its own.
 
+mod attacks;
 mod conversation;
 mod devices;
 mod door;
@@ -17,11 +18,14 @@ mod keeping;
 mod library;
 mod links;
 mod owner;
+mod peace;
 mod policy;
 mod profile;
+mod renewing;
 mod scene;
 mod shutting_out;
 mod states;
+mod steering;
 mod tabs;
 mod talking;
 mod trust;

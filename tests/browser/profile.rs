@@ -69,22 +69,6 @@ impl Profile {
         .await
     }
 
-    /// Makes a link of this name, as the owner of the open room; `what` as the form says it: "read and write" or "only read".
-    pub(crate) async fn makes_link(&self, name: &str, what: &str) -> String {
-        self.press("Invite").await;
-        self.press("All links…").await;
-        self.press("New link").await;
-        self.fill("Name", name).await;
-        self.press_at(&format!("//label[contains(., {})]/input", quoted(what)), what).await;
-        self.press("Make the link").await;
-        let link = self.text_at(&format!("output[aria-label='{name}']")).await;
-        // The dialog of the link, and the panel of all beneath it.
-        for _ in 0..2 {
-            self.press_css("dialog:last-of-type [aria-label='Close']").await;
-        }
-        link
-    }
-
     /// Opens a further tab and turns to it.
     pub(crate) async fn new_tab(&self) -> WindowHandle {
         let tab = self.client.new_window(true).await.expect("a tab can be opened").handle;

@@ -1,6 +1,6 @@
 //! What every story begins with: a server, a door before it, somebody who opens a room, and who joins them.
 
-use buddy_tests::{Server, Setup};
+use buddy_tests::{Liar, Server, Setup};
 
 use crate::door::Door;
 use crate::driver::Driver;
@@ -51,6 +51,11 @@ impl Scene {
         guest.joins(link).await;
         guest.calls_themself(name).await;
         guest
+    }
+
+    /// A liar before the server, for whoever comes by its links.
+    pub(crate) async fn liar(&self) -> Liar {
+        Liar::before(self.server.address()).await
     }
 
     /// Kills the server and starts it again behind the same door.

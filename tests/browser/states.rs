@@ -1,11 +1,12 @@
 //! Every state that the page can be in, each clear and kind: what it says, how it looks, and whether everybody
 //! can use it.
 
-use buddy_tests::Server;
+use buddy_tests::{Server, Told};
 use fantoccini::key::Key;
 
 use crate::gallery::Gallery;
 use crate::scene::Scene;
+use crate::steering::{BLANKED, CLAIMS_GONE, DIVERGED, WINDOW};
 
 /// Makes the browser answer as one without Ed25519.
 const WITHOUT_ED25519: &str = "
@@ -151,7 +152,7 @@ async fn a_newcomer_is_told_what_a_room_is_before_joining() {
     ana.select("Messages disappear", "After 1 day").await;
     ana.press("New room").await;
     let link = ana.link().await;
-    let reader = ana.makes_link("For reading", "only read").await;
+    let reader = ana.makes_link("For the press", "only read", &[]).await;
 
     let ben = scene.newcomer().await;
     ben.goto(&link).await;
@@ -555,6 +556,82 @@ async fn a_browser_that_cannot_is_told_why() {
     )
     .await;
     gallery.show(&half, "slow").await;
+    gallery.close();
+}
+
+#[tokio::test]
+async fn an_owner_sees_what_links_and_renewals_will_do() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let gallery = Gallery::default();
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Welcome").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("I am Ben").await;
+    let mallory = scene.guest("Mallory", &link).await;
+    mallory.say("Buy watches").await;
+    ana.reads_in_order(&["Welcome", "I am Ben", "Buy watches"]).await;
+
+    let single = ana.makes_link("For Cleo", "read and write", &[("For how many", "One person")]).await;
+    let short = ana.makes_link("For today", "read and write", &[("Ends", "In 1 hour")]).await;
+    let cleo = scene.guest("Cleo", &single).await;
+    cleo.reads_in_order(&["Welcome", "I am Ben", "Buy watches"]).await;
+    let late = scene.newcomer().await;
+    assert_eq!(scene.server.database().execute("UPDATE link SET expires_at_ms = 1 WHERE expires_at_ms > 1", []), 1);
+    late.goto(&short).await;
+    late.sees("This link has expired").await;
+    gallery.show(&late, "link-expired").await;
+    ana.opens_links().await;
+    ana.sees("used up").await;
+    gallery.show(&ana, "dialog-links-many").await;
+    ana.press("Take back The room’s link").await;
+    ana.sees("Nobody gets in by this link any more").await;
+    gallery.show(&ana, "dialog-take-back").await;
+    ana.closes_dialogs().await;
+    ana.removes("Mallory").await;
+    ana.say("Where were we?").await;
+    ben.sees("Where were we?").await;
+    gallery.show(&ben, "room-renewed").await;
+    ana.opens_links().await;
+    ana.press("Take back The room’s link").await;
+    ana.ticks("Ben", false).await;
+    ana.press_css("dialog .renewal [data-part=submit]").await;
+    ben.sees("You need a new link").await;
+    gallery.show(&ben, "left-out").await;
+    gallery.close();
+}
+
+#[tokio::test]
+async fn alarms_are_clear_wherever_they_stand() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let gallery = Gallery::default();
+    let (ana, link) = scene.host("Ana").await;
+    for text in ["Shall we pay them?", "I would say no", "Not before Friday", "Agreed", "Good night"] {
+        ana.say(text).await;
+    }
+    ana.has_sent_all().await;
+    // Ana's card is the first event.
+    let liar = scene.liar().await;
+    liar.drops(|event| event["seq"] == 4);
+    liar.blanks(|event| event["seq"] == 3);
+    let ben = scene.guest("Ben", &liar.link(&link)).await;
+    ben.sees("Good night").await;
+    ben.sees(WINDOW).await;
+    ben.sees(BLANKED).await;
+    gallery.show(&ben, "alarm-entries").await;
+    ben.press_css(".alarm summary").await;
+    ben.sees("Either the server changed what it shows").await;
+    gallery.show(&ben, "alarm-explained").await;
+    liar.rolls_back_to(2);
+    ben.sees(DIVERGED).await;
+    gallery.show(&ben, "alarm-rolled-back").await;
+    let gone = Told::error(410, "room_gone");
+    liar.answers(move |asked| asked.room().map(|_| gone.clone()));
+    liar.cuts_streams();
+    ben.is_warned(CLAIMS_GONE).await;
+    gallery.show(&ben, "alarm-claims-gone").await;
+    ben.press("What does this mean?").await;
+    ben.sees("Who deletes a room signs a farewell").await;
+    gallery.show(&ben, "alarm-claims-gone-explained").await;
     gallery.close();
 }
 

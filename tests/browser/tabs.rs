@@ -42,7 +42,7 @@ async fn tabs_share_one_stream_and_survive_each_other() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let (ana, link) = scene.host("Ana").await;
     ana.say("In the first tab").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
     let first = ana.tab().await;
     ana.is_live().await;
     let second = ana.new_tab().await;
@@ -83,7 +83,7 @@ async fn tabs_share_one_stream_and_survive_each_other() {
 async fn a_frozen_leader_holds_up_nobody_and_comes_back_without_a_gap() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let (ana, link) = scene.host("Ana").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
     insider.say("One").await;
     ana.reads(&["One"]).await;
     ana.eventually("the first tab leads", async || ana.leads().await.then_some(())).await;
@@ -100,7 +100,7 @@ async fn a_frozen_leader_holds_up_nobody_and_comes_back_without_a_gap() {
     ana.calls_themself("Ana").await;
     ana.say("Three").await;
     // The frozen tab may hold the right to send, too.
-    eventually("the server has it", async || (insider.events().await.len() == 3).then_some(())).await;
+    eventually("the server has it", async || (insider.messages().await.len() == 3).then_some(())).await;
 
     ana.turn_to(&first).await;
     ana.cdp("Page.setWebLifecycleState", json!({ "state": "active" })).await;
@@ -125,7 +125,7 @@ async fn with_more_than_three_rooms_hidden_ones_leave_the_connections_to_what_is
             ana.new_tab().await;
         }
         let link = ana.makes_room(&scene.start()).await;
-        let insider = Insider::with(&scene.server, &link, "Ivo");
+        let insider = Insider::with(&scene.server, &link, "Ivo").await;
         insider.say(&format!("Room {number}")).await;
         // With six connections taken by six streams, nothing of this would come through any more.
         ana.reads(&[&format!("Room {number}")]).await;

@@ -111,7 +111,7 @@ async fn people_answer_change_delete_and_react() {
 async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
     let scene = Scene::set().await;
     let (ana, link) = scene.host("Ana").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
     insider.say("See https://example.org/a_(b)?c=d#e, or `rm -rf *`.").await;
     insider.say("```rust\nfn main() {\n    <b>\n}\n```\nand that").await;
     insider.say("**not bold** <b>nor this</b> javascript:alert(1)").await;
@@ -236,7 +236,7 @@ const BELOW: &str = "const { scrollHeight, scrollTop, clientHeight } = document.
 async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let (ana, link) = scene.host("Ana").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
     for number in 1..=40 {
         insider.say(&format!("Message {number}")).await;
     }
@@ -285,7 +285,8 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
 async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let (_ana, link) = scene.host("Ana").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
+    insider.introduces_themself().await;
     let operator = Operator::of(&scene.server);
     let now = now_ms();
     let texts = (1..=260).map(|number| format!("Message {number}\n{}", "line\n".repeat(number % 5)));
@@ -342,10 +343,11 @@ async fn a_room_of_ten_thousand_messages_scrolls_without_holding_up_the_page() {
     const COUNT: u64 = 10_000;
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
     let (_ana, link) = scene.host("Ana").await;
-    let insider = Insider::with(&scene.server, &link, "Ivo");
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
     let begun = Instant::now();
     let now = now_ms();
     let texts = (1..=COUNT).map(|number| format!("Message {number} https://example.org/{number} `code`"));
+    insider.introduces_themself().await;
     Operator::of(&scene.server).fill(&insider, texts, |number| now - (COUNT - number) * 1000);
     println!("{COUNT} messages were written in {:?}", begun.elapsed());
 

@@ -1,0 +1,695 @@
+//! A server that lies, and what the page says of it: each attack is staged by a liar between one person and the true
+//! server, or by an operator at the true one.
+
+use buddy_client::bytes::Base64;
+use buddy_client::keys::{Identity, OwnerSecret};
+use buddy_client::link::{Holds, Link};
+use buddy_tests::{Liar, Server, Told, eventually};
+use serde_json::{Value, json};
+
+use crate::insider::{Draft, Insider, Operator};
+use crate::profile::Profile;
+use crate::scene::Scene;
+use crate::steering::{
+    AFTER, BAD_ROTATION, BLANKED, CLAIMS_GONE, DIVERGED, EPOCH, FORK, GAP, OWN, REPEATED, REUSED, SERVER_STATE, SIGNER,
+    TWO_ROTATIONS, WINDOW,
+};
+
+/// Ana has a room of her own on an honest server; Ben comes through a liar.
+struct Plot {
+    scene: Scene,
+    liar: Liar,
+    ana: Profile,
+    link: String,
+    /// An honest member, who tells what the server holds.
+    witness: Insider,
+}
+
+impl Plot {
+    async fn hatch() -> Self {
+        let scene = Scene::on(Server::setup().without_rate_limits()).await;
+        let (ana, link) = scene.host("Ana").await;
+        let liar = scene.liar().await;
+        let witness = Insider::with(&scene.server, &link, "Wim").await;
+        Self { scene, liar, ana, link, witness }
+    }
+
+    /// Ana says these one after the other; each is on the server before the next. Returns their places in the log.
+    async fn ana_says(&self, texts: &[&str]) -> Vec<u64> {
+        let mut places = Vec::new();
+        for text in texts {
+            let before = self.witness.messages().await.len();
+            self.ana.say(text).await;
+            let arrived =
+                eventually("what Ana says arrives", async || self.witness.messages().await.into_iter().nth(before));
+            places.push(arrived.await["seq"].as_u64().expect("a sequence"));
+            self.ana.has_sent_all().await;
+        }
+        places
+    }
+
+    /// Ben, whom the liar serves.
+    async fn ben(&self) -> Profile {
+        self.scene.guest("Ben", &self.liar.link(&self.link)).await
+    }
+
+    /// What the owner's link opens.
+    async fn owner(&self) -> OwnerSecret {
+        let link = Link::parse(&self.ana.own_link().await).expect("a whole link");
+        let Holds::Owner(secret) = link.holds else { panic!("Ana owns the room") };
+        OwnerSecret::new(secret)
+    }
+}
+
+fn at(seq: u64) -> impl Fn(&Value) -> bool + Send + 'static {
+    move |event| event["seq"] == seq
+}
+
+// The log.
+
+#[tokio::test]
+async fn a_message_that_is_left_out_shows_at_the_next_one_of_who_had_seen_it() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["Pay them", "No, do not pay", "Agreed?"]).await;
+    plot.liar.drops(at(places[1]));
+    let ben = plot.ben().await;
+    ben.reads_in_order(&["Pay them", "Agreed?"]).await;
+    ben.is_alarmed(&[WINDOW]).await;
+    let after = "return document.querySelector('.alarm').closest('.entry').querySelector('.text').textContent";
+    assert_eq!(ben.execute(after, vec![]).await, "Agreed?", "it stands where it happened");
+    // Said once, and Ana, to whom the server is honest, notices nothing.
+    plot.ana_says(&["Well?"]).await;
+    ben.reads_in_order(&["Pay them", "Agreed?", "Well?"]).await;
+    ben.is_alarmed(&[WINDOW]).await;
+    plot.ana.is_calm().await;
+    // And after a reload it is still there.
+    ben.refresh().await;
+    ben.reads_in_order(&["Pay them", "Agreed?", "Well?"]).await;
+    ben.is_alarmed(&[WINDOW]).await;
+}
+
+#[tokio::test]
+async fn a_gap_that_is_left_open_shows_as_one() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["One", "Two", "Three"]).await;
+    plot.liar.loses(at(places[1]));
+    let ben = plot.ben().await;
+    ben.reads_in_order(&["One", "Three"]).await;
+    ben.sees(GAP).await;
+}
+
+#[tokio::test]
+async fn messages_that_change_places_show() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["Shall I sell?", "Yes", "Shall I resign?", "No"]).await;
+    plot.liar.swaps(places[1], places[3]);
+    let ben = plot.ben().await;
+    ben.reads_in_order(&["Shall I sell?", "No", "Shall I resign?", "Yes"]).await;
+    ben.is_alarmed(&[WINDOW]).await;
+}
+
+#[tokio::test]
+async fn what_comes_a_second_time_shows_and_does_not_count() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["Send it", "Sent"]).await;
+    plot.liar.repeats(places[0], places[1], false);
+    let ben = plot.ben().await;
+    ben.sees("Sent").await;
+    ben.is_alarmed(&[REPEATED]).await;
+    ben.reads(&["Send it", "Sent"]).await;
+}
+
+#[tokio::test]
+async fn an_id_with_other_words_shows() {
+    let plot = Plot::hatch().await;
+    let draft = plot.witness.message("The first words");
+    plot.witness.introduces_themself().await;
+    let first = plot.witness.post(&draft, &plot.witness.sealed(&draft)).await;
+    let other = Draft { content: plot.witness.message("Other words").content, ..draft };
+    let body = plot.witness.sealed(&other);
+    let mut event = plot.witness.event("it is there", at(first.seq)).await;
+    event["body"] = json!(body);
+    plot.liar.forges(first.seq, event);
+    let ben = plot.ben().await;
+    ben.sees("The first words").await;
+    ben.is_alarmed(&[REUSED]).await;
+    ben.sees_no("Other words").await;
+}
+
+#[tokio::test]
+async fn what_the_server_erases_by_itself_shows() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["Do not pay", "As I said"]).await;
+    plot.liar.blanks(at(places[0]));
+    let ben = plot.ben().await;
+    ben.sees("As I said").await;
+    ben.is_alarmed(&[BLANKED]).await;
+    plot.ana.is_calm().await;
+}
+
+#[tokio::test]
+async fn two_people_to_whom_the_server_tells_different_things_notice_by_being_there() {
+    let plot = Plot::hatch().await;
+    let ben = plot.ben().await;
+    plot.ana_says(&["Hello"]).await;
+    ben.reads(&["Hello"]).await;
+    ben.is_calm().await;
+    let next = plot.witness.events().await.len() as u64 + 1;
+    plot.liar.drops(at(next));
+    plot.ana_says(&["Not for Ben"]).await;
+    // A word of Ben's would show it at once. Here nobody says anything: that they are here is enough.
+    let told = async |person: &Profile| {
+        person
+            .eventually("it is said that the other sees something else", async || {
+                let page = person.client().execute("return document.body.innerText", vec![]).await.ok()?;
+                page.as_str()?.contains(FORK).then_some(())
+            })
+            .await;
+    };
+    futures::join!(told(&plot.ana), told(&ben));
+    ben.reads(&["Hello"]).await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_rolled_back_shows_once_and_what_was_read_is_kept() {
+    let plot = Plot::hatch().await;
+    let places = plot.ana_says(&["Kept", "Lost", "Lost, too"]).await;
+    let ben = plot.ben().await;
+    ben.reads_in_order(&["Kept", "Lost", "Lost, too"]).await;
+    plot.liar.rolls_back_to(places[0]);
+    ben.sees(DIVERGED).await;
+    plot.ana_says(&["Going on"]).await;
+    ben.sees("Going on").await;
+    let notices = format!(
+        "return [...document.querySelectorAll('.entry')].filter((one) => one.textContent.includes({DIVERGED:?})).length === 1"
+    );
+    ben.finds("it is said once", &notices).await;
+    ben.choose("This browser still has 2").await;
+    ben.sees("Lost, too").await;
+}
+
+#[tokio::test]
+async fn an_own_message_that_the_server_took_and_hides_shows() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let ben = plot.ben().await;
+    ben.reads(&["Hello"]).await;
+    let author = ben_author(&plot, &ben).await;
+    let hidden = plot.witness.events().await.len() as u64 + 1;
+    plot.liar.drops(move |event| event["author"] == author && event["seq"] == hidden);
+    ben.say("Nobody will see this").await;
+    plot.ana_says(&["Anybody there?"]).await;
+    ben.sees("Anybody there?").await;
+    ben.sees(OWN).await;
+}
+
+/// Lets Ben say something first; the member id under which he did.
+async fn ben_author(plot: &Plot, ben: &Profile) -> Value {
+    ben.say("I am Ben").await;
+    ben.has_sent_all().await;
+    let said = plot.witness.messages().await;
+    said.last().expect("Ben has spoken")["author"].clone()
+}
+
+#[tokio::test]
+async fn a_liars_own_word_about_what_he_saw_is_told_at_his_message_and_leads_nobody_astray() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["One", "Two"]).await;
+    let ivo = Insider::with(&plot.scene.server, &plot.link, "Ivo").await;
+    ivo.introduces_themself().await;
+    let mut seen = ivo.events().await;
+    seen[1]["body"] = json!("v2.0.AAAA");
+    let mut draft = ivo.message("I saw something else");
+    draft.content["prev"] = serde_json::to_value(ivo.window(&seen)).expect("plain data");
+    let posted = ivo.post(&draft, &ivo.sealed(&draft)).await;
+    let mut draft = ivo.message("And this came before");
+    draft.content["prev"] = serde_json::to_value(ivo.window(&ivo.events().await)).expect("plain data");
+    draft.content["after"] = json!({ "client_id": buddy_tests::client_id(), "seq": posted.seq });
+    ivo.post(&draft, &ivo.sealed(&draft)).await;
+    plot.ana_says(&["Three"]).await;
+    let ben = plot.ben().await;
+    for reader in [&plot.ana, &ben] {
+        reader.reads_in_order(&["One", "Two", "I saw something else", "And this came before", "Three"]).await;
+        reader.sees(WINDOW).await;
+        let at = "return [...document.querySelectorAll('.entry .alarm')]
+            .map((alarm) => alarm.closest('.entry').querySelector('.text').textContent).every((text) => text !== 'Three')";
+        reader.finds("an honest message is not blamed", at).await;
+    }
+    let after = "return document.body.innerText";
+    let page = plot.ana.execute(after, vec![]).await;
+    assert!(page.as_str().is_some_and(|page| page.contains(WINDOW) || page.contains(AFTER)));
+}
+
+// Who may speak, and who owns.
+
+#[tokio::test]
+async fn somebody_who_may_only_read_says_nothing_believable_even_with_the_servers_help() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let reading = plot.ana.makes_link("For the press", "only read", &[]).await;
+    let reader = Insider::with(&plot.scene.server, &reading, "Rita").await;
+    let draft = reader.message("I was never let in");
+    reader.try_post(&draft, &reader.sealed(&draft)).await.must_fail(403, "not_allowed");
+    // The operator puts it into the log all the same, with a card that she made of what she has.
+    let operator = Operator::of(&plot.scene.server);
+    let card = reader.card("Rita");
+    operator.append(&card, &reader.sealed(&card));
+    operator.append(&draft, &reader.sealed(&draft));
+    plot.ana_says(&["Next"]).await;
+    let ben = plot.ben().await;
+    for person in [&plot.ana, &ben] {
+        person.sees("Next").await;
+        person.is_alarmed_at(SIGNER, &["I was never let in"]).await;
+    }
+    ben.lists_people(&["Ana", "Ben"]).await;
+}
+
+#[tokio::test]
+async fn a_name_a_lock_and_a_lifetime_that_the_owner_did_not_sign_show_as_the_servers() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let ivo = Insider::with(&plot.scene.server, &plot.link, "Ivo").await;
+    ivo.introduces_themself().await;
+    let ben = plot.ben().await;
+    ben.reads(&["Hello"]).await;
+    let state = json!({
+        "name": "Ivo's den", "locked": true, "message_ttl_s": 60, "expires_in_s": 60, "ever_ttl": 60, "invite": null,
+    });
+    let forged = ivo.draft("change", None, json!({ "state": state }));
+    let body = ivo.sealed(&forged);
+    Operator::of(&plot.scene.server).append(&forged, &body);
+    plot.liar.changes(move |asked, told| {
+        if asked.is("GET", asked.room().unwrap_or("none")) && told.body["state"].is_string() {
+            told.body["state"] = json!(body);
+            told.body["locked"] = json!(true);
+            told.body["message_ttl_s"] = json!(60);
+        }
+    });
+    ben.refresh().await;
+    ben.reads(&["Hello"]).await;
+    ben.sees_no("den").await;
+    ben.sees(SERVER_STATE).await;
+    ben.finds("Ben may still write", "return document.querySelector('textarea')?.checkVisibility() === true").await;
+    plot.ana.sees_no("den").await;
+}
+
+#[tokio::test]
+async fn a_room_that_the_server_says_is_gone_is_not_believed_without_its_owners_word() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Keep this"]).await;
+    let ben = plot.ben().await;
+    ben.reads(&["Keep this"]).await;
+    let gone = Told {
+        status: 410,
+        body: json!({ "error": { "code": "room_gone", "message": "Gone.", "farewell": Base64([7; 64]).to_string() } }),
+    };
+    plot.liar.answers(move |asked| asked.room().map(|_| gone.clone()));
+    plot.liar.cuts_streams();
+    ben.is_warned(CLAIMS_GONE).await;
+    ben.reads(&["Keep this"]).await;
+    // In a stream that is open, too.
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.reads(&["Keep this"]).await;
+    plot.liar.interferes(|_, _| vec![("closed".to_owned(), json!({ "reason": "deleted" }))]);
+    plot.witness.signal("here", None).await;
+    ben.is_warned(CLAIMS_GONE).await;
+    ben.reads(&["Keep this"]).await;
+}
+
+// Renewals.
+
+#[tokio::test]
+async fn who_is_kept_from_a_renewal_is_told_as_soon_as_anything_gets_through() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    let owner = plot.owner().await;
+    plot.liar.reads_with(owner.token().text());
+    plot.liar.drops(|event| event["kind"] == "rotate");
+    plot.liar.answers(|asked| asked.is("GET", "/keys").then(|| Told::ok(json!({ "epoch": 0, "rotations": [] }))));
+    plot.ana.takes_back("The room’s link").await;
+    plot.ana.say("After").await;
+    ben.is_alarmed(&[EPOCH]).await;
+    ben.sees_no("After").await;
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.reads(&["Before", "I am Ben", "After"]).await;
+}
+
+#[tokio::test]
+async fn who_was_isolated_goes_on_alone_and_learns_it_with_the_first_word_from_outside() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    ben.has_sent_all().await;
+    plot.liar.isolates();
+    plot.ana.takes_back("The room’s link").await;
+    plot.ana.say("Without Ben").await;
+    ben.say("Am I alone?").await;
+    ben.has_sent_all().await;
+    ben.reads(&["Before", "I am Ben", "Am I alone?"]).await;
+    plot.ana.sees_no("Am I alone?").await;
+    plot.liar.confesses();
+    ben.sees("Without Ben").await;
+    ben.sees_at(".entry .alarm").await;
+}
+
+#[tokio::test]
+async fn keys_that_the_owner_did_not_make_are_not_used() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    // Another room's renewal, which its owner did sign.
+    let stranger = scene_of_another_room(&plot).await;
+    plot.liar.changes(move |asked, told| {
+        if asked.is("GET", "/keys") {
+            for rotation in told.body["rotations"].as_array_mut().into_iter().flatten() {
+                rotation["public"] = stranger["public"].clone();
+                rotation["signature"] = stranger["signature"].clone();
+            }
+        }
+    });
+    plot.ana.takes_back("The room’s link").await;
+    ben.is_warned(BAD_ROTATION).await;
+    plot.ana.say("After").await;
+    ben.sees_no("After").await;
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.reads(&["Before", "I am Ben", "After"]).await;
+}
+
+/// What another room of Ana's server was renewed with.
+async fn scene_of_another_room(plot: &Plot) -> Value {
+    let through = plot.scene.liar().await;
+    let cleo = plot.scene.newcomer().await;
+    cleo.makes_room(&format!("http://{}/", through.address())).await;
+    cleo.takes_back("The room’s link").await;
+    let (asked, _) = through.heard("POST", "/rotations").pop().expect("it was renewed");
+    asked.body
+}
+
+#[tokio::test]
+async fn a_renewal_that_comes_twice_with_other_keys_waits_for_a_persons_word() {
+    let mut plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    let owner_link = plot.ana.own_link().await;
+    let backup = plot.scene.server.back_up().await;
+    plot.scene.door.lead_to(&plot.scene.server);
+    plot.liar.lead_to(plot.scene.server.address());
+    plot.ana.takes_back("The room’s link").await;
+    plot.ana.say("In the first future").await;
+    ben.sees("In the first future").await;
+    // Ana's browser is away when the backup comes back; her other device renews a second time.
+    plot.ana.set_offline(true).await;
+    plot.scene.server.restore(&backup).await;
+    plot.scene.door.lead_to(&plot.scene.server);
+    plot.liar.lead_to(plot.scene.server.address());
+    let phone = plot.scene.newcomer().await;
+    phone.goto(&owner_link).await;
+    phone.press("Join").await;
+    phone.sees("Before").await;
+    phone.takes_back("The room’s link").await;
+    phone.say("In the second future").await;
+    ben.is_warned(TWO_ROTATIONS).await;
+    ben.sees_no("In the second future").await;
+    ben.press("Follow the other one").await;
+    ben.press("Follow it").await;
+    ben.sees("In the second future").await;
+}
+
+#[tokio::test]
+async fn a_grant_that_is_withheld_leaves_nobody_believing_that_all_is_well() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    plot.liar.changes(|asked, told| {
+        if asked.is("GET", "/keys") {
+            for rotation in told.body["rotations"].as_array_mut().into_iter().flatten() {
+                rotation["grant"] = Value::Null;
+                rotation["private"] = Value::Null;
+            }
+        }
+    });
+    plot.ana.takes_back("The room’s link").await;
+    plot.ana.say("After").await;
+    ben.sees("You need a new link").await;
+    ben.sees_no("After").await;
+    // He was in no list of the removed, so he comes back as soon as the server lets him.
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.sees("After").await;
+}
+
+#[tokio::test]
+async fn a_link_that_was_taken_back_stays_so_whatever_the_server_keeps() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let old = plot.link.clone();
+    // The server remembers what the link gave.
+    let scout = plot.scene.newcomer().await;
+    scout.goto(&plot.liar.link(&old)).await;
+    scout.sees("Join").await;
+    let (asked, opened) = plot.liar.heard("POST", "/open").pop().expect("the link was opened");
+    let owner = plot.owner().await;
+    let new = plot.ana.takes_back("The room’s link").await.expect("there is a new one");
+    assert_ne!(new, old);
+    plot.ana.say("After").await;
+    let path = asked.path.clone();
+    plot.liar.answers(move |asked| (asked.path == path).then(|| opened.clone()));
+    plot.liar.reads_with(owner.token().text());
+    let mallory = plot.scene.newcomer().await;
+    mallory.goto(&plot.liar.link(&old)).await;
+    // Whatever Mallory is shown, nothing of it was said since.
+    mallory
+        .eventually("the page has made up its mind", async || {
+            let page = mallory.client().execute("return document.body.innerText", vec![]).await.ok()?;
+            ["Join", "no room here", "Load"]
+                .iter()
+                .any(|words| page.as_str().is_some_and(|page| page.contains(words)))
+                .then_some(())
+        })
+        .await;
+    if mallory.shows(".preview button, button[data-part=join]").await {
+        mallory.press("Join").await;
+        mallory.sees("Before").await;
+    }
+    mallory.sees_no("After").await;
+
+    // Nor does the owner take it up again for being listed.
+    let listing = plot.scene.liar().await;
+    let id = asked.path.split('/').nth(5).expect("the path names the link").to_owned();
+    let listed = id.clone();
+    listing.changes(move |asked, told| {
+        if asked.is("GET", "/links")
+            && let Some(links) = told.body["links"].as_array_mut()
+            && let Some(one) = links.first().cloned()
+        {
+            let mut again = one;
+            again["id"] = json!(listed);
+            links.push(again);
+        }
+    });
+    let phone = plot.scene.newcomer().await;
+    phone.goto(&listing.link(&plot.ana.own_link().await)).await;
+    phone.press("Join").await;
+    phone.sees("After").await;
+    phone.opens_links().await;
+    phone.sees("Not made by you").await;
+    phone.closes_dialogs().await;
+    phone.takes_back("The room’s link").await;
+    let (asked, _) = listing.heard("POST", "/rotations").pop().expect("it was renewed");
+    assert!(!asked.body["links"].to_string().contains(&id), "the link that was brought back is not sealed anew");
+}
+
+#[tokio::test]
+async fn notes_and_sealed_values_that_the_server_exchanges_are_not_taken_for_others() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let press = plot.ana.makes_link("The press", "only read", &[]).await;
+    let friends = plot.ana.makes_link("Friends", "read and write", &[]).await;
+    let owner_link = plot.ana.own_link().await;
+    plot.liar.changes(|asked, told| {
+        if asked.is("GET", "/links")
+            && let Some(links) = told.body["links"].as_array_mut()
+        {
+            let last = links.len() - 1;
+            let notes = [links[last - 1]["note"].clone(), links[last]["note"].clone()];
+            [links[last]["note"], links[last - 1]["note"]] = notes;
+        }
+    });
+    let phone = plot.scene.newcomer().await;
+    phone.goto(&plot.liar.link(&owner_link)).await;
+    phone.press("Join").await;
+    phone.sees("Before").await;
+    phone.opens_links().await;
+    phone.sees("Not made by you").await;
+    phone.closes_dialogs().await;
+
+    // What the readers' link gives, handed out for the other one.
+    let scout = plot.scene.newcomer().await;
+    scout.goto(&plot.liar.link(&press)).await;
+    scout.sees("Read").await;
+    let (_, gives) = plot.liar.heard("POST", "/open").pop().expect("it was opened");
+    let other = plot.scene.liar().await;
+    other.answers(move |asked| asked.is("POST", "/open").then(|| gives.clone()));
+    let cleo = plot.scene.newcomer().await;
+    cleo.goto(&other.link(&friends)).await;
+    cleo.sees("There is no room here").await;
+}
+
+#[tokio::test]
+async fn who_was_removed_gets_nothing_more_by_any_way_that_was_open_before() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let mallory = plot.scene.guest("Mallory", &plot.link).await;
+    mallory.say("I am Mallory").await;
+    let ben = plot.scene.guest("Ben", &plot.link).await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Mallory", "I am Ben"]).await;
+    let device = mallory.own_link().await;
+    // Made beforehand, and never seen by anybody.
+    let second = Insider::with(&plot.scene.server, &plot.link, "Mal").await;
+    let operator = Operator::of(&plot.scene.server);
+
+    plot.ana.removes("Mallory").await;
+    mallory.sees("You were removed").await;
+    plot.ana.say("After").await;
+    ben.sees("After").await;
+    ben.is_calm().await;
+    // Old tokens, an old link, the link for another device.
+    let draft = second.message("Let me in");
+    second.try_post(&draft, &second.sealed(&draft)).await.must_fail(403, "renewed");
+    let newcomer = plot.scene.newcomer().await;
+    newcomer.goto(&plot.link).await;
+    newcomer.sees("There is no room here").await;
+    newcomer.goto("about:blank").await;
+    newcomer.goto(&device).await;
+    newcomer.sees_no("After").await;
+    assert!(!newcomer.shows(".chat").await);
+    // A second identity with a card of the epoch before, and the server's help.
+    let card = second.card("Mal");
+    operator.append(&card, &second.sealed(&card));
+    operator.append(&draft, &second.sealed(&draft));
+    plot.ana.say("Still here").await;
+    ben.sees("Still here").await;
+    for person in [&plot.ana, &ben] {
+        person.is_alarmed_at(EPOCH, &["Let me in"]).await;
+    }
+    plot.ana.lists_people(&["Ana", "Ben"]).await;
+    // The server's database holds nothing that her keys open.
+    for event in plot.scene.server.database().column::<String>("SELECT body FROM event WHERE kind = 'message'", []) {
+        if event.starts_with("v2.1.") {
+            let opened = buddy_client::seal::open(
+                &second.content_key(),
+                "",
+                &buddy_client::bytes::decode(&event[5..]).expect("base64url"),
+            );
+            assert!(opened.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_box_key_that_is_none_leaves_its_holder_out_and_stops_nothing() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.scene.guest("Ben", &plot.link).await;
+    ben.say("I am Ben").await;
+    let zoe = Insider::with(&plot.scene.server, &plot.link, "Zoe").await;
+    let mut card = zoe.card("Zoe");
+    let weak = Base64([0; 32]);
+    let member = zoe.gift.member().expect("a member's link");
+    card.content["box"] = json!(weak.to_string());
+    card.content["admit"] =
+        json!(buddy_client::card::admit(member, &zoe.room, zoe.epoch, &zoe.me.signer(), &weak).to_string());
+    zoe.post(&card, &zoe.sealed(&card)).await;
+    let draft = zoe.message("I am Zoe");
+    zoe.post(&draft, &zoe.sealed(&draft)).await;
+    plot.ana.reads(&["Before", "I am Ben", "I am Zoe"]).await;
+    plot.ana.opens_links().await;
+    plot.ana.press("Take back The room’s link").await;
+    plot.ana.ticks("Zoe", true).await;
+    plot.ana.press_css("dialog .renewal [data-part=submit]").await;
+    plot.ana.sees("The link was taken back").await;
+    plot.ana.sees("Zoe could not be given the new keys").await;
+    plot.ana.closes_dialogs().await;
+    plot.ana.say("After").await;
+    ben.sees("After").await;
+    ben.is_calm().await;
+}
+
+#[tokio::test]
+async fn a_card_of_another_epoch_or_room_lets_nobody_in() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ivo = Insider::with(&plot.scene.server, &plot.link, "Ivo").await;
+    let card = ivo.card("Ivo");
+    let body = ivo.sealed(&card);
+    plot.ana.takes_back("The room’s link").await;
+    plot.ana.say("After").await;
+    let operator = Operator::of(&plot.scene.server);
+    operator.append(&card, &body);
+    let words = ivo.message("Let me in");
+    operator.append(&words, &ivo.sealed(&words));
+    plot.ana.say("Next").await;
+    plot.ana.sees("Next").await;
+    plot.ana.is_alarmed_at(EPOCH, &["Let me in"]).await;
+    plot.ana.lists_people(&["Ana"]).await;
+}
+
+#[tokio::test]
+async fn a_creation_that_arrives_after_the_deletion_makes_no_room() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let liar = scene.liar().await;
+    let ana = scene.newcomer().await;
+    ana.makes_room(&format!("http://{}/", liar.address())).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Short-lived").await;
+    ana.has_sent_all().await;
+    let (asked, _) = liar.heard("POST", "/api/rooms").pop().expect("the room was made through here");
+    ana.press("Manage room").await;
+    for press in ["Delete the room", "Delete the room…", "Delete for everyone"] {
+        ana.press(press).await;
+    }
+    ana.sees("This room was deleted").await;
+    scene.server.api().post("/api/rooms").json(&asked.body).send().await.must_fail(410, "room_gone");
+}
+
+#[tokio::test]
+async fn a_forged_owner_does_not_fit_the_rooms_id() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    let forger = Identity::random();
+    plot.liar.changes(move |asked, told| {
+        if asked.is("GET", "/keys") {
+            for rotation in told.body["rotations"].as_array_mut().into_iter().flatten() {
+                let text = rotation["public"].as_str().unwrap_or("{}");
+                let mut part: Value = serde_json::from_str(text).unwrap_or_default();
+                part["owner"] = json!(forger.signer().to_string());
+                let text = part.to_string();
+                let signed = [b"buddy/v2/rotation\0", text.as_bytes()].concat();
+                rotation["signature"] = json!(Base64(forger.sign(&signed)).to_string());
+                rotation["public"] = json!(text);
+            }
+        }
+    });
+    plot.ana.takes_back("The room’s link").await;
+    ben.is_warned(BAD_ROTATION).await;
+    plot.ana.say("After").await;
+    ben.sees_no("After").await;
+}
