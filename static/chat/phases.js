@@ -55,6 +55,10 @@ export function showRoom(screen, record, { store, forget }) {
 		leaveChat();
 		leaveChat = () => {};
 		for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+		if (room.isOwner && location.hash === '' && (room.phase === 'preview' || room.phase === 'open')) {
+			await showRoomLink(room, signal);
+			if (signal.aborted || drawn !== wanted) return;
+		}
 		switch (room.phase) {
 			case 'invited':
 				showInvited(screen, room, join);
@@ -128,4 +132,15 @@ function askPersistence(store) {
 /** Who only looks at what a room is needs nothing of what it takes to talk. */
 function loadChat() {
 	return import('./chat.js').catch(() => null);
+}
+
+/**
+ * An owner's other device knows which link may be passed on, and so may stand in the address, once it is in.
+ *
+ * @param {Pick<RoomFacade, 'ownLinks'>} room
+ * @param {AbortSignal} signal
+ */
+async function showRoomLink(room, signal) {
+	const { invite } = await room.ownLinks();
+	if (invite && !signal.aborted) history.replaceState(null, '', invite);
 }

@@ -1010,6 +1010,10 @@ export class Room extends EventTarget {
 			this.#compare(answer, stated);
 		}
 		history.startAt(answer.first_seq);
+		if (this.isOwner && !this.#record.link) {
+			const secret = await this.#roomLink();
+			if (secret) await this.#change({ link: { secret, clientId: crypto.randomUUID() } });
+		}
 		this.#emit('info');
 		await history.dropExpired();
 	}
