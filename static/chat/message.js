@@ -21,9 +21,8 @@ import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/w
 /** A message written this much earlier than it arrived says both times. */
 const LATE_MS = 2 * 60 * 1000;
 
-/** More different reactions, or names in a tooltip, than people give: what is beyond is only counted. */
+/** More different reactions than people give: what is beyond is only counted. */
 const MOST_REACTIONS = 20;
-const MOST_NAMES = 20;
 
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
@@ -83,7 +82,7 @@ function drawPlain(entry, setting) {
 		case 'unshared':
 			return drawEvent(entry, 'What was said before was not shared with who came later.');
 		case 'alarm':
-			return drawEvent(entry, 'The server shows something here that does not hold.', 'warm');
+			return drawAlarmed(entry);
 		case 'lost':
 			return drawLost(entry);
 		case 'failed_change':
@@ -302,8 +301,8 @@ function drawReactions(list, entry) {
 	list.hidden = entry.reactions.length === 0;
 	const shown = entry.reactions.filter(({ own }, index) => own || index < MOST_REACTIONS);
 	for (const { emoji, count, own, names, pending } of shown) {
-		const more = names.length > MOST_NAMES ? [`${names.length - MOST_NAMES} more`] : [];
-		const who = [...names.slice(0, MOST_NAMES).map(nameInText), ...more].join(', ');
+		const more = count > names.length ? [`${count - names.length} more`] : [];
+		const who = [...names.map(nameInText), ...more].join(', ');
 		const press = make(
 			'button',
 			{
@@ -386,6 +385,13 @@ function drawAlarm({ text, meaning }) {
 	parts.text.textContent = text;
 	parts.meaning.textContent = meaning;
 	return root;
+}
+
+/** Something that shows nowhere else, and is wrong. @param {Extract<Entry, { type: 'alarm' }>} entry */
+function drawAlarmed(entry) {
+	const item = drawEvent(entry, 'The server shows something here that does not hold.', 'warm');
+	if (entry.alarm !== null) item.replaceChildren(drawAlarm(entryAlarm(entry.alarm)));
+	return item;
 }
 
 /** The owner's word, or what the server did without it. @param {Extract<Entry, { type: 'change' }>} entry */

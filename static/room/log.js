@@ -90,6 +90,9 @@ const SHOWN = {
 	not_owner: 'signer',
 };
 
+/** So many of those who gave a reaction are named. */
+const MOST_NAMES = 20;
+
 export class Log {
 	#viewer;
 	/** @type {Map<number, Item>} */
@@ -373,10 +376,13 @@ export class Log {
 			emoji,
 			count: signers.size,
 			own: signers.has(own),
-			names: Array.from(signers, (signer) => {
-				const name = standing.nameOf(signer);
-				return { name, taken: standing.isNameTaken(name, signer) };
-			}),
+			// Names are many where reactions are, and each must be looked up: no more than anybody reads.
+			names: Array.from(signers)
+				.slice(0, MOST_NAMES)
+				.map((signer) => {
+					const name = standing.nameOf(signer);
+					return { name, taken: standing.isNameTaken(name, signer) };
+				}),
 			pending: waiting.some((content) => content.emoji === emoji),
 		})).filter(({ count }) => count > 0);
 	}
