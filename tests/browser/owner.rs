@@ -35,9 +35,9 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
     ana.select("Messages disappear", "After 1 day").await;
     ana.press("Save").await;
     for person in [&ana, &ben] {
-        person.sees("The room is now called “Watch club”").await;
-        person.sees("Messages now disappear after 1 day").await;
-        person.sees("The room now expires 7 days after the last message").await;
+        person.sees("The owner called the room “Watch club”").await;
+        person.sees("The owner lets messages disappear after 1 day").await;
+        person.sees("The owner lets the room expire 7 days after the last message").await;
         person.finds("the title is the room's name", "return document.title.includes('Watch club')").await;
     }
 
