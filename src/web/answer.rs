@@ -12,16 +12,33 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types buddy";
 
+/// Devices that no room needs: no script that got in could ask for them.
+const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+    hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
+
 /// Sent with every answer, errors included.
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 10] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // A process and memory of the page's own: no other site's page opens it, embeds its files, or shares its process.
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("origin-agent-cluster"), "?1"),
+    (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
     (HeaderName::from_static("x-robots-tag"), "noindex"),
     // Everything is asked for again with its ETag, so that a deployment never mixes versions.
     (header::CACHE_CONTROL, "no-cache"),
 ];
+
+/// Has browsers come by TLS alone from now on (RFC 6797), for so many seconds; 0: says nothing of it.
+pub(crate) fn only_by_tls(headers: &mut HeaderMap, max_age_s: i64) {
+    if max_age_s > 0 {
+        let value = HeaderValue::try_from(format!("max-age={max_age_s}")).expect("a number is ASCII");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+}
 
 /// Answers a request. `HEAD` gets what `GET` would get: the server drops the body.
 pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<&'static [u8]> {

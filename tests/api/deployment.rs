@@ -238,3 +238,15 @@ async fn a_server_that_is_gone_is_told_in_the_form_of_the_api() {
     let error: Value = serde_json::from_str(&answer.body).expect("the API's own form");
     assert_eq!(error["error"]["code"], "unavailable", "{answer:?}");
 }
+
+#[tokio::test]
+async fn an_operator_who_forgets_the_address_header_is_warned_and_only_then() {
+    let (forgetful, careful) = (Server::start().await, setup().start().await);
+    for server in [&forgetful, &careful] {
+        let site = Site::before(server).await;
+        site.client("127.0.0.2").make_room().await;
+    }
+    let warned = |server: &Server| server.log().contains("client_address_header").then_some(());
+    eventually("the warning is in the log", async || warned(&forgetful)).await;
+    assert_eq!(warned(&careful), None);
+}

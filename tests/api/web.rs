@@ -8,6 +8,14 @@ fn must_be_strict(answer: &Answer) {
     assert!(!policy.contains("unsafe-"), "{answer}");
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{answer}");
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer}");
+    assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{answer}");
+    assert_eq!(answer.header("cross-origin-embedder-policy"), Some("require-corp"), "{answer}");
+    assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{answer}");
+    assert_eq!(answer.header("origin-agent-cluster"), Some("?1"), "{answer}");
+    let permissions = answer.header("permissions-policy").unwrap_or_default();
+    for off in ["camera=()", "microphone=()", "geolocation=()"] {
+        assert!(permissions.contains(off), "{answer}");
+    }
     assert!(answer.header("etag").is_some() || answer.status() != 200, "{answer}");
 }
 
@@ -79,4 +87,15 @@ async fn the_page_is_only_read() {
     let server = Server::start().await;
     let answer = server.api().post("/").send().await.must_be(405);
     assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{answer}");
+}
+
+#[tokio::test]
+async fn browsers_are_kept_to_tls_only_where_the_operator_says_so() {
+    let server = Server::start().await;
+    assert_eq!(server.api().get("/").send().await.must_be(200).header("strict-transport-security"), None);
+    let server = Server::setup().variable("hsts_max_age_s", 31_536_000).start().await;
+    for path in ["/", "/app.js", "/nothing"] {
+        let answer = server.api().get(path).send().await;
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{answer}");
+    }
 }

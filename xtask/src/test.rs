@@ -38,11 +38,13 @@ enum Group {
     Client,
     /// The SQL over native SQLite; needs no server
     Store,
+    /// The native client and the program `buddy`, against a server
+    Client,
 }
 
 /// Programs that only the tests use, and the Debian packages they are in.
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
-const NGINX: [(&str, &str); 1] = [("nginx", "nginx")];
+const NGINX: [(&str, &str); 3] = [("nginx", "nginx"), ("openssl", "openssl"), ("curl", "curl")];
 const BROWSERS: [(&str, &str); 3] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
@@ -89,6 +91,7 @@ impl Group {
             Self::Browser => "browser",
             Self::Client => "client",
             Self::Store => "store",
+            Self::Client => "client",
         }
     }
 }
@@ -135,6 +138,12 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], filter, &server)?))
         }
         Group::Store => rust_tests(&["--package", "buddy-store"], filter, ""),
+        Group::Client => {
+            let server = built_server(options)?;
+            let pure = rust_tests(&["--package", "buddy-client"], filter, "")?;
+            let whole = rust_tests(&["--package", "buddy-tests", "--test", "client"], filter, &server)?;
+            Ok(pure.plus(whole))
+        }
     }
 }
 
