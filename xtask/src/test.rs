@@ -38,8 +38,6 @@ enum Group {
     Client,
     /// The SQL over native SQLite; needs no server
     Store,
-    /// The native client and the program `buddy`, against a server
-    Client,
 }
 
 /// Programs that only the tests use, and the Debian packages they are in.
@@ -91,7 +89,6 @@ impl Group {
             Self::Browser => "browser",
             Self::Client => "client",
             Self::Store => "store",
-            Self::Client => "client",
         }
     }
 }
@@ -138,12 +135,6 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], filter, &server)?))
         }
         Group::Store => rust_tests(&["--package", "buddy-store"], filter, ""),
-        Group::Client => {
-            let server = built_server(options)?;
-            let pure = rust_tests(&["--package", "buddy-client"], filter, "")?;
-            let whole = rust_tests(&["--package", "buddy-tests", "--test", "client"], filter, &server)?;
-            Ok(pure.plus(whole))
-        }
     }
 }
 
