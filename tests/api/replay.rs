@@ -1,6 +1,6 @@
 //! What a stream does with the cursor it is opened with: replay, or `reset` where it cannot. Section 5.
 
-use buddy_tests::{Block, Server, eventually, now_ms};
+use buddy_tests::{Block, Database, Server, eventually, message, now_ms, token_hash};
 use serde_json::json;
 
 /// The ids of the blocks that have one, in order.
@@ -166,6 +166,62 @@ async fn events_that_are_gone_before_an_open_stream_had_them_reset_it() {
     assert_eq!(reset.data()["last_seq"], 5);
     room.say("six").await;
     assert_eq!(stream.next_event().await.id(), Some(6));
+}
+
+/// Fills the only room's log with more than the buffers of a loopback connection hold.
+fn fill(database: &Database, body: &str) {
+    let fill = "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?1)
+        INSERT INTO event(room_id, seq, kind, sent_at_ms, client_id, hash, body)
+        SELECT (SELECT id FROM room), seq, 'message', ?2, randomblob(16), randomblob(32), printf('%16000s', ?3) FROM n";
+    // Long enough ago to count towards no rate.
+    let parameters = (MANY.cast_signed(), now_ms().cast_signed() - 60_000, body);
+    assert_eq!(database.execute(fill, parameters) as u64, MANY);
+}
+
+const MANY: u64 = 2000;
+
+#[tokio::test]
+async fn a_stalled_replay_notices_that_its_room_has_gone() {
+    for (reason, go) in
+        [("deleted", "UPDATE room SET deleted_at_ms = 1"), ("expired", "UPDATE room SET expires_at_ms = 1")]
+    {
+        let server = Server::start().await;
+        let room = server.open_room().await;
+        fill(&server.database(), "words");
+        let mut stream = room.stream_after(0).await;
+        stream.hello().await;
+        assert_eq!(server.database().execute(go, []), 1);
+        let blocks = stream.rest().await;
+        let last = blocks.last().expect("at least the end");
+        assert_eq!(last.event(), Some("closed"), "{reason}: what the client gets last");
+        assert_eq!(last.data()["reason"], reason);
+        assert!((blocks.len() as u64) < MANY, "{reason}: what was not on its way yet is not shown any more");
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_replay_never_goes_on_in_a_room_that_has_its_rooms_number() {
+    let server = Server::start().await;
+    let database = server.database();
+    let own = server.open_room().await;
+    fill(&database, "own words");
+    let mut stream = own.stream_after(0).await;
+    stream.hello().await;
+    own.delete().send().await.must_be(204);
+    // What sweeping does later, and then the worst that could happen to numbers: another room gets this one.
+    let number: i64 = database.value("SELECT id FROM room", []);
+    database.execute("DELETE FROM event", []);
+    assert_eq!(database.execute("DELETE FROM room", []), 1);
+    let hashes = json!({ "read_token_hash": token_hash("reader"), "post_token_hash": token_hash("poster") });
+    let other = server.room(hashes).await;
+    assert_eq!(database.execute("UPDATE room SET id = ?1", [number]), 1);
+    fill(&database, "a secret");
+    let post = other.post(&message("another secret")).token("poster");
+    post.send().await.must_be(201);
+    let heard = stream.rest().await;
+    assert!(heard.iter().any(|block| block.text().contains("own words")), "it did read");
+    assert!(!heard.iter().any(|block| block.text().contains("secret")), "a stranger read the other room");
+    assert_eq!(other.stream().await.status(), 404);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
     }
     println!("{duration:?} of chaos with seed {seed}");
     let plan =
-        Plan { seed, duration, rooms: flags.rooms, writers_per_room: 4, readers_per_room: 6, removed_per_room: 6 };
+        Plan { seed, duration, rooms: flags.rooms, writers_per_room: 4, readers_per_room: 20, removed_per_room: 6 };
     let outcome = run(plan).await.with_context(|| format!("failed with --seed {seed}"))?;
     println!("{outcome:#?}\nnothing lost, nothing doubled, nothing out of order");
     Ok(())

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub removed: usize,
     pub streams_opened: u64,
     pub kills: u32,
+    /// How often all connections were cut at once, and all readers came back at once.
+    pub herds: u64,
     pub connections: u64,
     pub cuts: u64,
     pub stalls: u64,
@@ -62,6 +64,7 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// What all writers and readers see of the run.
 #[derive(Debug, Default)]
 struct Progress {
+    herds: AtomicU64,
     /// Writers finish what they have begun, and begin nothing new.
     closing: AtomicBool,
     streams_opened: AtomicU64,
@@ -115,7 +118,7 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
     for number in 0..plan.rooms {
         rooms.push(People::enter(&server, &address, number, &plan, &mut random, &progress).await?);
     }
-    let kills = kill_now_and_then(&mut server, &proxy, &mut random, plan.duration).await;
+    let kills = kill_and_cut_now_and_then(&mut server, &proxy, &progress, &mut random, plan.duration).await;
     proxy.calm_down();
     progress.closing.store(true, Ordering::Relaxed);
 
@@ -125,6 +128,7 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
         removed: 0,
         streams_opened: 0,
         kills,
+        herds: progress.herds.load(Ordering::Relaxed),
         connections: 0,
         cuts: 0,
         stalls: 0,
@@ -256,7 +260,14 @@ async fn joined<T: 'static>(tasks: Vec<JoinHandle<Result<T>>>) -> Result<Vec<T>>
     try_join_all(tasks).await.context("a task panicked")?.into_iter().collect()
 }
 
-async fn kill_now_and_then(server: &mut Server, proxy: &FaultProxy, random: &mut StdRng, duration: Duration) -> u32 {
+/// Kills the server at times, and more often cuts all connections at once. Returns how often it killed.
+async fn kill_and_cut_now_and_then(
+    server: &mut Server,
+    proxy: &FaultProxy,
+    progress: &Progress,
+    random: &mut StdRng,
+    duration: Duration,
+) -> u32 {
     let end = Instant::now() + duration;
     let mut kills = 0;
     loop {
@@ -265,7 +276,11 @@ async fn kill_now_and_then(server: &mut Server, proxy: &FaultProxy, random: &mut
             sleep(end.saturating_duration_since(Instant::now())).await;
             return kills;
         }
-        sleep(pause).await;
+        for _ in 0..3 {
+            sleep(pause / 3).await;
+            progress.herds.fetch_add(1, Ordering::Relaxed);
+            proxy.cut_all();
+        }
         server.kill();
         sleep(Duration::from_millis(random.random_range(0..500))).await;
         server.restart().await;
@@ -362,6 +377,7 @@ async fn read(
     progress: Arc<Progress>,
 ) -> Result<()> {
     eventually(async || room.read_from(Some(0)).await).await?;
+    let mut herds = 0;
     loop {
         if end.borrow().is_some_and(|end| room.log().last() >= end) {
             break;
@@ -373,7 +389,14 @@ async fn read(
         };
         match update {
             Ok(Update::Reset) => bail!("nothing was lost, and yet the server resets after {last}"),
-            Ok(Update::Disconnected) => sleep(Duration::from_millis(random.random_range(5..200))).await,
+            Ok(Update::Disconnected) => {
+                let pause = Duration::from_millis(random.random_range(5..200));
+                // Where all were cut at once, all come back at once.
+                if herds == progress.herds.load(Ordering::Relaxed) {
+                    sleep(pause).await;
+                }
+                herds = progress.herds.load(Ordering::Relaxed);
+            }
             Ok(_) => {}
             Err(error) if passes(&error) => sleep(Duration::from_millis(50)).await,
             Err(error) => return Err(error).context("a reader is shut out"),

@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -26,6 +27,8 @@ pub(crate) struct FaultProxy {
 struct Shared {
     upstream: Mutex<String>,
     calm: AtomicBool,
+    /// Counts how often all connections were cut at once.
+    herds: watch::Sender<u64>,
     connections: AtomicU64,
     cuts: AtomicU64,
     stalls: AtomicU64,
@@ -46,6 +49,7 @@ impl FaultProxy {
         let shared = Arc::new(Shared {
             upstream: Mutex::new(upstream.to_owned()),
             calm: AtomicBool::new(false),
+            herds: watch::Sender::new(0),
             connections: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
             stalls: AtomicU64::new(0),
@@ -62,6 +66,11 @@ impl FaultProxy {
     /// Where connections made from now on go to.
     pub(crate) fn set_upstream(&self, address: &str) {
         address.clone_into(&mut self.shared.upstream.lock().expect("nobody panics with the lock"));
+    }
+
+    /// Cuts all connections at once.
+    pub(crate) fn cut_all(&self) {
+        self.shared.herds.send_modify(|herds| *herds += 1);
     }
 
     /// From now on bytes pass unharmed, on open connections too.
@@ -107,12 +116,14 @@ async fn carry(client: TcpStream, shared: Arc<Shared>, mut random: StdRng) {
         random: StdRng::seed_from_u64(random.random()),
     };
     let (up, down) = (plan(), plan());
+    let mut herds = shared.herds.subscribe();
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
     // Either direction ending badly ends both; a proper end is passed on.
     tokio::select! {
         _ = pump(client_reads, server_writes, &shared, up) => {}
         _ = pump(server_reads, client_writes, &shared, down) => {}
+        _ = herds.changed() => {}
     }
 }
 
