@@ -42,6 +42,9 @@ pub struct Event {
     pub target: Option<i64>,
     pub body: String,
     pub sent_at_ms: i64,
+    /// Of a room with keys, and not in its JSON: the envelope says it.
+    #[serde(skip)]
+    pub epoch: Option<i64>,
     /// SHA-256 of the body as it was appended, in 64 hex characters, where the body was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erased: Option<String>,

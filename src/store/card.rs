@@ -35,7 +35,10 @@ fn card(mut row: Row) -> Result<SentCard, Error> {
     let seq = row.take("seq")?;
     let client_id = uuid::Uuid::from_bytes(row.take("client_id")?).hyphenated().to_string();
     let author: [u8; 16] = row.take("author")?;
-    let (sent_at_ms, epoch, body) = (row.take("sent_at_ms")?, row.take("epoch")?, row.take("body")?);
+    let (sent_at_ms, epoch, body): (i64, i64, String) =
+        (row.take("sent_at_ms")?, row.take("epoch")?, row.take("body")?);
     let (kind, author) = ("card".to_owned(), Some(hex::encode(author)));
-    Ok(SentCard { event: Event { seq, kind, client_id, author, target: None, body, sent_at_ms, erased: None }, epoch })
+    let event =
+        Event { seq, kind, client_id, author, target: None, body, sent_at_ms, epoch: Some(epoch), erased: None };
+    Ok(SentCard { event, epoch })
 }

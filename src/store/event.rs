@@ -121,7 +121,7 @@ const WHY: &str = concat!(
 );
 
 /// The columns of an event; an edit of what has expired shows no text any more. `?4` is the first sequence.
-const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,hash,
+const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,epoch,hash,
   CASE WHEN kind='edit' AND target<?4 THEN '' ELSE body END AS body FROM event";
 
 /// Appends to the room's log, once. Where this instance refused the address or a post to the room lately, it asks
@@ -368,8 +368,8 @@ fn event(mut row: Row) -> Result<Event, Error> {
     let (seq, kind) = (row.take("seq")?, row.take("kind")?);
     let client_id = uuid::Uuid::from_bytes(row.take("client_id")?).hyphenated().to_string();
     let author: Option<[u8; 16]> = row.take("author")?;
-    let (target, sent_at_ms) = (row.take("target")?, row.take("sent_at_ms")?);
+    let (target, sent_at_ms, epoch) = (row.take("target")?, row.take("sent_at_ms")?, row.take("epoch")?);
     let (appended, body): ([u8; 32], String) = (row.take("hash")?, row.take("body")?);
     let erased = (body.is_empty() && appended != hash("")).then(|| hex::encode(appended));
-    Ok(Event { seq, kind, client_id, author: author.map(hex::encode), target, body, sent_at_ms, erased })
+    Ok(Event { seq, kind, client_id, author: author.map(hex::encode), target, body, sent_at_ms, epoch, erased })
 }

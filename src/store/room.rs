@@ -73,12 +73,12 @@ pub struct Known {
 }
 
 /// What has become of a followed room.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum News {
-    /// Its sequences, at least one of which is not the known one.
-    Moved { last_seq: i64, signal_seq: i64 },
-    /// It is no more; the reason as a stream tells it.
-    Closed(&'static str),
+    /// Its sequences, at least one of which is not the known one, and that of its newest renewal.
+    Moved { last_seq: i64, signal_seq: i64, rotate_seq: i64 },
+    /// It is no more; the reason as a stream tells it, and the farewell of a room with keys that was deleted.
+    Closed { reason: &'static str, farewell: Option<String> },
     /// It belongs to another database now, was deleted for good, or has another log.
     Elsewhere,
 }
@@ -173,7 +173,8 @@ const DELETE: &str = "UPDATE room SET farewell=?5, deleted_at_ms=?4, expires_at_
 /// What the hub asks of all rooms it follows at once: `?1` their row numbers, each with the sum of the two
 /// sequences that are known of it, as a JSON object, `?2` now. The quiet ones, nearly all, give no row.
 const NEWS: &str = "SELECT CAST(j.key AS INTEGER) AS id, r.log AS log, s.slot IS NULL AS elsewhere,
-    r.deleted_at_ms>0 AS deleted, r.expires_at_ms<=?2 AS expired, r.last_seq AS last_seq, r.signal_seq AS signal_seq
+    r.deleted_at_ms>0 AS deleted, r.expires_at_ms<=?2 AS expired, r.farewell AS farewell, r.last_seq AS last_seq,
+    r.signal_seq AS signal_seq, r.rotate_seq AS rotate_seq
   FROM json_each(?1) j LEFT JOIN room r ON r.id=CAST(j.key AS INTEGER)
     LEFT JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
   WHERE s.slot IS NULL OR r.last_seq+r.signal_seq<>j.value OR r.deleted_at_ms>0 OR r.expires_at_ms<=?2 LIMIT 100000";
@@ -197,9 +198,16 @@ fn news_of(mut row: Row, logs: &HashMap<i64, [u8; 16]>) -> Result<(i64, News), E
         return Ok((id, News::Elsewhere));
     }
     let news = match (row.take("deleted")?, row.take("expired")?) {
-        (true, _) => News::Closed("deleted"),
-        (_, true) => News::Closed("expired"),
-        _ => News::Moved { last_seq: row.take("last_seq")?, signal_seq: row.take("signal_seq")? },
+        (true, _) => News::Closed { reason: "deleted", farewell: row.take("farewell")? },
+        (_, true) => News::Closed { reason: "expired", farewell: None },
+        _ => {
+            let _none: Option<String> = row.take("farewell")?;
+            News::Moved {
+                last_seq: row.take("last_seq")?,
+                signal_seq: row.take("signal_seq")?,
+                rotate_seq: row.take("rotate_seq")?,
+            }
+        }
     };
     Ok((id, news))
 }

@@ -17,7 +17,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::WRITE_DEADLINE;
 use crate::limits::Limits;
-use crate::poll::{Asked, End, Update, poll};
+use crate::poll::{Asked, Update, poll};
 use crate::reader::{Next, Reader, Written};
 
 /// How long a room counts as active after an event, or while somebody types.
@@ -268,17 +268,8 @@ impl Hub {
         let mut reached = i64::MAX;
         for number in &numbers {
             let Some(reader) = self.readers.get_mut(number).filter(|reader| !reader.ending) else { continue };
-            reader.push_events(update);
+            reader.push_update(update);
             reached = reached.min(reader.last_seq);
-            if let Some(signals) = update.signals.as_ref().filter(|signals| !signals.frame.is_empty()) {
-                reader.push(&signals.frame);
-            }
-            if let Some(end) = &update.end {
-                if let End::Closed(frame) = end {
-                    reader.push(frame);
-                }
-                reader.ending = true;
-            }
         }
         if reached < i64::MAX {
             room.last_seq = reached;

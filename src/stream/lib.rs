@@ -122,6 +122,15 @@ async fn replay(
         }
         let mut chunk = Vec::new();
         for event in batch.events {
+            // Nothing of a later epoch is for this token, but what began it.
+            if event.epoch > room.epoch {
+                if event.kind == "rotate" && event.seq == last_seq + 1 {
+                    chunk.extend(frame(Some(event.seq), &event.kind, &event));
+                }
+                chunk.extend_from_slice(&poll::renewed());
+                sender.send(chunk).await?;
+                return Err(Ended::Closed);
+            }
             if event.seq != last_seq + 1 {
                 last_seq = room.last_seq.max(event.seq);
                 let log = room.log();

@@ -25,6 +25,10 @@ pub(crate) struct Asked {
 /// An event as every reader gets it.
 pub(crate) struct Framed {
     pub(crate) seq: i64,
+    /// Of a room with keys.
+    pub(crate) epoch: Option<i64>,
+    /// It begins that epoch.
+    pub(crate) renews: bool,
     pub(crate) bytes: Rc<[u8]>,
 }
 
@@ -45,6 +49,8 @@ pub(crate) struct Update {
     /// up to this one, as far as they are still shown.
     pub(crate) last_seq: i64,
     pub(crate) events: Vec<Framed>,
+    /// That of the room's newest renewal.
+    pub(crate) rotate_seq: i64,
     pub(crate) signals: Option<Signals>,
     pub(crate) end: Option<End>,
 }
@@ -59,11 +65,22 @@ pub(crate) enum End {
 impl End {
     fn of(news: &News) -> Option<Self> {
         match news {
-            News::Closed(reason) => Some(Self::Closed(frame(None, "closed", &json!({"reason": reason})).into())),
+            News::Closed { reason, farewell } => {
+                let mut data = json!({"reason": reason});
+                if let Some(farewell) = farewell {
+                    data["farewell"] = farewell.as_str().into();
+                }
+                Some(Self::Closed(frame(None, "closed", &data).into()))
+            }
             News::Elsewhere => Some(Self::Elsewhere),
             News::Moved { .. } => None,
         }
     }
+}
+
+/// What a stream ends with whose token is of an earlier epoch by now.
+pub(crate) fn renewed() -> Rc<[u8]> {
+    frame(None, "closed", &json!({"reason": "renewed"})).into()
 }
 
 /// # Errors
@@ -84,18 +101,20 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
             after: room.last_seq,
             last_seq: room.last_seq,
             events: Vec::new(),
+            rotate_seq: 0,
             signals: None,
             end: None,
         };
         update.end = End::of(news);
         match news {
-            News::Closed(_) => {
+            News::Closed { .. } => {
                 // What was said last comes before the farewell.
                 update.events = framed(database, &room).await?;
                 update.last_seq = update.events.last().map_or(room.last_seq, |last| last.seq);
             }
             News::Elsewhere => {}
-            News::Moved { last_seq, signal_seq } => {
+            News::Moved { last_seq, signal_seq, rotate_seq } => {
+                update.rotate_seq = *rotate_seq;
                 if *last_seq > room.last_seq {
                     update.events = framed(database, &room).await?;
                     update.last_seq = update.events.last().map_or(*last_seq, |last| last.seq);
@@ -126,6 +145,8 @@ async fn framed(database: &Database, room: &Known) -> Result<Vec<Framed>, Error>
     let batch = event::batch_after(database, &room.key, 0, room.last_seq, true).await?;
     let framed = |event: &buddy_domain::Event| Framed {
         seq: event.seq,
+        epoch: event.epoch,
+        renews: event.kind == "rotate",
         bytes: frame(Some(event.seq), &event.kind, event).into(),
     };
     Ok(batch.events.iter().map(framed).collect())

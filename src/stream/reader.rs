@@ -13,7 +13,7 @@ use futures::{FutureExt, TryFutureExt};
 
 use crate::CHUNK_MAX;
 use crate::limits::Place;
-use crate::poll::Update;
+use crate::poll::{End, Update, renewed};
 
 /// Bytes that may wait for a reader before it is cut off. They are shared with the room's other
 /// readers: of its own a reader has one frame at most, the one that is being written.
@@ -29,6 +29,9 @@ pub(crate) struct Reader {
     /// The sequence that the stream has reached.
     pub(crate) last_seq: i64,
     pub(crate) signal_seq: i64,
+    /// The epoch of its token, and the renewal that began it.
+    epoch: Option<i64>,
+    rotate_seq: i64,
     /// When the room's last event was sent.
     pub(crate) last_at_ms: i64,
     pub(crate) ends_at_ms: i64,
@@ -58,6 +61,8 @@ impl Reader {
             log: room.log().into(),
             last_seq,
             signal_seq: room.signal_seq,
+            epoch: room.epoch,
+            rotate_seq: room.rotate_seq,
             last_at_ms: room.last_at_ms,
             ends_at_ms,
             writer: Some(writer),
@@ -83,15 +88,52 @@ impl Reader {
         self.queue.push_back(Rc::clone(frame));
     }
 
+    /// Queues what is new to this reader: events, signals, and why its stream ends.
+    pub(crate) fn push_update(&mut self, update: &Update) {
+        self.push_events(update);
+        let is_renewed = update.rotate_seq > self.rotate_seq;
+        if is_renewed && self.last_seq >= update.rotate_seq {
+            self.end_renewed();
+        }
+        if self.ending {
+            return;
+        }
+        if let Some(signals) = update.signals.as_ref().filter(|signals| !is_renewed && !signals.frame.is_empty()) {
+            self.push(&signals.frame);
+        }
+        if let Some(end) = &update.end {
+            if let End::Closed(frame) = end {
+                self.push(frame);
+            }
+            self.ending = true;
+        }
+    }
+
+    /// The room's keys were renewed: the token opens nothing any more.
+    fn end_renewed(&mut self) {
+        if !self.ending {
+            self.push(&renewed());
+            self.ending = true;
+        }
+    }
+
     /// Queues the events that are new to this reader. One that joined further back while they were
     /// read waits for the next ones, which begin where it is.
-    pub(crate) fn push_events(&mut self, update: &Update) {
+    fn push_events(&mut self, update: &Update) {
         if self.last_seq < update.after {
             return;
         }
         for event in &update.events {
             if event.seq <= self.last_seq {
                 continue;
+            }
+            // Nothing of a later epoch is for its token, but what began it.
+            if event.epoch > self.epoch {
+                if event.renews && event.seq == self.last_seq + 1 {
+                    self.last_seq = event.seq;
+                    self.push(&event.bytes);
+                }
+                return self.end_renewed();
             }
             if event.seq != self.last_seq + 1 {
                 return self.reset(event.seq, update.last_seq);
