@@ -175,12 +175,13 @@ impl People {
             let mut acknowledged = Acknowledged::new();
             let stored = room.send(|_| ()).await?;
             acknowledged.extend(stored.last().map(|seq| (*seq, format!("{name} is here"))));
-            if at >= plan.writers_per_room {
+            let is_to_go = at >= plan.writers_per_room;
+            if is_to_go {
                 victims.push(room.identity().author());
             }
             room.move_to(faulty()?);
             let random = StdRng::seed_from_u64(random.random());
-            writers.push(spawn_local(write(room, name, acknowledged, random, Arc::clone(progress))));
+            writers.push(spawn_local(write(room, name, is_to_go, acknowledged, random, Arc::clone(progress))));
         }
         let (end, ended) = watch::channel(None);
         let mut readers = Vec::new();
@@ -304,17 +305,18 @@ async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Result<T, Error>) -> Re
     }
 }
 
-/// Writes until the run closes, or until it is removed. Each post is sent until it is acknowledged.
+/// Writes until the run closes, or, for whoever is to go, until they are removed. Each post is sent until it is acknowledged.
 async fn write(
     mut room: Room,
     name: String,
+    is_to_go: bool,
     mut acknowledged: Acknowledged,
     mut random: StdRng,
     progress: Arc<Progress>,
 ) -> Result<Written> {
     let mut count = 0;
     let mut messages: Vec<u64> = acknowledged.keys().copied().collect();
-    while !progress.closing.load(Ordering::Relaxed) {
+    while is_to_go || !progress.closing.load(Ordering::Relaxed) {
         count += 1;
         let mut text = format!("{name} {count} ");
         text.push_str(&"x".repeat([0, 10, 300, 6000][random.random_range(0..4)]));
