@@ -1,4 +1,4 @@
-//! What a client does with a room's secrets, from nothing but DESIGN.md, section 6: derive, sign, seal. Tests use
+//! What a client does with a room's secrets, from nothing but `docs/protocol.md`: derive, sign, seal. Tests use
 //! it to hold the page to the contract, and to write what an honest page never would: each part of an envelope can
 //! be wrong by itself.
 

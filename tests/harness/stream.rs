@@ -1,5 +1,5 @@
 //! Reads a server-sent-events stream from a bare TCP connection, so that nothing between the server's bytes
-//! and a test can smooth them over. Fields are taken as DESIGN.md, section 5, writes them: `name: value`, lines
+//! and a test can smooth them over. Fields are taken as `docs/protocol.md` writes them: `name: value`, lines
 //! ending in a line feed, a blank line after each block.
 
 use std::fmt;

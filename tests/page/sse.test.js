@@ -92,7 +92,7 @@ test('a line that never ends is refused before it fills the memory', () => {
 	}, /too long/);
 });
 
-/** The server's encoder as DESIGN.md describes it, with any line ends and comments thrown in. */
+/** The server’s encoder as docs/protocol.md describes it, with any line ends and comments thrown in. */
 function encode(sent, lineEnd, comments) {
 	return sent
 		.map(({ id, event, data }, at) => {
