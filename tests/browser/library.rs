@@ -81,7 +81,7 @@ async fn the_client_library_follows_a_room_through_cuts_and_a_restart_and_says_h
     state("closed").await;
     assert_eq!(
         page.execute("return [window.seen.closed, window.seen.missing]", vec![]).await,
-        json!([["deleted"], []])
+        json!([[{ "reason": "deleted", "farewell": null }], []])
     );
 }
 

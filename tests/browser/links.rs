@@ -113,7 +113,13 @@ async fn a_link_that_is_cut_off_asks_the_server_nothing() {
     }
     ben.goto(&link).await;
     ben.sees("Join this room").await;
-    assert_eq!(ben.asked_of_the_server().await.len(), 1, "a whole link asks how the room stands, and no more");
+    // A whole link asks what it gives and how the room stands, and announces nobody.
+    let asked = ben.asked_of_the_server().await;
+    assert!(asked.iter().any(|path| path.ends_with("/open")), "{asked:?}");
+    assert!(
+        !asked.iter().any(|path| ["/stream", "/signals", "/messages"].iter().any(|end| path.ends_with(end))),
+        "{asked:?}"
+    );
     // Pasted, it is told where it was pasted.
     ben.goto(&scene.start()).await;
     for (pasted, told) in [
