@@ -69,8 +69,11 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
     ana.strike(Key::Down).await;
     ana.strike(Key::End).await;
     ana.focus_is_on("Hello from Ben").await;
+    // Between both stands that Ben joined.
+    ana.strike(Key::Up).await;
     ana.strike(Key::Up).await;
     ana.focus_is_on("First line").await;
+    ana.strike(Key::Down).await;
     ana.strike(Key::Down).await;
     ana.strike(Key::Enter).await;
     ana.holds_focus("React").await;

@@ -9,6 +9,7 @@ use buddy_client::content::{Content, SignalContent, State};
 use buddy_client::envelope::{self, Place};
 use buddy_client::keys::{Identity, LinkSecret, MemberKey, OwnerSecret, Secret};
 use buddy_client::link::{Gift, Holds, Link};
+use buddy_client::outbox::request_id;
 use buddy_client::rotation::Rotation;
 use buddy_client::seal;
 use buddy_client::window::{Line, Lines, Window};
@@ -331,7 +332,9 @@ impl Owner {
         let mut state = self.state(&room).await;
         change(&mut state);
         let identity = self.secret.identity();
-        let client_id = client_id();
+        // A statement opens without its event, which may have expired: its id follows from its nonce.
+        let nonce: [u8; 12] = Uuid::new_v4().as_bytes()[..12].try_into().expect("a UUID has 16 bytes");
+        let client_id = request_id(&encode(&nonce));
         let place = Place {
             room: &self.room,
             epoch: self.epoch,
@@ -341,7 +344,7 @@ impl Owner {
             target: None,
         };
         let content = Content { at_ms: now_ms(), state: Some(state.clone()), ..Content::default() }.to_json();
-        let statement = envelope::seal(&self.member.reader().content_key(), &identity, &place, &content);
+        let statement = envelope::seal_with(&self.member.reader().content_key(), &identity, &place, &content, nonce);
         let body = json!({
             "client_id": client_id, "epoch": self.epoch, "state_seq": room["state_seq"], "statement": statement,
             "locked": state.locked, "expires_in_s": state.expires_in_s, "message_ttl_s": state.message_ttl_s,
