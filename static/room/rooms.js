@@ -12,7 +12,6 @@ import { equalBytes } from '../values/bytes.js';
 import { formatLink } from '../values/link.js';
 import { cleanName } from '../values/text.js';
 import { Api, ApiError } from '../wire/api.js';
-import { found } from './founding.js';
 
 /**
  * @typedef {object} Admitted
@@ -47,6 +46,7 @@ const MOST_TRIES = 3;
  */
 export async function createRoom(store, { name = '', expiresInS = null, messageTtlS = null } = {}, api = new Api()) {
 	const owner = newSecret();
+	const { found } = await loadFounding();
 	const { room, identity, request, rotation, state, link } = await found(owner, {
 		name: cleanName(name),
 		expiresInS,
@@ -65,6 +65,13 @@ export async function createRoom(store, { name = '', expiresInS = null, messageT
 	};
 	await keep(store, record);
 	return { record, address: await roomAddress(record) };
+}
+
+/** Who only looks at the list needs nothing of what it takes to make a room. */
+function loadFounding() {
+	return import('./founding.js').catch(() => {
+		throw new ApiError('network', 'the rest of the page did not arrive');
+	});
 }
 
 /** The same request again where its answer was lost: it makes one room. @param {Api} api @param {import('../wire/api.js').NewRoom} request */
