@@ -117,9 +117,11 @@ export async function admit(store, { room, role, secret, identity }) {
 	if (owns && (await roomOf((await openIdentity(await ownerIdentity(secret))).publicKey)) !== room)
 		throw new WrongKey();
 	const stronger = !known || RANK[role] > RANK[known.role];
-	const returns = !owns && known?.removal !== undefined && known.removal !== null;
+	// The link that the address bar still shows after a reload brings nobody back.
+	const same = known?.link && equalBytes(known.link.secret, secret);
+	const returns = !owns && known?.removal !== undefined && known.removal !== null && !same;
 	// Who was removed comes back as somebody else, for what they were is shut out for good.
-	const anew = known?.removal?.how === 'removed' && !identity ? newSecret() : null;
+	const anew = returns && known?.removal?.how === 'removed' && !identity ? newSecret() : null;
 	const isOwner = owns || known?.role === 'owner';
 	const other =
 		!isOwner && identity && known?.joined && !returns && !equalBytes(identity, known.identity) ? identity : null;

@@ -332,6 +332,19 @@ test('a stronger link makes a known room stronger, another of the same strength 
 	assert.equal(await roomAddress(await store.room(room)), formatLink(room, 'member', member));
 });
 
+test('whoever was removed comes back by another link only, and as somebody else', async () => {
+	const store = new Store(new MemoryTables(), false);
+	const [room, secret] = ['5a'.repeat(32), newSecret()];
+	const { record } = await admit(store, linkOf('member', secret, null, room));
+	const removal = { how: 'removed', title: 'Trip', owner: 'Ana' };
+	await store.putRoom({ ...record, joined: true, removal });
+	const again = await admit(store, linkOf('member', secret, null, room));
+	assert.deepEqual([again.record.removal, again.record.identity], [removal, record.identity]);
+	const other = await admit(store, linkOf('member', newSecret(), null, room));
+	assert.equal(other.record.removal, null);
+	assert.notDeepEqual(other.record.identity, record.identity);
+});
+
 test('rooms are asked for one after another, with pauses, and only as long as somebody wants to know', async () => {
 	const server = await TestServer.start();
 	const api = new Api(server.base);
