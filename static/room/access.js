@@ -16,7 +16,7 @@ import { epochOf, open } from '../crypto/envelope.js';
 import { openLink, openGift } from '../crypto/links.js';
 import { RotationError, parsePublic } from '../crypto/rotation.js';
 import { ApiError } from '../wire/api.js';
-import { statementId } from './owning.js';
+import { statementId } from './keyring.js';
 import { Standing } from './standing.js';
 
 /**

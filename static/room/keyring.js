@@ -276,6 +276,19 @@ async function requestsOf({ epoch, client_id, author, public: part }, owner) {
 	return [...known, ...named];
 }
 
+/** Base64url of the 12 bytes that an envelope begins with. */
+const NONCE_LETTERS = 16;
+
+/**
+ * The request by which a statement came, as an owner's page names it, so that it opens without its event.
+ *
+ * @param {string} body
+ * @returns {Promise<string>} a `client_id`
+ */
+export function statementId(body) {
+	return requestId(body.slice(body.lastIndexOf('.') + 1).slice(0, NONCE_LETTERS));
+}
+
 /** @param {string} text What a request is about. @returns {Promise<string>} an id that follows from it, in the form of a UUID (RFC 9562, version 8) */
 export async function requestId(text) {
 	const digits = hex((await sha256(utf8(`buddy/v2/request\0${text}`))).subarray(0, 16));

@@ -52,7 +52,6 @@ const MOST_TRIES = 8;
 const PEOPLE_TRIES = 3;
 
 const NONCE_BYTES = 12;
-const NONCE_LETTERS = 16;
 
 export class Owning {
 	#room;
@@ -334,14 +333,4 @@ export class Owning {
 		const link = { row, made: keys.id === row.id ? { note, secret, keys } : null };
 		return this.#isOurs(link) ? link : { row, made: null };
 	}
-}
-
-/**
- * The request by which a statement came, as an owner's page names it, so that it opens without its event.
- *
- * @param {string} body
- * @returns {Promise<string>} a `client_id`
- */
-export function statementId(body) {
-	return requestId(body.slice(body.lastIndexOf('.') + 1).slice(0, NONCE_LETTERS));
 }

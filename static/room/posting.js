@@ -20,16 +20,8 @@ import { cleanName } from '../values/text.js';
 import { ApiError } from '../wire/api.js';
 import { hashBody } from './bodies.js';
 import { Outbox } from './outbox.js';
+import { RoomError } from './saying.js';
 import { withSeen } from './sealing.js';
-
-/** Something that the user wanted and that cannot be; `code` says what. */
-export class RoomError extends Error {
-	/** @param {'empty' | 'read_only' | 'not_loaded' | 'no_key'} code @param {string} message */
-	constructor(code, message) {
-		super(message);
-		this.code = code;
-	}
-}
 
 /** What is added when sealing: what was seen, the last post, the post that is replaced. */
 const SEEN_BYTES = 400;
@@ -213,11 +205,4 @@ export class Posting {
 			})),
 		);
 	}
-}
-
-/** @param {string} text @returns {string} what is worth sending of it @throws {RoomError} `empty` */
-export function spoken(text) {
-	const said = text.trimEnd();
-	if (said.trim() === '') throw new RoomError('empty', 'there is nothing to send');
-	return said;
 }

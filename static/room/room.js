@@ -9,7 +9,10 @@
  * @import { RotationError } from '../crypto/rotation.js'
  * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
  * @import { Changes, Entry, Unsent } from './log.js'
- * @import { OwnLink } from './owning.js'
+ * @import { OwnLink, Owning } from './owning.js'
+ * @import { Posting } from './posting.js'
+ * @import { Signals } from './signals.js'
+ * @import { SharedStream } from '../wire/tabs.js'
  * @import { Draft, RoomRecord, Store } from '../storage/store.js'
  * @import { Closed, Connection } from '../wire/stream.js'
  */
@@ -20,17 +23,14 @@ import { openInvite, openLink } from '../crypto/links.js';
 import { formatLink } from '../values/link.js';
 import { cleanName } from '../values/text.js';
 import { Api, ApiError } from '../wire/api.js';
-import { SharedStream } from '../wire/tabs.js';
 import { Access } from './access.js';
 import { Bodies } from './bodies.js';
 import { Drafts } from './drafts.js';
 import { isLimited } from './founding.js';
 import { RoomHistory } from './history.js';
 import { Keyring } from './keyring.js';
-import { Owning } from './owning.js';
-import { Posting, RoomError, spoken } from './posting.js';
+import { RoomError, spoken } from './saying.js';
 import { suggestName } from './rooms.js';
-import { Signals } from './signals.js';
 import { isUnread } from './unread.js';
 
 /**
@@ -283,7 +283,8 @@ export class Room extends EventTarget {
 		const { room, owner, identity: secret } = this.#record;
 		const identity = await openIdentity(secret);
 		const keyring = new Keyring(room, owner, identity);
-		const owning = owner && new Owning(room, owner, identity, keyring, this.#api);
+		// Who only looks at what a room is needs nothing of what it takes to own it or to talk in it.
+		const owning = owner && new (await import('./owning.js')).Owning(room, owner, identity, keyring, this.#api);
 		const access = new Access({
 			record: this.#record,
 			identity,
@@ -712,7 +713,7 @@ export class Room extends EventTarget {
 		const history = this.#shown();
 		await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
-		this.#makeSignals();
+		await this.#makeSignals();
 		await this.#startPosting();
 		this.#enter('open');
 		this.#connected({ state: 'connecting', code: null, retryAtMs: null });
@@ -723,6 +724,8 @@ export class Room extends EventTarget {
 		const { log } = this.#record;
 		const { access } = this.#opened();
 		const { locks, channel, wakes } = this.#environment();
+		const { SharedStream } = await import('../wire/tabs.js');
+		if (this.#closed.signal.aborted) return;
 		this.#stream = new SharedStream({
 			room: this.room,
 			start: { cursor, log },
@@ -776,8 +779,9 @@ export class Room extends EventTarget {
 		return { wakes, locks: locks ?? globalThis.navigator?.locks, channel: make };
 	}
 
-	#makeSignals() {
+	async #makeSignals() {
 		if (this.#signals) return;
+		const { Signals } = await import('./signals.js');
 		const { identity, keyring, access, bodies, owning } = this.#opened();
 		/** @type {string | null} */
 		let ownerToken = null;
@@ -801,6 +805,7 @@ export class Room extends EventTarget {
 		if (!this.canWrite || this.#posting) return;
 		const { identity, keyring, access, bodies, owning } = this.#opened();
 		const { locks, channel } = this.#environment();
+		const { Posting } = await import('./posting.js');
 		this.#posting = new Posting({
 			record: this.#record,
 			keyring,
