@@ -9,6 +9,7 @@
  * @import { RotationError } from '../crypto/rotation.js'
  * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
  * @import { Changes, Entry, Unsent } from './log.js'
+ * @import { RoomHistory } from './history.js'
  * @import { OwnLink, Owning } from './owning.js'
  * @import { Posting } from './posting.js'
  * @import { Signals } from './signals.js'
@@ -27,7 +28,6 @@ import { Access } from './access.js';
 import { Bodies } from './bodies.js';
 import { Drafts } from './drafts.js';
 import { isLimited } from './founding.js';
-import { RoomHistory } from './history.js';
 import { Keyring } from './keyring.js';
 import { RoomError, spoken } from './saying.js';
 import { suggestName } from './rooms.js';
@@ -297,10 +297,11 @@ export class Room extends EventTarget {
 		});
 		this.#parts = { identity, keyring, access, owning, bodies: new Bodies(room, keyring) };
 		await access.restore();
-		if (keyring.current) this.#makeHistory();
+		if (keyring.current) await this.#makeHistory();
 	}
 
-	#makeHistory() {
+	async #makeHistory() {
+		const { RoomHistory } = await import('./history.js');
 		if (this.#history) return;
 		const { identity, keyring, access, bodies } = this.#opened();
 		this.#history = new RoomHistory({
@@ -690,7 +691,6 @@ export class Room extends EventTarget {
 				await this.#shutOut(outcome);
 				return;
 			}
-			this.#makeHistory();
 			await this.#learn(await this.#api.room(this.room, { token: access.readToken }, this.#closed.signal));
 			if (this.#record.joined) await this.#start();
 			else this.#enter('preview');
@@ -709,7 +709,7 @@ export class Room extends EventTarget {
 	}
 
 	async #start() {
-		this.#makeHistory();
+		await this.#makeHistory();
 		const history = this.#shown();
 		await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
@@ -1001,7 +1001,7 @@ export class Room extends EventTarget {
 
 	/** @param {RoomAnswer} answer */
 	async #learn(answer) {
-		const history = this.#shown();
+		const history = this.#history;
 		const { access, keyring } = this.#opened();
 		this.#stateSeq = answer.state_seq;
 		const stated = await access.state(answer);
@@ -1014,13 +1014,13 @@ export class Room extends EventTarget {
 			await this.#believe(stated);
 			this.#compare(answer, stated);
 		}
-		history.startAt(answer.first_seq);
+		history?.startAt(answer.first_seq);
 		if (this.isOwner && !this.#record.link) {
 			const secret = await this.#roomLink();
 			if (secret) await this.#change({ link: { secret, clientId: crypto.randomUUID() } });
 		}
 		this.#emit('info');
-		await history.dropExpired();
+		await history?.dropExpired();
 	}
 
 	/** What the server does without the owner's word is said to be its doing. @param {RoomAnswer} answer @param {{ seq: number, state: State }} stated */
