@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS room(
 --;
 CREATE INDEX IF NOT EXISTS room_sweep ON room(sweep_at_ms);
 --;
+CREATE INDEX IF NOT EXISTS room_slot ON room(slot);
+--;
 CREATE TABLE IF NOT EXISTS event(
   pos INTEGER PRIMARY KEY,
   room_id INTEGER NOT NULL,
@@ -139,7 +141,8 @@ CREATE TRIGGER IF NOT EXISTS event_removed AFTER DELETE ON event BEGIN
   UPDATE event SET body='' WHERE OLD.kind='message' AND room_id=OLD.room_id AND target=OLD.seq AND kind='edit';
 END;
 --;
-CREATE TRIGGER IF NOT EXISTS signal_sent AFTER INSERT ON signal BEGIN
+CREATE TRIGGER IF NOT EXISTS signal_sent AFTER INSERT ON signal
+WHEN (SELECT state FROM slot WHERE slot=(SELECT slot FROM room WHERE id=NEW.room_id))='open' BEGIN
   UPDATE room SET signal_seq=signal_seq+1,
     signal_count=CASE WHEN window_ends_at_ms>NEW.sent_at_ms THEN signal_count+1 ELSE 1 END,
     window_ends_at_ms=CASE WHEN window_ends_at_ms>NEW.sent_at_ms THEN window_ends_at_ms ELSE NEW.sent_at_ms+10000 END

@@ -50,6 +50,8 @@ pub enum Error {
     UnsupportedMediaType,
     #[error("Too many requests: try again in {retry_after_s} s.")]
     RateLimited { retry_after_s: i64 },
+    #[error("The slot is on its way to another database: let it arrive, or take that back, first.")]
+    SlotMoving,
     #[error("The server has no room for more: its operator must make some.")]
     StorageFull,
     #[error("The service is not available right now: try again.")]
@@ -71,7 +73,7 @@ impl Error {
             Self::RoomNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::ClientIdReused | Self::StaleEpoch | Self::RoomExists | Self::LinkExists => 409,
-            Self::LinksChanged | Self::PeopleChanged | Self::StateChanged => 409,
+            Self::LinksChanged | Self::PeopleChanged | Self::StateChanged | Self::SlotMoving => 409,
             Self::RoomGone { .. } => 410,
             Self::TooLarge(_) => 413,
             Self::UnsupportedMediaType => 415,
@@ -103,6 +105,7 @@ impl Error {
             Self::TooLarge(_) => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RateLimited { .. } => "rate_limited",
+            Self::SlotMoving => "slot_moving",
             Self::StorageFull => "storage_full",
             Self::Unavailable(_) => "unavailable",
         }

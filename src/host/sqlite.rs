@@ -62,6 +62,16 @@ impl Row {
         Self { columns: Rc::clone(columns), values: values.into_iter() }
     }
 
+    /// The names of all columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The values that were not taken yet, all of them at first.
+    pub fn values(&self) -> &[Value] {
+        self.values.as_slice()
+    }
+
     /// The next column, which must have this name.
     ///
     /// # Errors
@@ -81,6 +91,12 @@ impl Row {
 pub trait Column: Sized {
     /// `None` where the value is of another type.
     fn read(value: Value) -> Option<Self>;
+}
+
+impl Column for Value {
+    fn read(value: Value) -> Option<Self> {
+        Some(value)
+    }
 }
 
 impl Column for i64 {

@@ -3,7 +3,8 @@
 //! - `database`: connections by label, and running one statement to its end; `turn`: waiting while another writer
 //!   holds a database; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
-//! - `slot`: which database owns a room; `room`, `event`, `signal`, `address`: what stands in it;
+//! - `slot`: which database owns a room; `moving`: how it changes owners;
+//! - `room`, `event`, `signal`, `address`: what stands in a database;
 //! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
 //! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired.
 
@@ -13,6 +14,7 @@ pub mod card;
 pub mod database;
 pub mod event;
 pub mod link;
+pub mod moving;
 mod refusals;
 pub mod room;
 pub mod rotation;

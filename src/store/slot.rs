@@ -91,6 +91,12 @@ pub async fn map() -> Result<Vec<Ownership>, Error> {
     Ok(map)
 }
 
+/// Notes where a slot is now.
+pub(crate) async fn moved(slot: u8, label: &str, epoch: i64) {
+    remember(slot, &Database::new(label));
+    hint_at(slot, &Hint { database: label.to_owned(), epoch }).await;
+}
+
 /// Whether the key-value store answers.
 ///
 /// # Errors

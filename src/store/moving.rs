@@ -1,0 +1,480 @@
+//! Moves a slot with all of its rooms from one database to another, a little with each call, so that no request lasts.
+//!
+//! Each step is one conditional statement or a copy that can be repeated; whoever is killed between two of them is
+//! followed by the next call. `A` is where the slot is open, `B` where it goes:
+//!
+//! 1. at B what an earlier stay left goes; then B is `arriving`, of a higher epoch than A;
+//! 2. pages are copied while A stays open;
+//! 3. A is `frozen`;
+//! 4. what has changed meanwhile is copied, and what A no longer has goes at B;
+//! 5. B is `open`: from here on it is the owner;
+//! 6. A is `gone`; 7. key-value says so; 8. A's rows go in batches.
+//!
+//! Should step 4 take too long, B gets a still higher epoch, so that nobody can open it who believed A frozen, and
+//! A is opened again. What writes to B names its epoch.
+
+use std::collections::{HashMap, HashSet};
+
+use buddy_domain::Error;
+use buddy_host::now_ms;
+use buddy_host::sqlite::{Row, Value};
+
+use crate::database::Database;
+use crate::slot::{self, Ownership};
+
+/// How long a call works before it says how far it has come.
+const CALL_MS: i64 = 2000;
+/// How long a slot may be frozen. Writers are told to come back in a second.
+const FROZEN_MS: i64 = 700;
+/// Rows at a time: of those that may be large, and of those that are small.
+const LARGE_ROWS: i64 = 100;
+const ROWS: i64 = 200;
+
+/// How far a move has come.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// `clearing`, `copying`, `cleaning`, or `open` once all is done.
+    pub state: &'static str,
+    pub from: String,
+    pub rooms: i64,
+    pub rooms_copied: i64,
+}
+
+/// A table whose rows are few or change: it is compared, and only what differs is written.
+struct Compared {
+    name: &'static str,
+    /// Selects the rows of slot `?1`, of rooms from `?2` on and below `?3`: first the columns that name a row, then all.
+    rows: &'static str,
+    /// How many columns name a row.
+    key: usize,
+    /// The row numbers that a database gives out itself, by the column and what finds it from the key (`v.column1` …).
+    numbers: &'static [(&'static str, &'static str)],
+    conflict: &'static str,
+    /// Which row a key names: `?3` and so on.
+    named: &'static str,
+}
+
+const ROOM_NUMBER: &str = "(SELECT r.id FROM room r WHERE r.room=v.column1)";
+
+/// Rooms come first: all others name them.
+const COMPARED: [Compared; 2] = [
+    Compared {
+        name: "room",
+        rows: "SELECT r.room AS key, r.* FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 1,
+        numbers: &[],
+        conflict: "room",
+        named: "room=?3",
+    },
+    Compared {
+        name: "signal",
+        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r JOIN signal t ON t.room_id=r.id
+          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 2,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id,author",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
+    },
+];
+
+/// A table whose rows are only ever added, in the order of some columns, and deleted from its beginning.
+struct Added {
+    name: &'static str,
+    /// Of room `?1` what comes after the key `?2` (and `?3`), `?4` rows at the most.
+    rows: &'static str,
+    /// The key of the last row of room `?1`.
+    last: &'static str,
+    conflict: &'static str,
+}
+
+const ADDED: [Added; 1] = [Added {
+    name: "event",
+    rows: "SELECT t.* FROM room r JOIN event t ON t.room_id=r.id
+      WHERE r.room=?1 AND t.seq>?2 AND ?3 IS NULL ORDER BY t.seq LIMIT ?4+0",
+    last: "SELECT coalesce(max(t.seq),0) AS first, NULL AS second FROM room r JOIN event t ON t.room_id=r.id
+      WHERE r.room=?1 LIMIT 1",
+    conflict: "room_id,seq",
+}];
+
+/// Each a batch of what is left of slot `?1`, of rooms from `?2` on and below `?3`, where it is `gone` or was never.
+const CLEANING: [&str; 3] = [
+    "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r JOIN event e ON e.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM signal WHERE rowid IN(SELECT g.rowid FROM room r JOIN signal g ON g.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM room WHERE id IN(SELECT r.id FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3
+      AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id) LIMIT 500)",
+];
+/// Nothing is cleaned where the slot is, or comes to.
+const IS_GONE: &str =
+    " AND NOT EXISTS(SELECT 1 FROM slot s WHERE s.slot=?1 AND s.state<>'gone') RETURNING 1 AS deleted";
+
+const ARRIVE: &str = "INSERT INTO slot(slot,epoch,state) VALUES(?1,?2,'arriving')
+  ON CONFLICT(slot) DO UPDATE SET epoch=excluded.epoch, state='arriving' WHERE state='gone' RETURNING epoch";
+const RENUMBER: &str = "UPDATE slot SET epoch=epoch+1 WHERE slot=?1 AND state='arriving' AND epoch=?2 RETURNING epoch";
+const SET_STATE: &str = "UPDATE slot SET state=?4 WHERE slot=?1 AND epoch=?2 AND state=?3 RETURNING epoch";
+const OVERVIEW: &str = "SELECT r.room AS room, (SELECT min(e.seq) FROM event e WHERE e.room_id=r.id) AS first_seq,
+    coalesce((SELECT max(e.seq) FROM event e WHERE e.room_id=r.id),0) AS last_seq
+  FROM room r WHERE r.slot=?1 ORDER BY r.room LIMIT 100000";
+
+/// Goes on with the move of a slot to a database, and begins it where there is none. Called again until its state is
+/// `open`; a call with the database that still owns the slot takes a move back.
+///
+/// # Errors
+/// `InvalidRequest` where the database is not listed or owns the slot anyway, `SlotMoving` where the slot is on its
+/// way elsewhere, `Unavailable`. Then nothing has changed, but that a next call goes on.
+pub async fn move_slot(slot: u8, to: &str) -> Result<Progress, Error> {
+    let labels = buddy_host::variables::databases().await?;
+    if !labels.iter().any(|label| label == to) {
+        return Err(Error::invalid("to must be one of the databases in the variable databases."));
+    }
+    slot::relocate(slot).await?;
+    let known: Vec<_> = slot::map().await?.into_iter().filter(|row| row.slot == i64::from(slot)).collect();
+    let owner = known
+        .iter()
+        .filter(|row| matches!(row.state.as_str(), "open" | "frozen"))
+        .max_by_key(|row| row.epoch)
+        .ok_or_else(|| Error::Unavailable(format!("slot {slot:02x} is open in no database")))?;
+    // A move that was opened at its goal is not finished where it came from.
+    let left = |row: &&Ownership| row.state == "frozen" && row.database != owner.database;
+    for row in known.iter().filter(left) {
+        set_state(slot, row, row.epoch, "gone").await?;
+    }
+    let elsewhere = known.iter().find(|row| row.state == "arriving" && row.database != to);
+    if owner.database == to {
+        return settle(slot, owner, &known, elsewhere).await;
+    }
+    if elsewhere.is_some() {
+        return Err(Error::SlotMoving);
+    }
+    let there = known.iter().find(|row| row.database == to);
+    Move::new(slot, owner, to, there).go_on().await
+}
+
+/// What is left to do where the slot has arrived, or stays.
+async fn settle(
+    slot: u8,
+    owner: &Ownership,
+    known: &[Ownership],
+    arriving: Option<&Ownership>,
+) -> Result<Progress, Error> {
+    let mut did_something = owner.epoch > 1;
+    // First nobody may open it elsewhere any more.
+    if let Some(row) = arriving {
+        did_something = true;
+        set_state(slot, row, row.epoch, "gone").await?;
+    }
+    if owner.state == "frozen" {
+        did_something = true;
+        set_state(slot, owner, owner.epoch, "open").await?;
+    }
+    if !did_something {
+        return Err(Error::invalid("The slot is in this database already."));
+    }
+    slot::moved(slot, &owner.database, owner.epoch).await;
+    let deadline = now_ms() + CALL_MS;
+    let mut state = "open";
+    for row in known.iter().filter(|row| row.database != owner.database) {
+        if !clean(&Database::new(&row.database), slot, deadline).await? {
+            state = "cleaning";
+        }
+    }
+    let overview = overview(&Database::new(&owner.database), slot).await?;
+    let rooms = overview.len() as i64;
+    Ok(Progress { state, from: owner.database.clone(), rooms, rooms_copied: rooms })
+}
+
+async fn set_state(slot: u8, row: &Ownership, epoch: i64, state: &str) -> Result<bool, Error> {
+    let parameters = [slot.into(), epoch.into(), row.state.as_str().into(), state.into()];
+    Ok(!Database::new(&row.database).run(SET_STATE, &parameters).await?.is_empty())
+}
+
+/// Deletes what is left of a slot where it is gone. False: there was no time for all of it.
+async fn clean(database: &Database, slot: u8, deadline: i64) -> Result<bool, Error> {
+    let parameters = of_slot(slot);
+    for statement in CLEANING {
+        while !database.run(&format!("{statement}{IS_GONE}"), &parameters).await?.is_empty() {
+            if now_ms() > deadline {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The slot, and between which ids its rooms are.
+fn of_slot(slot: u8) -> [Value; 3] {
+    let after = slot.checked_add(1).map(|next| vec![next]);
+    [slot.into(), vec![slot].into(), after.into()]
+}
+
+/// The rooms of a slot, with the first and the last sequence that their logs hold.
+async fn overview(database: &Database, slot: u8) -> Result<HashMap<Vec<u8>, (Option<i64>, i64)>, Error> {
+    let rows = database.run(OVERVIEW, &[slot.into()]).await?;
+    rows.into_iter().map(|mut row| Ok((row.take("room")?, (row.take("first_seq")?, row.take("last_seq")?)))).collect()
+}
+
+struct Move {
+    slot: u8,
+    from: Database,
+    from_epoch: i64,
+    is_frozen: bool,
+    to: Database,
+    /// Of the slot where it goes; `None` while it is not on its way yet.
+    to_epoch: Option<i64>,
+    deadline: i64,
+    rooms: i64,
+    rooms_copied: i64,
+}
+
+impl Move {
+    fn new(slot: u8, owner: &Ownership, to: &str, there: Option<&Ownership>) -> Self {
+        Self {
+            slot,
+            from: Database::new(&owner.database),
+            from_epoch: owner.epoch,
+            is_frozen: owner.state == "frozen",
+            to: Database::new(to),
+            to_epoch: there.filter(|row| row.state == "arriving").map(|row| row.epoch),
+            deadline: now_ms() + CALL_MS,
+            rooms: 0,
+            rooms_copied: 0,
+        }
+    }
+
+    fn progress(&self, state: &'static str) -> Progress {
+        let from = self.from.label().to_owned();
+        Progress { state, from, rooms: self.rooms, rooms_copied: self.rooms_copied }
+    }
+
+    async fn go_on(mut self) -> Result<Progress, Error> {
+        let epoch = match self.to_epoch {
+            Some(epoch) => epoch,
+            None => {
+                if !clean(&self.to, self.slot, self.deadline).await? {
+                    return Ok(self.progress("clearing"));
+                }
+                let parameters = [self.slot.into(), (self.from_epoch + 1).into()];
+                let Some(mut row) = self.to.row(ARRIVE, &parameters).await? else {
+                    return Ok(self.progress("copying"));
+                };
+                row.take("epoch")?
+            }
+        };
+        self.to_epoch = Some(epoch);
+        if self.is_frozen {
+            // Whoever froze it has stopped: nobody has to wait for us from now on.
+            self.thaw().await?;
+            return Ok(self.progress("copying"));
+        }
+        if !self.copy().await? {
+            return Ok(self.progress("copying"));
+        }
+        let frozen = self.set(&self.from, self.from_epoch, "open", "frozen").await?;
+        if !frozen {
+            return Ok(self.progress("copying"));
+        }
+        self.deadline = now_ms() + FROZEN_MS;
+        let copied = self.copy().await;
+        let has_arrived = match &copied {
+            Ok(true) => self.set(&self.to, epoch, "arriving", "open").await?,
+            _ => false,
+        };
+        if !has_arrived {
+            self.thaw().await?;
+            copied?;
+            return Ok(self.progress("copying"));
+        }
+        self.set(&self.from, self.from_epoch, "frozen", "gone").await?;
+        slot::moved(self.slot, self.to.label(), epoch).await;
+        let is_clean = clean(&self.from, self.slot, now_ms() + CALL_MS).await?;
+        Ok(self.progress(if is_clean { "open" } else { "cleaning" }))
+    }
+
+    /// Opens the slot again where it comes from, after making sure that nobody opens it where it goes.
+    async fn thaw(&self) -> Result<(), Error> {
+        let epoch = self.to_epoch.expect("the slot is on its way");
+        if self.to.row(RENUMBER, &[self.slot.into(), epoch.into()]).await?.is_some() {
+            self.set(&self.from, self.from_epoch, "frozen", "open").await?;
+        }
+        Ok(())
+    }
+
+    /// False: somebody else was quicker.
+    async fn set(&self, database: &Database, epoch: i64, is: &str, becomes: &str) -> Result<bool, Error> {
+        let parameters = [self.slot.into(), epoch.into(), is.into(), becomes.into()];
+        Ok(database.row(SET_STATE, &parameters).await?.is_some())
+    }
+
+    fn is_late(&self) -> bool {
+        now_ms() > self.deadline
+    }
+
+    /// Makes the slot's rows at B those of A. False: there was no time for all of it.
+    async fn copy(&mut self) -> Result<bool, Error> {
+        let (here, there) = (overview(&self.from, self.slot).await?, overview(&self.to, self.slot).await?);
+        self.rooms = here.len() as i64;
+        self.rooms_copied =
+            here.iter().filter(|(room, log)| there.get(*room).is_some_and(|is| is.1 >= log.1)).count() as i64;
+        for room in there.keys().filter(|room| !here.contains_key(*room)) {
+            self.drop_before(room, i64::MAX).await?;
+        }
+        let (rooms, rest) = COMPARED.split_first().expect("rooms come first");
+        // A room that came back as another one after a backup is not told apart here: its rows are.
+        if !self.compare(rooms).await? {
+            return Ok(false);
+        }
+        for (room, (first_seq, _)) in &here {
+            if there.get(room).is_some_and(|(had, _)| had.is_some() && *had < (*first_seq).or(Some(i64::MAX))) {
+                self.drop_before(room, first_seq.unwrap_or(i64::MAX)).await?;
+            }
+            for table in &ADDED {
+                if !self.add(table, room).await? {
+                    return Ok(false);
+                }
+            }
+            self.rooms_copied = (self.rooms_copied + 1).min(self.rooms);
+        }
+        for table in rest {
+            if !self.compare(table).await? {
+                return Ok(false);
+            }
+        }
+        // What was just added counted in the rooms at B.
+        self.compare(rooms).await
+    }
+
+    /// Deletes events at B that A no longer has.
+    async fn drop_before(&self, room: &[u8], seq: i64) -> Result<(), Error> {
+        let sql = format!(
+            "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r JOIN event e ON e.room_id=r.id
+              WHERE r.room=?3 AND e.seq<?4 LIMIT 500) AND {} RETURNING 1 AS deleted",
+            IS_ARRIVING
+        );
+        let parameters = [self.slot.into(), self.to_epoch.into(), room.to_vec().into(), seq.into()];
+        while !self.to.run(&sql, &parameters).await?.is_empty() {}
+        Ok(())
+    }
+
+    /// Copies what a room has more in a table that only grows.
+    async fn add(&self, table: &Added, room: &[u8]) -> Result<bool, Error> {
+        loop {
+            let last = self.to.row(table.last, &[room.to_vec().into()]).await?;
+            let Some(mut last) = last else { return Ok(true) };
+            let (first, second) = (last.take::<Value>("first")?, last.take::<Value>("second")?);
+            let parameters = [room.to_vec().into(), first, second, LARGE_ROWS.into()];
+            let rows = self.from.run(table.rows, &parameters).await?;
+            if rows.is_empty() {
+                return Ok(true);
+            }
+            let is_last = (rows.len() as i64) < LARGE_ROWS;
+            let keyed = rows.into_iter().map(|row| (vec![room.to_vec().into()], row));
+            self.insert(table.name, &[("room_id", ROOM_NUMBER)], table.conflict, false, keyed).await?;
+            if is_last {
+                return Ok(true);
+            }
+            if self.is_late() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Writes at B what differs in a table.
+    async fn compare(&self, table: &Compared) -> Result<bool, Error> {
+        let parameters = of_slot(self.slot);
+        let numbers: HashSet<_> = table.numbers.iter().map(|(column, _)| *column).chain(["id", "key"]).collect();
+        let read = async |database: &Database| -> Result<HashMap<String, (Vec<Value>, Row)>, Error> {
+            let rows = database.run(table.rows, &parameters).await?;
+            Ok(rows
+                .into_iter()
+                .map(|row| {
+                    let key: Vec<_> = row.values()[..table.key].to_vec();
+                    (format!("{key:?}"), (key, row))
+                })
+                .collect())
+        };
+        let same = |row: &Row| -> Vec<(String, Value)> {
+            let cells = row.columns().iter().zip(row.values());
+            cells.filter(|(name, _)| !numbers.contains(name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect()
+        };
+        let (mut here, there) = (read(&self.from).await?, read(&self.to).await?);
+        for (name, (key, row)) in &there {
+            match here.get(name) {
+                Some((_, wanted)) if same(wanted) == same(row) => drop(here.remove(name)),
+                Some(_) => {}
+                None => {
+                    let sql = format!("DELETE FROM \"{}\" WHERE {} AND {IS_ARRIVING}", table.name, table.named);
+                    let mut parameters = vec![self.slot.into(), self.to_epoch.into()];
+                    parameters.extend(key.iter().cloned());
+                    self.to.run(&sql, &parameters).await?;
+                }
+            }
+        }
+        let mut rows: Vec<_> = here.into_values().collect();
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(ROWS as usize));
+            self.insert(table.name, table.numbers, table.conflict, true, rows.into_iter()).await?;
+            rows = rest;
+            if self.is_late() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes rows to B under numbers of its own. What is there already is replaced where `replaces`.
+    async fn insert(
+        &self,
+        table: &str,
+        numbers: &[(&str, &str)],
+        conflict: &str,
+        replaces: bool,
+        rows: impl Iterator<Item = (Vec<Value>, Row)>,
+    ) -> Result<(), Error> {
+        let mut parameters = vec![self.slot.into(), self.to_epoch.into()];
+        let (mut columns, mut tuples) = (Vec::new(), Vec::new());
+        let mut keys = 0;
+        for (key, row) in rows {
+            keys = key.len();
+            let own = |name: &str| !matches!(name, "id" | "pos" | "key") && numbers.iter().all(|(n, _)| *n != name);
+            if columns.is_empty() {
+                columns = row.columns().iter().filter(|name| own(name)).cloned().collect();
+            }
+            let first = parameters.len() + 1;
+            parameters.extend(key);
+            let cells = row.columns().iter().zip(row.values());
+            parameters.extend(cells.filter(|(name, _)| own(name)).map(|(_, value)| value.clone()));
+            let marks: Vec<_> = (first..=parameters.len()).map(|number| format!("?{number}")).collect();
+            tuples.push(format!("({})", marks.join(",")));
+        }
+        let quoted: Vec<_> = numbers
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .chain(columns.iter().cloned())
+            .map(|name| format!("\"{name}\""))
+            .collect();
+        let found = numbers.iter().map(|(_, sql)| (*sql).to_owned());
+        let given = (keys + 1..=keys + columns.len()).map(|number| format!("v.column{number}"));
+        let selected: Vec<_> = found.chain(given).collect();
+        let then = if replaces {
+            let set: Vec<_> = columns.iter().map(|name| format!("\"{name}\"=excluded.\"{name}\"")).collect();
+            format!("UPDATE SET {}", set.join(","))
+        } else {
+            "NOTHING".to_owned()
+        };
+        // A room that was made meanwhile comes with the next call.
+        let is_known: String = numbers.iter().map(|(_, sql)| format!(" AND {sql} IS NOT NULL")).collect();
+        let sql = format!(
+            "INSERT INTO \"{table}\"({}) SELECT {} FROM (VALUES {}) v WHERE {IS_ARRIVING}{is_known}
+             ON CONFLICT({conflict}) DO {then}",
+            quoted.join(","),
+            selected.join(","),
+            tuples.join(","),
+        );
+        self.to.run(&sql, &parameters).await?;
+        Ok(())
+    }
+}
+
+/// Slot `?1` is on its way here under epoch `?2`.
+const IS_ARRIVING: &str = "EXISTS(SELECT 1 FROM slot s WHERE s.slot=?1 AND s.state='arriving' AND s.epoch=?2)";
