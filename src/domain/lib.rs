@@ -19,7 +19,7 @@ pub use event::{Event, Kind, Mark, SentCard, SentSignal};
 pub use id::{Author, RoomId, Secret, TokenHash};
 pub use link::{LinkId, NewLink, OpenedLink, SentLink, opening};
 pub use rendezvous::owner;
-pub use request::{Access, Change, CreateRoom, NewRoom, Page, Patch, Post, Signal, SignalKind, Statement};
+pub use request::{Access, Change, CreateRoom, MoveSlot, NewRoom, Page, Patch, Post, Signal, SignalKind, Statement};
 pub use request::{KeysPage, MembersPage, cursor, farewell, keys_page, members_page, page};
 pub use rotation::{Fingerprint, Founding, Grant, PublicPart, Renewal, Resealed, Rotation, SentRotation};
 pub use sse::{comment, frame, retry};

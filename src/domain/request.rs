@@ -283,6 +283,21 @@ impl Signal {
     }
 }
 
+/// Where an operator wants a slot to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoveSlot {
+    pub to: String,
+}
+
+impl MoveSlot {
+    /// # Errors
+    /// `InvalidRequest`: not an object of this field.
+    pub fn parse(body: &[u8]) -> Result<Self, Error> {
+        object(body)
+    }
+}
+
 /// Which part of the log is asked for.
 pub enum Page {
     Newest { limit: i64 },

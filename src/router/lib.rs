@@ -1,10 +1,10 @@
 //! The component for operators: which database owns which slot. To anyone else it is not there.
 
-use buddy_domain::Error;
+use buddy_domain::{Error, MoveSlot};
 use buddy_host::api::{json, operator};
 use buddy_host::http::{Answer, Request};
 use buddy_host::variables;
-use buddy_store::slot;
+use buddy_store::{moving, slot};
 use serde_json::json;
 
 buddy_host::serve_api!(handle);
@@ -13,9 +13,14 @@ async fn handle(request: Request) -> Result<Answer, Error> {
     if !operator(&request.caller).await? {
         return Err(Error::NotFound);
     }
+    let is = |method: &str| request.caller.method == method;
     match request.caller.segments().as_slice() {
-        ["internal", "router"] if request.caller.method == "GET" => map().await,
+        ["internal", "router"] if is("GET") => map().await,
         ["internal", "router"] => Err(Error::MethodNotAllowed("GET")),
+        ["internal", "router", "slots", slot, "move"] => {
+            let slot = slot_number(slot)?;
+            if is("POST") { move_slot(request, slot).await } else { Err(Error::MethodNotAllowed("POST")) }
+        }
         _ => Err(Error::NotFound),
     }
 }
@@ -28,4 +33,26 @@ async fn map() -> Result<Answer, Error> {
         .map(|owned| json!({"slot": format!("{:02x}", owned.slot), "database": owned.database, "epoch": owned.epoch, "state": owned.state}))
         .collect();
     Ok(json(200, &json!({"databases": databases, "slots": slots})))
+}
+
+/// A slot as the map writes it: two lowercase hex characters.
+fn slot_number(text: &str) -> Result<u8, Error> {
+    u8::from_str_radix(text, 16).ok().filter(|slot| format!("{slot:02x}") == text).ok_or(Error::NotFound)
+}
+
+/// 202 and how far it has come, until the slot has arrived and nothing is left behind: then 200.
+async fn move_slot(request: Request, slot: u8) -> Result<Answer, Error> {
+    let wanted = MoveSlot::parse(&request.body(false).await?)?;
+    let progress = moving::move_slot(slot, &wanted.to).await?;
+    let status = if progress.state == "open" { 200 } else { 202 };
+    Ok(json(
+        status,
+        &json!({
+            "slot": format!("{slot:02x}"),
+            "to": wanted.to,
+            "state": progress.state,
+            "rooms": progress.rooms,
+            "rooms_copied": progress.rooms_copied,
+        }),
+    ))
 }

@@ -1,8 +1,10 @@
 //! The table `event`: a room's log. One statement settles a post; what refused it is asked after.
 
+use std::time::Duration;
+
 use buddy_domain::{Access, Address, Error, Event, Kind, Page, Post, RoomId};
 use buddy_host::sqlite::Row;
-use buddy_host::{now_ms, variables};
+use buddy_host::{now_ms, sleep, variables};
 use sha2::{Digest, Sha256};
 
 use crate::access::{self, caller, had_access, is_kept, may_post, may_read, open_slot};
@@ -124,6 +126,10 @@ const WHY: &str = concat!(
 const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,epoch,hash,
   CASE WHEN kind='edit' AND target<?4 THEN '' ELSE body END AS body FROM event";
 
+/// How often and how long a post waits for a slot that is about to be elsewhere.
+const FROZEN_WAITS: u32 = 20;
+const FROZEN_PAUSE: Duration = Duration::from_millis(25);
+
 /// Appends to the room's log, once. Where this instance refused the address or a post to the room lately, it asks
 /// for a reason first: what will be refused is not to hold up those who write.
 ///
@@ -157,7 +163,8 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
         variables::number("cards_per_author").await?.into(),
     ]);
     let mut ask_first = refusals::expected(id, from, now);
-    for _ in 0..4 {
+    let (mut waited, mut tries) = (0, 0);
+    while tries < 4 {
         parameters[3] = now_ms().into();
         if !std::mem::take(&mut ask_first)
             && let Some(mut row) = database.row(APPEND, &parameters).await?
@@ -166,6 +173,7 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
             return Ok(Stored { database, seq, sent_at_ms, repeated: false });
         }
         let Some(row) = database.row(WHY, &parameters).await? else {
+            tries += 1;
             database = slot::relocate(id.slot()).await?;
             continue;
         };
@@ -173,9 +181,20 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
             Ok(Reason::Repeated { seq, sent_at_ms }) => {
                 return Ok(Stored { database, seq, sent_at_ms, repeated: true });
             }
-            Ok(Reason::Frozen) => return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot()))),
-            Ok(Reason::Elsewhere) => database = slot::relocate(id.slot()).await?,
-            Ok(Reason::Gone) => {}
+            Ok(Reason::Frozen) => {
+                waited += 1;
+                if waited > FROZEN_WAITS {
+                    return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot())));
+                }
+                sleep(FROZEN_PAUSE).await;
+                database = slot::relocate(id.slot()).await?;
+                continue;
+            }
+            Ok(Reason::Elsewhere) => {
+                tries += 1;
+                database = slot::relocate(id.slot()).await?;
+            }
+            Ok(Reason::Gone) => tries += 1,
             Err(refusal) => {
                 refusals::note(&database, id, from, &of_address, &refusal, now).await?;
                 return Err(refusal);

@@ -35,7 +35,6 @@ const ROWS: i64 = 200;
 pub struct Progress {
     /// `clearing`, `copying`, `cleaning`, or `open` once all is done.
     pub state: &'static str,
-    pub from: String,
     pub rooms: i64,
     pub rooms_copied: i64,
 }
@@ -56,8 +55,11 @@ struct Compared {
 
 const ROOM_NUMBER: &str = "(SELECT r.id FROM room r WHERE r.room=v.column1)";
 
+const LINK_NUMBER: &str =
+    "(SELECT l.id FROM room r JOIN link l ON l.room_id=r.id WHERE r.room=v.column1 AND l.link=v.column2)";
+
 /// Rooms come first: all others name them.
-const COMPARED: [Compared; 2] = [
+const COMPARED: [Compared; 8] = [
     Compared {
         name: "room",
         rows: "SELECT r.room AS key, r.* FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
@@ -75,6 +77,61 @@ const COMPARED: [Compared; 2] = [
         conflict: "room_id,author",
         named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
     },
+    Compared {
+        name: "link",
+        rows: "SELECT r.room AS key, t.link AS key, t.* FROM room r JOIN link t ON t.room_id=r.id
+          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 2,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id,link",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND link=?4",
+    },
+    Compared {
+        name: "opening",
+        rows: "SELECT r.room AS key, l.link AS key, t.client_id AS key, t.* FROM room r JOIN link l ON l.room_id=r.id
+          JOIN opening t ON t.link_id=l.id WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 3,
+        numbers: &[("link_id", LINK_NUMBER)],
+        conflict: "link_id,client_id",
+        named: "link_id=(SELECT l.id FROM room r JOIN link l ON l.room_id=r.id WHERE r.room=?3 AND l.link=?4)
+          AND client_id=?5",
+    },
+    Compared {
+        name: "card",
+        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r JOIN card t ON t.room_id=r.id
+          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 2,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id,author",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
+    },
+    Compared {
+        name: "statement",
+        rows: "SELECT r.room AS key, t.* FROM room r JOIN statement t ON t.room_id=r.id
+          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        key: 1,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3)",
+    },
+    Compared {
+        name: "token",
+        rows: "SELECT t.room AS key, t.hash AS key, t.* FROM token t
+          WHERE ?1 IS NOT NULL AND t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 100000",
+        key: 2,
+        numbers: &[],
+        conflict: "room,hash",
+        named: "room=?3 AND hash=?4",
+    },
+    Compared {
+        name: "tombstone",
+        rows: "SELECT t.room AS key, t.* FROM tombstone t
+          WHERE ?1 IS NOT NULL AND t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 100000",
+        key: 1,
+        numbers: &[],
+        conflict: "room",
+        named: "room=?3",
+    },
 ];
 
 /// A table whose rows are only ever added, in the order of some columns, and deleted from its beginning.
@@ -87,21 +144,56 @@ struct Added {
     conflict: &'static str,
 }
 
-const ADDED: [Added; 1] = [Added {
+const ADDED: [Added; 3] = [
+    Added {
     name: "event",
     rows: "SELECT t.* FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 AND t.seq>?2 AND ?3 IS NULL ORDER BY t.seq LIMIT ?4+0",
     last: "SELECT coalesce(max(t.seq),0) AS first, NULL AS second FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 LIMIT 1",
     conflict: "room_id,seq",
-}];
+    },
+    Added {
+        name: "rotation",
+        rows: "SELECT t.* FROM room r JOIN rotation t ON t.room_id=r.id
+          WHERE r.room=?1 AND t.epoch>?2 AND ?3 IS NULL ORDER BY t.epoch LIMIT ?4+0",
+        last: "SELECT coalesce(max(t.epoch),-1) AS first, NULL AS second FROM room r JOIN rotation t ON t.room_id=r.id
+          WHERE r.room=?1 LIMIT 1",
+        conflict: "room_id,epoch",
+    },
+    Added {
+        name: "grant",
+        rows: "SELECT t.* FROM room r JOIN \"grant\" t ON t.room_id=r.id
+          WHERE r.room=?1 AND (t.epoch,t.author)>(?2,?3) ORDER BY t.epoch,t.author LIMIT ?4+0",
+        last: "SELECT coalesce(max(g.epoch),-1) AS first, coalesce(max(g.author),'') AS second
+          FROM (SELECT t.epoch AS epoch, t.author AS author FROM room r JOIN \"grant\" t ON t.room_id=r.id
+            WHERE r.room=?1 ORDER BY t.epoch DESC, t.author DESC LIMIT 1) g LIMIT 1",
+        conflict: "room_id,epoch,author",
+    },
+];
 
 /// Each a batch of what is left of slot `?1`, of rooms from `?2` on and below `?3`, where it is `gone` or was never.
-const CLEANING: [&str; 3] = [
+const CLEANING: [&str; 11] = [
     "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r JOIN event e ON e.room_id=r.id
       WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
     "DELETE FROM signal WHERE rowid IN(SELECT g.rowid FROM room r JOIN signal g ON g.room_id=r.id
       WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM rotation WHERE id IN(SELECT t.id FROM room r JOIN rotation t ON t.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100)",
+    "DELETE FROM \"grant\" WHERE id IN(SELECT t.id FROM room r JOIN \"grant\" t ON t.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM opening WHERE id IN(SELECT t.id FROM room r JOIN link l ON l.room_id=r.id
+      JOIN opening t ON t.link_id=l.id WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM link WHERE id IN(SELECT t.id FROM room r JOIN link t ON t.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM card WHERE id IN(SELECT t.id FROM room r JOIN card t ON t.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM statement WHERE room_id IN(SELECT t.room_id FROM room r JOIN statement t ON t.room_id=r.id
+      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
+    "DELETE FROM token WHERE (room,hash) IN(SELECT t.room,t.hash FROM token t
+      WHERE t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 500)",
+    "DELETE FROM tombstone WHERE room IN(SELECT t.room FROM tombstone t
+      WHERE t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 500)",
     "DELETE FROM room WHERE id IN(SELECT r.id FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3
       AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id) LIMIT 500)",
 ];
@@ -181,7 +273,7 @@ async fn settle(
     }
     let overview = overview(&Database::new(&owner.database), slot).await?;
     let rooms = overview.len() as i64;
-    Ok(Progress { state, from: owner.database.clone(), rooms, rooms_copied: rooms })
+    Ok(Progress { state, rooms, rooms_copied: rooms })
 }
 
 async fn set_state(slot: u8, row: &Ownership, epoch: i64, state: &str) -> Result<bool, Error> {
@@ -243,8 +335,7 @@ impl Move {
     }
 
     fn progress(&self, state: &'static str) -> Progress {
-        let from = self.from.label().to_owned();
-        Progress { state, from, rooms: self.rooms, rooms_copied: self.rooms_copied }
+        Progress { state, rooms: self.rooms, rooms_copied: self.rooms_copied }
     }
 
     async fn go_on(mut self) -> Result<Progress, Error> {
