@@ -146,12 +146,12 @@ struct Added {
 
 const ADDED: [Added; 3] = [
     Added {
-    name: "event",
-    rows: "SELECT t.* FROM room r JOIN event t ON t.room_id=r.id
+        name: "event",
+        rows: "SELECT t.* FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 AND t.seq>?2 AND ?3 IS NULL ORDER BY t.seq LIMIT ?4+0",
-    last: "SELECT coalesce(max(t.seq),0) AS first, NULL AS second FROM room r JOIN event t ON t.room_id=r.id
+        last: "SELECT coalesce(max(t.seq),0) AS first, NULL AS second FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 LIMIT 1",
-    conflict: "room_id,seq",
+        conflict: "room_id,seq",
     },
     Added {
         name: "rotation",

@@ -222,3 +222,44 @@ fn a_move_that_is_killed_before_any_statement_goes_on_with_the_next_call() {
     }
     assert!(survived);
 }
+
+#[test]
+fn what_a_room_with_keys_has_besides_moves_as_well() {
+    set_up();
+    let rooms = rooms_in_one_slot(1);
+    let slot = rooms[0].id.slot();
+    let home = owner_of(slot);
+    let database = native::database(&home);
+    let room = "(SELECT max(id) FROM room)";
+    for sql in [
+        "DELETE FROM room WHERE slot<>(SELECT slot FROM room ORDER BY id DESC LIMIT 1)".to_owned(),
+        "INSERT INTO tombstone(room,gone_at_ms) SELECT CAST(substr(room,1,1)||zeroblob(31) AS BLOB),7 FROM room"
+            .to_owned(),
+        "INSERT INTO token(room,hash,epoch) SELECT room,randomblob(32),0 FROM room".to_owned(),
+        format!(
+            "INSERT INTO link VALUES(5,{room},randomblob(16),randomblob(32),randomblob(32),0,3,1,1,1,NULL,'s','n')"
+        ),
+        "INSERT INTO opening(link_id,client_id,opened_at_ms) VALUES(5,randomblob(16),1)".to_owned(),
+        format!("INSERT INTO rotation VALUES(9,{room},0,0,1,NULL,randomblob(32),3,'p','s','x')"),
+        format!("INSERT INTO \"grant\" VALUES(9,{room},0,'{}','sealed')", "a".repeat(32)),
+        format!("INSERT INTO card VALUES(9,{room},randomblob(16),1,0,1,randomblob(16),1,'card')"),
+        format!("INSERT INTO statement VALUES({room},1,randomblob(32),'statement')"),
+    ] {
+        database.execute(&sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let tables = ["tombstone", "token", "link", "opening", "rotation", "\"grant\"", "card", "statement"];
+    let held = |label: &str| -> Vec<i64> {
+        let database = native::database(label);
+        let count = |table| database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+        tables.iter().map(|table| count(table).expect("a count")).collect()
+    };
+    let before = held(&home);
+    assert!(before.iter().all(|count| *count > 0), "{before:?}");
+    let target = other(&home);
+    move_to_the_end(slot, target);
+    assert_eq!(held(target), before);
+    assert!(held(&home).iter().all(|count| *count == 0), "{:?}", held(&home));
+    let opened: i64 =
+        native::database(target).query_row("SELECT opened FROM link", [], |row| row.get(0)).expect("a link");
+    assert_eq!(opened, 2, "the one that was there and one opening, which is not counted again as it moves");
+}
