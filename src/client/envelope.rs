@@ -59,7 +59,7 @@ pub fn seal(content_key: &Secret, writer: &Identity, place: &Place, content: &[u
     seal_with(content_key, writer, place, content, random::bytes())
 }
 
-/// As [`seal`], with a nonce that is given. Only for test vectors: a nonce used twice breaks the encryption.
+/// As [`seal()`], with a nonce that is given. Only for test vectors: a nonce used twice breaks the encryption.
 pub fn seal_with(
     content_key: &Secret,
     writer: &Identity,

@@ -116,10 +116,8 @@ async fn find(slot: u8, labels: &[String]) -> Result<Database, Error> {
         let Some(mut row) = row else { continue };
         known = true;
         let (epoch, state): (i64, String) = (row.take("epoch")?, row.take("state")?);
-        if matches!(state.as_str(), "open" | "frozen") {
-            if found.as_ref().is_none_or(|(_, newest)| epoch > *newest) {
-                found = Some((label, epoch));
-            }
+        if matches!(state.as_str(), "open" | "frozen") && found.as_ref().is_none_or(|(_, newest)| epoch > *newest) {
+            found = Some((label, epoch));
         }
     }
     let (label, epoch) = match found {
