@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_error_quotes_no_value() {
-        let error = object::<Pair>(br#"{"a":"secret","b":null}"#).err().expect("no number");
+        let error = object::<Pair>(br#"{"a":"secret","b":null}"#).expect_err("no number");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 

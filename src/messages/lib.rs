@@ -62,15 +62,15 @@ async fn history(request: &Request, id: &RoomId) -> Result<Answer, Error> {
 fn fitting(events: &[Event], wanted: &Page) -> Vec<Box<RawValue>> {
     let json = |event| to_raw_value(event).expect("events are plain data");
     let mut left = event::PAGE_BYTES;
-    let mut fits = |event: &Box<RawValue>| {
+    let mut fits = |event: &RawValue| {
         let had_room = left > 0;
         left = left.saturating_sub(event.get().len());
         had_room
     };
     if let Page::After { .. } = wanted {
-        return events.iter().map(json).take_while(&mut fits).collect();
+        return events.iter().map(json).take_while(|event| fits(event)).collect();
     }
-    let mut page: Vec<_> = events.iter().rev().map(json).take_while(&mut fits).collect();
+    let mut page: Vec<_> = events.iter().rev().map(json).take_while(|event| fits(event)).collect();
     page.reverse();
     page
 }

@@ -139,7 +139,7 @@ fn posts_before_every_statement_of_a_move_are_kept_in_order() {
     set_up();
     let rooms: Rc<[Made]> = rooms_in_one_slot(2).into();
     let slot = rooms[0].id.slot();
-    let acknowledged: Rc<RefCell<Vec<Vec<(i64, String)>>>> = Rc::new(RefCell::new(vec![Vec::new(); 2]));
+    let acknowledged = Rc::new(RefCell::new(vec![Vec::<(i64, String)>::new(); 2]));
     let (busy, kept) = (Rc::clone(&rooms), Rc::clone(&acknowledged));
     let number = Cell::new(0);
     native::before_each_statement(move |_| {
