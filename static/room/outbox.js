@@ -83,7 +83,7 @@ export class Outbox {
 	 * @param {(entry: OutboxEntry) => Promise<{ seq: number }>} parts.send
 	 * @param {() => Promise<boolean>} parts.renewed The keys are new; resolves with whether they are here now.
 	 * @param {(entry: OutboxEntry, seq: number) => Promise<boolean | null>} parts.holds Whether the log has at a sequence exactly
-	 *   this; null: that is not known.
+	 *   this; null: that sequence is above what is read here. Rejects where that is found out later.
 	 * @param {(seq: number) => void} parts.lost Something acknowledged is not where it was acknowledged.
 	 * @param {() => void} parts.changed `entries` or `sending` did.
 	 * @param {LockManager | undefined} [parts.locks]
@@ -194,7 +194,8 @@ export class Outbox {
 	async #compare(entry, came) {
 		const at = entry.seq !== null && entry.seq <= this.#seen ? entry.seq : came;
 		if (at === undefined || entry.body === null) return false;
-		const held = await this.#holds(entry, at);
+		const held = await this.#holds(entry, at).catch(() => undefined);
+		if (held === undefined) return false;
 		// An id of ours with other content is not ours; it is told of where it stands.
 		if (held === false && entry.seq === null) return false;
 		if (held === false) {

@@ -188,9 +188,21 @@ export class Posting {
 		return receipt;
 	}
 
-	/** @param {OutboxEntry} entry @param {number} seq */
+	/** @param {OutboxEntry} entry @param {number} seq @returns {Promise<boolean | null>} @throws {ApiError} */
 	async #holds({ client_id, kind, target, body }, seq) {
-		return this.#log().trust.holds(seq, { client_id, kind, target, hash: await hashBody(body ?? '') });
+		const hash = await hashBody(body ?? '');
+		const held = this.#log().trust.holds(seq, { client_id, kind, target, hash });
+		const { first, last } = this.#log();
+		// Above what is shown it may have been read before, or have expired.
+		if (held !== null || first === null || seq < first || seq > last) return held;
+		// The cache may lack what was shown once; what the server does not give either, it hides.
+		const token = this.#keyring.keys.readToken;
+		const page = await this.#api.history(this.#record.room, { token }, { after: seq - 1, limit: 1 });
+		// It may have expired meanwhile, if what is above it has.
+		if (page.first_seq > seq && this.#log().trust.explainsMissing(first)) return null;
+		const event = page.messages[0];
+		if (event?.seq !== seq || event.client_id !== client_id || event.kind !== kind) return false;
+		return event.target === target && (event.erased ?? (await hashBody(event.body))) === hash;
 	}
 
 	#showUnsent() {

@@ -773,3 +773,40 @@ test('a forged card, statement or rotation is not believed', async () => {
 	for (const room of [ada, ben, eve]) await until(() => texts(room).includes('after it all'), 'the rest goes on');
 	assert.equal(ada.info.title, 'Summer trip');
 });
+
+/** Answers as the server does, but for one event that nobody gets to see. */
+function hide(room, seq) {
+	const kept = server.rooms.get(room);
+	server.intercept = ({ method, path }, response) => {
+		if (method !== 'GET' || !path.includes('/messages?')) return false;
+		const query = new URL(path, server.base).searchParams;
+		const shown = kept.events.filter((event) => event.seq !== seq);
+		const limit = Number(query.get('limit') ?? 50);
+		const messages = query.has('after')
+			? shown.filter((event) => event.seq > Number(query.get('after'))).slice(0, limit)
+			: shown.filter((event) => event.seq < Number(query.get('before') ?? Infinity)).slice(-limit);
+		return answer(response, 200, { messages, first_seq: 1, last_seq: kept.events.length });
+	};
+	for (const stream of kept.streams) {
+		const write = stream.write.bind(stream);
+		stream.write = (text) => String(text).startsWith(`id: ${seq}\n`) || write(text);
+	}
+}
+
+for (const lifetime of [null, 86_400]) {
+	test(`an own post that the server took and hides is told, and its words are kept; lifetime: ${lifetime}`, async () => {
+		const { room: ada } = await ownersRoom();
+		if (lifetime !== null) await ada.change({ messageTtlS: lifetime });
+		const { room: ben, store } = await guestOf(ada, 'Ben');
+		await ben.send('I am Ben');
+		await until(() => texts(ada).includes('I am Ben') && ben.sending.count === 0, 'Ben has spoken');
+		hide(ada.room, server.rooms.get(ada.room).events.length + 1);
+		await ben.send('Nobody will see this');
+		await until(() => words(ben).at(-1).state === 'sent', 'it was taken');
+		await ada.send('Anybody there?');
+		await until(() => texts(ben).includes('Anybody there?'), 'its place has passed');
+		await until(() => ben.entries.some(({ how }) => how === 'own'), 'it is told');
+		const [kept] = await store.outbox(ada.room);
+		assert.deepEqual([kept.state, kept.error, kept.said.text], ['failed', 'lost', 'Nobody will see this']);
+	});
+}
