@@ -255,10 +255,24 @@ export class Room extends EventTarget {
 		await this.#build();
 		await this.#strengthen();
 		if (closed) this.#gone(closed);
-		else if (removal) this.#enter('removed');
+		else if (removal && !(await this.#letIn(removal))) this.#enter('removed');
 		else if (joined && this.#opened().keyring.current) await this.#start();
 		else if (!joined && link && isLimited(link.secret) && !this.#opened().keyring.current) this.#enter('invited');
 		else await this.#preview();
+	}
+
+	/** Who was left out, by a server that withheld their keys as well, comes in as soon as it gives them. @param {NonNullable<RoomFacade['removal']>} removal */
+	async #letIn(removal) {
+		const { access, keyring } = this.#opened();
+		if (removal.how === 'removed' || !keyring.current) return false;
+		try {
+			const outcome = await access.follow();
+			await this.#change({ removal: outcome === 'current' ? null : { ...removal, how: outcome } });
+			return outcome === 'current';
+		} catch (cause) {
+			if (!(cause instanceof ApiError)) throw cause;
+			return false;
+		}
 	}
 
 	/** A link that gives more than is known is opened before the room is; one that gives nothing changes nothing. */
@@ -917,7 +931,8 @@ export class Room extends EventTarget {
 		this.#history?.end();
 		this.#enter('removed');
 		await this.#store.closeRoom(this.room).catch(() => {});
-		await this.#store.dropRotations(this.room, 0).catch(() => {});
+		// A former token still asks for keys, which may have been withheld.
+		if (how === 'removed') await this.#store.dropRotations(this.room, 0).catch(() => {});
 	}
 
 	/** New events, in order. @param {LogEvent[]} events */

@@ -810,3 +810,36 @@ for (const lifetime of [null, 86_400]) {
 		assert.deepEqual([kept.state, kept.error, kept.said.text], ['failed', 'lost', 'Nobody will see this']);
 	});
 }
+
+test('who was left out for a withheld grant comes in again once the server is honest, and after a reload', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben, store } = await guestOf(ada, 'Ben');
+	await ben.send('I am Ben');
+	await until(() => texts(ada).includes('I am Ben') && ben.sending.count === 0, 'Ben has spoken');
+	const link = parseLink((await ben.ownLinks()).invite);
+	server.intercept = ({ method, path }, response) => {
+		if (method !== 'GET' || !path.includes('/keys') || !path.includes(ada.room)) return false;
+		const { epoch, rotations } = server.rooms.get(ada.room);
+		const told = rotations.map(({ epoch, seq, public: text, signature }) => ({ epoch, seq, public: text, signature }));
+		return answer(response, 200, {
+			epoch,
+			rotations: told.slice(1).map((rotation) => ({ ...rotation, private: null, grant: null })),
+		});
+	};
+	await renew(ada);
+	await until(() => ben.phase === 'removed', 'Ben is left out');
+	assert.equal(ben.removal.how, 'left_out');
+	ben.close();
+	const still = new Room((await admit(store, link)).record, { store, api });
+	open.push(still);
+	await still.open();
+	assert.deepEqual([still.phase, still.removal?.how], ['removed', 'left_out'], 'the server lies on');
+	still.close();
+	server.intercept = () => false;
+	await ada.send('After');
+	const back = await enter(store, await admit(store, link));
+	await until(() => texts(back).includes('After'), 'Ben is back');
+	await back.send('Back');
+	await until(() => texts(ada).includes('Back'), 'and heard');
+	assert.deepEqual([alarms(back), alarms(ada)], [[], []]);
+});
