@@ -1,5 +1,5 @@
 /** Waits until a condition holds; no test sleeps for a fixed time and hopes. */
-export async function until(condition, what, withinMs = 5_000) {
+export async function until(condition, what, withinMs = 30_000) {
 	const end = Date.now() + withinMs;
 	for (;;) {
 		const value = await condition();
