@@ -172,7 +172,8 @@ async fn who_is_not_ticked_is_out_and_comes_back_by_a_link() {
     ana.closes_dialogs().await;
     ben.sees("You need a new link").await;
     ana.say("Without Ben").await;
-    ben.joins(&new).await;
+    // Whom this browser knows it does not ask again.
+    ben.goto(&new).await;
     ben.reads_in_order(&["Welcome", "I am Ben", "Without Ben"]).await;
     ben.say("Back again").await;
     ana.sees("Back again").await;
