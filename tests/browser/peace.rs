@@ -61,8 +61,8 @@ async fn what_has_expired_alarms_nobody_and_neither_does_a_lifetime_that_is_off_
     let owner = Owner::of(&scene.server, &ana.own_link().await).await;
     owner
         .sets(|state| {
-            state.message_ttl_s = Some(4);
-            state.ever_ttl = Some(4);
+            state.message_ttl_s = Some(10);
+            state.ever_ttl = Some(10);
         })
         .await;
     ana.say("For a moment, too").await;
