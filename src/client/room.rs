@@ -183,6 +183,8 @@ pub struct Room {
     state_seq: u64,
     /// The epoch for which a card was put into the outbox last.
     card_sent: Option<u64>,
+    /// Keys were asked for, and what they bring was not taken to its end: a connection may break in the middle.
+    is_refreshing: bool,
 }
 
 impl Room {
@@ -282,6 +284,7 @@ impl Room {
             opened_streams: 0,
             state_seq: 0,
             card_sent: None,
+            is_refreshing: false,
         };
         if let Some(saved) = saved {
             room.restore(saved);
@@ -414,6 +417,7 @@ impl Room {
 
     /// One request under the newest token; a renewal in between is followed.
     async fn ask(&mut self, method: &str, rest: &str, body: Option<&Value>) -> Result<Value, Error> {
+        self.finish_refreshing().await?;
         let mut tries = 0;
         loop {
             let path = self.path(rest);
@@ -466,6 +470,7 @@ impl Room {
     }
 
     async fn refresh_once(&mut self) -> Result<(), Error> {
+        self.is_refreshing = true;
         if self.known.is_empty() && !self.is_owner() {
             self.open_link().await?;
         }
@@ -481,7 +486,13 @@ impl Room {
             return Err(Error::NoKeys(NoRotation::Malformed));
         }
         self.begin_log();
+        self.is_refreshing = false;
         Ok(())
+    }
+
+    /// Goes on with what an earlier [`Room::refresh_keys`] left undone. Who may speak in an epoch is not known before.
+    async fn finish_refreshing(&mut self) -> Result<(), Error> {
+        if self.is_refreshing { self.refresh_keys().await } else { Ok(()) }
     }
 
     async fn open_link(&mut self) -> Result<(), Error> {
@@ -847,6 +858,7 @@ impl Room {
         if event.kind == "rotate" && self.epoch_of_rotation(&event).is_some_and(|epoch| self.epoch() < Some(epoch)) {
             self.refresh_keys().await?;
         }
+        self.finish_refreshing().await?;
         self.alarms.extend(self.log.take(event, now_ms()));
         Ok(())
     }

@@ -69,6 +69,46 @@ async fn whoever_stays_follows_several_renewals_without_doing_anything() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_while_keys_are_fetched_leaves_nobody_unbelieved() {
+    // Which of the requests that follow a renewal fails.
+    for failing in 0..3 {
+        let mut scene = Scene::set().await;
+        let direct = Api::new(&format!("http://{}", scene.server.address())).expect("a client can be built");
+        let mut alice = Room::open(direct, &scene.link, "Alice", None).await.expect("she is let in");
+        say(&mut alice, "before").await.expect("it is sent");
+        let mut bob = scene.joins("Bob").await.expect("he is let in");
+        say(&mut bob, "here").await.expect("it is sent");
+        bob.read_from(Some(0)).await.expect("he reads");
+        scene.owner.revoke(&Revocation::default()).await.expect("the keys are renewed");
+        // What Bob needs to know of the renewal comes in several answers.
+        let mut asked = 0;
+        scene.liar.answers(move |request| {
+            let counts =
+                request.method == "GET" && ["/keys", "/messages"].iter().any(|end| request.path.ends_with(end));
+            asked += usize::from(counts);
+            (counts && asked == failing + 1).then(|| Told::error(400, "invalid_request"))
+        });
+        // The word that ends a stream would have him look once more; it is lost like any other.
+        scene.liar.interferes(|name, data| if name == "closed" { vec![] } else { vec![(name.to_owned(), data)] });
+        while bob.epoch() != Some(1) || bob.log().entries().all(|entry| entry.event.kind != "rotate") {
+            // It fails once at the most; whatever was done by then, the next attempt does the rest.
+            let _once = bob.next_update().await;
+        }
+        scene.liar.confesses();
+        say(&mut alice, "after").await.expect("it is sent");
+        alice.sync().await.expect("she reads");
+        let last = alice.log().last();
+        while bob.log().last() < last {
+            bob.next_update().await.expect("he follows");
+        }
+        let unbelieved: Vec<_> =
+            bob.log().entries().filter(|entry| entry.event.kind != "rotate" && !entry.believed).collect();
+        assert!(unbelieved.is_empty(), "request {failing} failed: {unbelieved:?}");
+        assert_eq!(bob.take_alarms(), [], "request {failing} failed");
+    }
+}
+
+#[tokio::test]
 async fn a_newcomer_believes_who_was_kept_and_what_was_stated_when_all_of_that_has_expired_from_the_log() {
     let mut scene = Scene::set_with(NewRoom { message_ttl_s: Some(1), ..NewRoom::default() }).await;
     let mut bob = scene.joins("Bob").await.expect("he is let in");

@@ -220,15 +220,16 @@ impl People {
         outcome.acknowledged += acknowledged.len();
 
         owner.move_to(ClientApi::new(&direct_address(server))?);
-        eventually(async || owner.sync().await).await?;
+        eventually(async || owner.sync().await).await.context("the owner cannot read")?;
         no_alarms(&mut owner, "the owner")?;
         outcome.renewals += owner.epoch().unwrap_or(0);
 
         // Somebody who was never here reads all of it, past renewals too.
         let link = owner.invitation().context("the room has a link")?;
         ensure!(removed.is_empty() || link.holds != self.link.holds, "removing somebody makes a new link");
-        let mut newcomer = Room::open(ClientApi::new(&direct_address(server))?, &link, "Newcomer", None).await?;
-        newcomer.read_from(Some(0)).await?;
+        let newcomer = Room::open(ClientApi::new(&direct_address(server))?, &link, "Newcomer", None).await;
+        let mut newcomer = newcomer.context("a newcomer is not let in")?;
+        newcomer.read_from(Some(0)).await.context("a newcomer cannot read")?;
         no_alarms(&mut newcomer, "a newcomer")?;
         compare(newcomer.log(), &acknowledged, &removed)?;
         for somebody in &removed {
@@ -346,7 +347,7 @@ async fn write(
         if random.random_bool(0.3) {
             match eventually(async || room.sync().await).await {
                 Err(Error::Removed) => return Ok(Written { acknowledged, removed: Some(Removed::of(&room)) }),
-                read => read?,
+                read => read.with_context(|| format!("{name} cannot read"))?,
             }
         }
         no_alarms(&mut room, &name)?;
@@ -354,7 +355,7 @@ async fn write(
     }
     match eventually(async || room.sync().await).await {
         Err(Error::Removed) => return Ok(Written { acknowledged, removed: Some(Removed::of(&room)) }),
-        read => read?,
+        read => read.with_context(|| format!("{name} cannot read in the end"))?,
     }
     no_alarms(&mut room, &name)?;
     Ok(Written { acknowledged, removed: None })
@@ -378,7 +379,7 @@ async fn read(
     mut end: watch::Receiver<Option<u64>>,
     progress: Arc<Progress>,
 ) -> Result<()> {
-    eventually(async || room.read_from(Some(0)).await).await?;
+    eventually(async || room.read_from(Some(0)).await).await.context("a reader cannot begin")?;
     let mut herds = 0;
     loop {
         if end.borrow().is_some_and(|end| room.log().last() >= end) {
@@ -410,7 +411,16 @@ async fn read(
         room.log().lines().iter().zip(room.log().lines().iter().skip(1)).all(|(one, next)| one.seq + 1 == next.seq);
     ensure!(dense, "a reader's log has a gap");
     let unread = room.log().entries().find(|entry| entry.event.kind != "rotate" && !entry.believed);
-    ensure!(unread.is_none(), "a reader who stayed cannot read {unread:?}");
+    if let Some(Entry { event, signer, content, .. }) = unread {
+        let (opens, knows) = (content.is_some(), signer.is_some_and(|signer| room.log().person(&signer).is_some()));
+        bail!(
+            "a reader who stayed does not believe {}, of kind {}: it opens: {opens}; its signer is known: {knows}; the \
+             reader is in epoch {:?}",
+            event.seq,
+            event.kind,
+            room.epoch()
+        );
+    }
     Ok(())
 }
 
