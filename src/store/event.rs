@@ -71,14 +71,14 @@ const APPEND: &str = concat!(
     AND NOT ",
     is_too_much!(),
     " AND (?16=0 OR ?5='delete')
-    AND (r.owner_hash IS ?3 OR NOT EXISTS(SELECT 1 FROM event e
-      WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?12 AND e.sent_at_ms>?4-10000))
+    AND (r.owner_hash IS ?3 OR (?12>0 AND NOT EXISTS(SELECT 1 FROM event e
+      WHERE e.room_id=r.id AND e.seq=r.last_seq+1-?12 AND e.sent_at_ms>?4-10000)))
     AND ((?13>=?12 AND r.owner_hash IS NOT ?3) OR (SELECT count(*) FROM (SELECT 1 ",
     own_posts!(),
     " LIMIT ?13+0)) < ?13)
     AND NOT EXISTS(SELECT 1 FROM json_each(",
     address_limits!(),
-    ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value)
+    ") j LEFT JOIN address a ON a.address=j.key AND a.ends_at_ms>?4 WHERE coalesce(a.count,0)>=j.value)
     AND CASE WHEN ?6 IS NULL THEN ?5 IN('message','card') ELSE EXISTS(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
@@ -102,14 +102,16 @@ const WHY: &str = concat!(
     " AS target_kept, t.author IS NOT NULL AND t.author IS ?10 AS mine, r.owner_hash IS ?3 AS owns, ",
     is_too_much!(),
     " AS full,
-    (SELECT l.sent_at_ms+10000-?4 FROM event l
-      WHERE l.room_id=r.id AND l.seq=r.last_seq+1-?12 AND r.owner_hash IS NOT ?3) AS room_waits_ms,
-    (SELECT e.sent_at_ms+10000-?4 ",
+    CASE WHEN ?12>0 THEN (SELECT l.sent_at_ms+10000-?4 FROM event l
+      WHERE l.room_id=r.id AND l.seq=r.last_seq+1-?12 AND r.owner_hash IS NOT ?3)
+      WHEN r.owner_hash IS NOT ?3 THEN 10000 END AS room_waits_ms,
+    CASE WHEN ?13>0 THEN (SELECT e.sent_at_ms+10000-?4 ",
     own_posts!(),
-    " ORDER BY e.seq DESC LIMIT 1 OFFSET max(?13-1,0)) AS author_waits_ms,
-    (SELECT max(a.ends_at_ms)-?4 FROM json_each(",
+    " ORDER BY e.seq DESC LIMIT 1 OFFSET max(?13-1,0)) ELSE 10000 END AS author_waits_ms,
+    (SELECT max(coalesce(a.ends_at_ms,?4+10000))-?4 FROM json_each(",
     address_limits!(),
-    ") j JOIN address a ON a.address=j.key WHERE a.ends_at_ms>?4 AND a.count>=j.value) AS address_waits_ms,
+    ") j LEFT JOIN address a ON a.address=j.key AND a.ends_at_ms>?4
+      WHERE coalesce(a.count,0)>=j.value) AS address_waits_ms,
     ?16=1 AND ?5<>'delete' AS storage_full, ?7 IS NULL OR ?9 IS NULL OR ?17 IS NULL AS unused ",
     caller!(),
     " LEFT JOIN room r ON r.room=?1 AND r.expires_at_ms>?4 AND r.deleted_at_ms=0 AND (",

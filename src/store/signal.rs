@@ -27,6 +27,7 @@ const SEND: &str = concat!(
     " WHERE r.room=?1 AND r.slot=?2 AND r.expires_at_ms>?4 AND ",
     may_post!(),
     " AND r.epoch IS ?13 AND (r.locked=0 OR r.owner_hash=?3)
+    AND ?10>0 AND ?11>0
     AND NOT EXISTS(SELECT 1 FROM signal g WHERE g.room_id=r.id AND g.author=?5 AND g.window_ends_at_ms>?4
       AND g.count>=?10)
     AND NOT (r.window_ends_at_ms>?4 AND r.signal_count>=?11)

@@ -3,6 +3,7 @@
 
 mod access;
 mod concurrency;
+mod contract;
 mod deployment;
 mod epochs;
 mod errors;

@@ -7,7 +7,7 @@ use rusqlite::params;
 use serde_json::{Value, json};
 
 fn two_databases() -> Setup {
-    Server::setup().without_rate_limits().grant_second_database().variable("databases", "default,second")
+    Server::setup().without_rate_limits().grant_databases(&["second"]).variable("databases", "default,second")
 }
 
 /// The slot of a room: its id's first byte.
@@ -27,7 +27,7 @@ fn rooms_in(database: &Database) -> Vec<String> {
 /// Slots that both databases hold to be theirs.
 fn claimed_twice(server: &Server) -> Vec<i64> {
     let open = |database: Database| database.column::<i64>("SELECT slot FROM slot WHERE state = 'open'", []);
-    let second = open(server.second_database());
+    let second = open(server.database_of("second"));
     open(server.database()).into_iter().filter(|slot| second.contains(slot)).collect()
 }
 
@@ -57,7 +57,7 @@ async fn rooms_are_spread_over_the_databases_and_each_lives_in_one() {
         room.say(&format!("in room {number}")).await;
         rooms.push(room);
     }
-    let (first, second) = (rooms_in(&server.database()), rooms_in(&server.second_database()));
+    let (first, second) = (rooms_in(&server.database()), rooms_in(&server.database_of("second")));
     assert!(first.len() >= 5 && second.len() >= 5, "{} and {}", first.len(), second.len());
     assert_eq!(first.len() + second.len(), 40);
     for room in &rooms {
@@ -158,7 +158,7 @@ async fn a_stale_hint_loses_nothing() {
 
 #[tokio::test]
 async fn adding_a_database_moves_nothing() {
-    let alone = Server::setup().without_rate_limits().grant_second_database();
+    let alone = Server::setup().without_rate_limits().grant_databases(&["second"]);
     let mut server = alone.start().await;
     let mut rooms = Vec::new();
     for _ in 0..30 {
@@ -170,12 +170,12 @@ async fn adding_a_database_moves_nothing() {
     for room in &rooms {
         assert_eq!(room.at(&server.api()).say("after").await, 2);
     }
-    let moved = rooms_in(&server.second_database());
+    let moved = rooms_in(&server.database_of("second"));
     assert!(rooms.iter().all(|room| !moved.contains(&room.id)), "the old rooms stay where they are");
     for _ in 0..40 {
         server.open_room().await;
     }
-    assert!(!rooms_in(&server.second_database()).is_empty(), "new slots go to the new database too");
+    assert!(!rooms_in(&server.database_of("second")).is_empty(), "new slots go to the new database too");
     assert_eq!(claimed_twice(&server), Vec::<i64>::new());
 }
 
@@ -228,7 +228,7 @@ async fn a_room_is_followed_to_the_database_its_slot_went_to() {
     let server = two_databases().start().await;
     // A slot as a move leaves it: gone in one database, open with a higher epoch in the other.
     let room = server.open_room().await;
-    let (default, second) = (server.database(), server.second_database());
+    let (default, second) = (server.database(), server.database_of("second"));
     let (old, new) = if rooms_in(&default).contains(&room.id) { (default, second) } else { (second, default) };
     let slot = slot(&room);
     set_state(&old, slot, "gone");

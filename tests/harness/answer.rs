@@ -5,21 +5,51 @@ use std::fmt;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::contract::{self, Exchange};
+
 /// Status, headers and body of one answer.
 #[derive(Debug)]
 pub struct Answer {
-    request: String,
+    method: String,
+    path: String,
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Answer {
-    pub(crate) async fn read(request: String, response: reqwest::Response) -> Result<Self, reqwest::Error> {
+    /// Reads an answer to its end, and holds it to `docs/openapi.yaml`.
+    pub(crate) async fn read(
+        (method, path): (String, String),
+        sent: Option<Value>,
+        response: reqwest::Response,
+    ) -> Result<Self, reqwest::Error> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.bytes().await?.to_vec();
-        Ok(Self { request, status, headers, body })
+        let answer = Self { method, path, status, headers, body };
+        let exchange = Exchange {
+            method: &answer.method,
+            path: &answer.path,
+            sent: sent.as_ref(),
+            status,
+            headers: &answer.headers,
+            body: &answer.body,
+        };
+        if let Err(wrong) = contract::check(&exchange) {
+            panic!("not as docs/openapi.yaml says: {wrong}\n{answer}");
+        }
+        Ok(answer)
+    }
+
+    /// The method that was asked with.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The path that was asked for, with its query.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     pub fn status(&self) -> u16 {
@@ -101,6 +131,7 @@ impl fmt::Display for Answer {
         const SHOWN: usize = 2000;
         let body = String::from_utf8_lossy(&self.body);
         let shown: String = body.chars().take(SHOWN).collect();
-        write!(f, "{} was answered {} with {:?}\n{shown}", self.request, self.status, self.headers)
+        let Self { method, path, status, headers, .. } = self;
+        write!(f, "{method} {path} was answered {status} with {headers:?}\n{shown}")
     }
 }

@@ -8,8 +8,8 @@
 pub mod adversary;
 mod answer;
 pub mod chaos;
+pub mod contract;
 mod database;
-pub mod envelope;
 mod fault_proxy;
 mod keyed;
 mod liar;

@@ -1,4 +1,4 @@
-//! A manifest derived from `spin.toml` in which every component with a database has a second one.
+//! A manifest derived from `spin.toml` in which every component with a database has further ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,8 @@ use toml::{Table, Value};
 
 use crate::project_root;
 
-/// The label of the further database.
-const LABEL: &str = "second";
-
 /// Writes the derived manifest into `folder` and returns its path.
-pub(crate) fn with_second_database(folder: &Path) -> PathBuf {
+pub(crate) fn with_databases(folder: &Path, labels: &[String]) -> PathBuf {
     let source = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
     let mut manifest: Table = source.parse().expect("spin.toml is TOML");
     let components = manifest["component"].as_table_mut().expect("spin.toml has components");
@@ -21,8 +18,8 @@ pub(crate) fn with_second_database(folder: &Path) -> PathBuf {
         let wasm = component["source"].as_str().expect("a component's source is a path");
         let wasm = project_root().join(wasm).display().to_string();
         component.insert("source".to_owned(), Value::String(wasm));
-        if let Some(Value::Array(labels)) = component.get_mut("sqlite_databases") {
-            labels.push(Value::String(LABEL.to_owned()));
+        if let Some(Value::Array(granted)) = component.get_mut("sqlite_databases") {
+            granted.extend(labels.iter().cloned().map(Value::String));
         }
     }
     let path = folder.join("spin.toml");
@@ -30,18 +27,21 @@ pub(crate) fn with_second_database(folder: &Path) -> PathBuf {
     path
 }
 
-/// Writes the runtime configuration that says where the second database is, and returns its path.
-pub(crate) fn runtime_config(folder: &Path) -> PathBuf {
-    let mut database = Table::new();
-    database.insert("type".to_owned(), Value::String("spin".to_owned()));
-    database.insert("path".to_owned(), Value::String(second_database_file(folder).display().to_string()));
-    let labels = Table::from_iter([(LABEL.to_owned(), Value::Table(database))]);
-    let config = Table::from_iter([("sqlite_database".to_owned(), Value::Table(labels))]);
+/// Writes the runtime configuration that says where the further databases are, and returns its path.
+pub(crate) fn runtime_config(folder: &Path, labels: &[String]) -> PathBuf {
+    let place = |label: &String| {
+        let mut database = Table::new();
+        database.insert("type".to_owned(), Value::String("spin".to_owned()));
+        database.insert("path".to_owned(), Value::String(database_file(folder, label).display().to_string()));
+        (label.clone(), Value::Table(database))
+    };
+    let places = Table::from_iter(labels.iter().map(place));
+    let config = Table::from_iter([("sqlite_database".to_owned(), Value::Table(places))]);
     let path = folder.join("runtime.toml");
     fs::write(&path, config.to_string()).expect("the runtime configuration can be written");
     path
 }
 
-pub(crate) fn second_database_file(folder: &Path) -> PathBuf {
-    folder.join("second.db")
+pub(crate) fn database_file(folder: &Path, label: &str) -> PathBuf {
+    folder.join(format!("{label}.db"))
 }

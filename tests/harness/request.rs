@@ -53,14 +53,18 @@ impl Api {
     pub fn request(&self, method: &str, path: &str) -> Request {
         let named = Method::from_bytes(method.as_bytes()).expect("a test uses valid methods");
         let url = format!("http://{}{path}", self.address);
-        Request { line: format!("{method} {path}"), builder: self.client.request(named, url) }
+        let builder = self.client.request(named, url);
+        Request { line: (method.to_owned(), path.to_owned()), sent: None, builder }
     }
 }
 
 /// A request under construction.
 #[derive(Debug)]
 pub struct Request {
-    line: String,
+    /// Method and path.
+    line: (String, String),
+    /// What is sent as JSON.
+    sent: Option<Value>,
     builder: RequestBuilder,
 }
 
@@ -81,8 +85,9 @@ impl Request {
     }
 
     /// A JSON body with its content type.
-    pub fn json(self, body: &Value) -> Self {
+    pub fn json(mut self, body: &Value) -> Self {
         let text = body.to_string();
+        self.sent = Some(body.clone());
         self.header("content-type", "application/json").body(text)
     }
 
@@ -94,13 +99,13 @@ impl Request {
 
     /// Sends the request and reads the whole answer; a transport failure fails the test.
     pub async fn send(self) -> Answer {
-        let line = self.line.clone();
-        self.answer().await.unwrap_or_else(|error| panic!("{line} got no answer: {error:?}"))
+        let (method, path) = self.line.clone();
+        self.answer().await.unwrap_or_else(|error| panic!("{method} {path} got no answer: {error:?}"))
     }
 
     /// Like [`Request::send`], for tests in which connections are meant to break.
     pub async fn answer(self) -> Result<Answer, reqwest::Error> {
         let response = self.builder.send().await?;
-        Answer::read(self.line, response).await
+        Answer::read(self.line, self.sent, response).await
     }
 }

@@ -26,7 +26,8 @@ pub fn project_root() -> &'static Path {
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     variables: Vec<(String, String)>,
-    second_database: bool,
+    /// Labels of further databases.
+    databases: Vec<String>,
     unhealthy: bool,
 }
 
@@ -60,10 +61,10 @@ impl Setup {
         self
     }
 
-    /// Grants every component that has a database a further one, labelled `second`. Whether rooms may live
-    /// there is still up to the variable `databases`.
-    pub fn grant_second_database(mut self) -> Self {
-        self.second_database = true;
+    /// Grants every component that has a database further ones, by their labels. Whether rooms may live there is still
+    /// up to the variable `databases`.
+    pub fn grant_databases(mut self, labels: &[&str]) -> Self {
+        self.databases = labels.iter().map(|label| (*label).to_owned()).collect();
         self
     }
 
@@ -93,11 +94,11 @@ impl Setup {
         let errors = output.try_clone().expect("a file handle can be copied");
         let mut command = Command::new(&program);
         command.args(arguments).arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
-        if self.second_database {
-            command.arg("--from").arg(manifest::with_second_database(folder));
-            command.arg("--runtime-config-file").arg(manifest::runtime_config(folder));
-        } else {
+        if self.databases.is_empty() {
             command.arg("--from").arg(project_root().join("spin.toml"));
+        } else {
+            command.arg("--from").arg(manifest::with_databases(folder, &self.databases));
+            command.arg("--runtime-config-file").arg(manifest::runtime_config(folder, &self.databases));
         }
         for (name, value) in &self.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
@@ -155,9 +156,13 @@ impl Server {
         Database::open(&self.folder.path().join("sqlite_db.db"))
     }
 
-    /// The database labelled `second`, where it was granted.
-    pub fn second_database(&self) -> Database {
-        Database::open(&manifest::second_database_file(self.folder.path()))
+    /// The database with this label: `default`, or one that was granted.
+    pub fn database_of(&self, label: &str) -> Database {
+        if label == "default" {
+            self.database()
+        } else {
+            Database::open(&manifest::database_file(self.folder.path(), label))
+        }
     }
 
     /// The file behind the key-value store labelled `default`.

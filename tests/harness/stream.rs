@@ -4,12 +4,14 @@
 
 use std::fmt;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::DEADLINE;
+use crate::contract::{self, Exchange};
 
 /// An open stream.
 #[derive(Debug)]
@@ -131,7 +133,21 @@ impl Stream {
             stream.content = std::mem::take(&mut stream.unread);
             stream.ended = true;
         }
+        stream.must_be_described(path);
         Ok(stream)
+    }
+
+    /// The head, and the body of a refusal, are as `docs/openapi.yaml` says.
+    fn must_be_described(&self, path: &str) {
+        let fields = self.head.headers.iter().filter_map(|(name, value)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+        });
+        let headers = HeaderMap::from_iter(fields);
+        let status = self.head.status;
+        let exchange = Exchange { method: "GET", path, sent: None, status, headers: &headers, body: &self.content };
+        if let Err(wrong) = contract::check(&exchange) {
+            panic!("GET {path}: not as docs/openapi.yaml says: {wrong}\n{:?}\n{self:?}", self.head);
+        }
     }
 
     pub fn status(&self) -> u16 {
@@ -159,7 +175,13 @@ impl Stream {
             if let Some(end) = find(&self.content, b"\n\n") {
                 let block: Vec<u8> = self.content.drain(..end + 2).take(end).collect();
                 let text = String::from_utf8(block).map_err(|_| BrokenOff("not UTF-8".to_owned()))?;
-                return Ok(Some(Block { text }));
+                let block = Block { text };
+                if let (Some(event), Some(data)) = (block.event(), block.field("data"))
+                    && let Err(wrong) = contract::check_event(event, data)
+                {
+                    panic!("not an event as docs/openapi.yaml says: {wrong}\n{block:?}");
+                }
+                return Ok(Some(block));
             }
             if self.ended {
                 return match self.content.is_empty() {
