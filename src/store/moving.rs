@@ -4,9 +4,10 @@
 //! followed by the next call. `A` is where the slot is open, `B` where it goes:
 //!
 //! 1. at B what an earlier stay left goes; then B is `arriving`, of a higher epoch than A;
-//! 2. pages are copied while A stays open;
+//! 2. while A stays open it notes which rooms change (the tables `departure` and `touched`); all are copied in the
+//!    order of their ids, and then those that changed, until that takes no time;
 //! 3. A is `frozen`;
-//! 4. what has changed meanwhile is copied, and what A no longer has goes at B;
+//! 4. those that changed last are copied, and what A no longer has goes at B;
 //! 5. B is `open`: from here on it is the owner;
 //! 6. A is `gone`; 7. key-value says so; 8. A's rows go in batches.
 //!
@@ -16,8 +17,8 @@
 use std::collections::{HashMap, HashSet};
 
 use buddy_domain::Error;
-use buddy_host::now_ms;
 use buddy_host::sqlite::{Row, Value};
+use buddy_host::{now_ms, random};
 
 use crate::database::Database;
 use crate::slot::{self, Ownership};
@@ -26,9 +27,18 @@ use crate::slot::{self, Ownership};
 const CALL_MS: i64 = 2000;
 /// How long a slot may be frozen. Writers are told to come back in a second.
 const FROZEN_MS: i64 = 700;
+/// A slot is frozen once what changed lately was copied as quickly as this.
+const QUICK_MS: i64 = 200;
 /// Rows at a time: of those that may be large, and of those that are small.
 const LARGE_ROWS: i64 = 100;
 const ROWS: i64 = 200;
+/// Rooms that are compared at once, unless so many openings of links belong to fewer.
+const ROOMS: usize = 200;
+const OPENINGS: i64 = 20_000;
+/// More rows of one table than this are not compared. The limits of a room leave it far below.
+const MOST_ROWS: usize = 200_000;
+/// Rooms that changed, at a time.
+const TOUCHED: usize = 1000;
 
 /// How far a move has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +52,7 @@ pub struct Progress {
 /// A table whose rows are few or change: it is compared, and only what differs is written.
 struct Compared {
     name: &'static str,
-    /// Selects the rows of slot `?1`, of rooms from `?2` on and below `?3`: first the columns that name a row, then all.
+    /// Selects the rows of the rooms from `?1` on and below `?2`: first the columns that name a row, then all.
     rows: &'static str,
     /// How many columns name a row.
     key: usize,
@@ -62,7 +72,7 @@ const LINK_NUMBER: &str =
 const COMPARED: [Compared; 8] = [
     Compared {
         name: "room",
-        rows: "SELECT r.room AS key, r.* FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, r.* FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[],
         conflict: "room",
@@ -70,8 +80,8 @@ const COMPARED: [Compared; 8] = [
     },
     Compared {
         name: "signal",
-        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r JOIN signal t ON t.room_id=r.id
-          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r CROSS JOIN signal t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id,author",
@@ -79,8 +89,8 @@ const COMPARED: [Compared; 8] = [
     },
     Compared {
         name: "link",
-        rows: "SELECT r.room AS key, t.link AS key, t.* FROM room r JOIN link t ON t.room_id=r.id
-          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, t.link AS key, t.* FROM room r CROSS JOIN link t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id,link",
@@ -88,8 +98,8 @@ const COMPARED: [Compared; 8] = [
     },
     Compared {
         name: "opening",
-        rows: "SELECT r.room AS key, l.link AS key, t.client_id AS key, t.* FROM room r JOIN link l ON l.room_id=r.id
-          JOIN opening t ON t.link_id=l.id WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, l.link AS key, t.client_id AS key, t.* FROM room r CROSS JOIN link l ON l.room_id=r.id
+          JOIN opening t ON t.link_id=l.id WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 3,
         numbers: &[("link_id", LINK_NUMBER)],
         conflict: "link_id,client_id",
@@ -98,8 +108,8 @@ const COMPARED: [Compared; 8] = [
     },
     Compared {
         name: "card",
-        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r JOIN card t ON t.room_id=r.id
-          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r CROSS JOIN card t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id,author",
@@ -107,8 +117,8 @@ const COMPARED: [Compared; 8] = [
     },
     Compared {
         name: "statement",
-        rows: "SELECT r.room AS key, t.* FROM room r JOIN statement t ON t.room_id=r.id
-          WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100000",
+        rows: "SELECT r.room AS key, t.* FROM room r CROSS JOIN statement t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id",
@@ -117,7 +127,7 @@ const COMPARED: [Compared; 8] = [
     Compared {
         name: "token",
         rows: "SELECT t.room AS key, t.hash AS key, t.* FROM token t
-          WHERE ?1 IS NOT NULL AND t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 100000",
+          WHERE t.room>=?1 AND t.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[],
         conflict: "room,hash",
@@ -126,7 +136,7 @@ const COMPARED: [Compared; 8] = [
     Compared {
         name: "tombstone",
         rows: "SELECT t.room AS key, t.* FROM tombstone t
-          WHERE ?1 IS NOT NULL AND t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 100000",
+          WHERE t.room>=?1 AND t.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[],
         conflict: "room",
@@ -172,42 +182,68 @@ const ADDED: [Added; 3] = [
     },
 ];
 
-/// Each a batch of what is left of slot `?1`, of rooms from `?2` on and below `?3`, where it is `gone` or was never.
-const CLEANING: [&str; 11] = [
-    "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r JOIN event e ON e.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM signal WHERE rowid IN(SELECT g.rowid FROM room r JOIN signal g ON g.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM rotation WHERE id IN(SELECT t.id FROM room r JOIN rotation t ON t.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 100)",
-    "DELETE FROM \"grant\" WHERE id IN(SELECT t.id FROM room r JOIN \"grant\" t ON t.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM opening WHERE id IN(SELECT t.id FROM room r JOIN link l ON l.room_id=r.id
-      JOIN opening t ON t.link_id=l.id WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM link WHERE id IN(SELECT t.id FROM room r JOIN link t ON t.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM card WHERE id IN(SELECT t.id FROM room r JOIN card t ON t.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM statement WHERE room_id IN(SELECT t.room_id FROM room r JOIN statement t ON t.room_id=r.id
-      WHERE r.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
-    "DELETE FROM token WHERE (room,hash) IN(SELECT t.room,t.hash FROM token t
-      WHERE t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 500)",
-    "DELETE FROM tombstone WHERE room IN(SELECT t.room FROM tombstone t
-      WHERE t.room>=?2 AND (?3 IS NULL OR t.room<?3) LIMIT 500)",
-    "DELETE FROM room WHERE id IN(SELECT r.id FROM room r WHERE r.slot=?1 AND ?2 IS NOT ?3
+/// Each a batch of what rooms from `?2` on and below `?3` have; their rows last of all.
+const OF_ROOMS: [&str; 9] = [
+    "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r CROSS JOIN event e ON e.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM signal WHERE rowid IN(SELECT g.rowid FROM room r CROSS JOIN signal g ON g.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM rotation WHERE id IN(SELECT t.id FROM room r CROSS JOIN rotation t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 100)",
+    "DELETE FROM \"grant\" WHERE id IN(SELECT t.id FROM room r CROSS JOIN \"grant\" t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM opening WHERE id IN(SELECT t.id FROM room r CROSS JOIN link l ON l.room_id=r.id
+      CROSS JOIN opening t ON t.link_id=l.id WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM link WHERE id IN(SELECT t.id FROM room r CROSS JOIN link t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM card WHERE id IN(SELECT t.id FROM room r CROSS JOIN card t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM statement WHERE room_id IN(SELECT t.room_id FROM room r CROSS JOIN statement t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM room WHERE id IN(SELECT r.id FROM room r WHERE r.room>=?2 AND r.room<?3
       AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id) LIMIT 500)",
+];
+/// As `OF_ROOMS`, of what outlives a room.
+const OF_IDS: [&str; 2] = [
+    "DELETE FROM token WHERE (room,hash) IN(SELECT t.room,t.hash FROM token t
+      WHERE t.room>=?2 AND t.room<?3 LIMIT 500)",
+    "DELETE FROM tombstone WHERE room IN(SELECT t.room FROM tombstone t WHERE t.room>=?2 AND t.room<?3 LIMIT 500)",
+];
+/// What a slot that is gone goes without first: from then on nothing that is deleted is noted.
+const OF_DEPARTURE: [&str; 2] = [
+    "DELETE FROM departure WHERE slot=?1 AND ?2 IS NOT ?3",
+    "DELETE FROM touched WHERE room IN(SELECT t.room FROM touched t WHERE t.slot=?1 AND ?2 IS NOT ?3 LIMIT 500)",
 ];
 /// Nothing is cleaned where the slot is, or comes to.
 const IS_GONE: &str =
     " AND NOT EXISTS(SELECT 1 FROM slot s WHERE s.slot=?1 AND s.state<>'gone') RETURNING 1 AS deleted";
+/// The slot is on its way here under epoch `?4`.
+const STILL_ARRIVES: &str =
+    " AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=?1 AND s.state='arriving' AND s.epoch=?4) RETURNING 1 AS deleted";
 
 const ARRIVE: &str = "INSERT INTO slot(slot,epoch,state) VALUES(?1,?2,'arriving')
   ON CONFLICT(slot) DO UPDATE SET epoch=excluded.epoch, state='arriving' WHERE state='gone' RETURNING epoch";
 const RENUMBER: &str = "UPDATE slot SET epoch=epoch+1 WHERE slot=?1 AND state='arriving' AND epoch=?2 RETURNING epoch";
 const SET_STATE: &str = "UPDATE slot SET state=?4 WHERE slot=?1 AND epoch=?2 AND state=?3 RETURNING epoch";
+/// Only whoever copied all of the very departure that goes on: `?3` its id.
+const FREEZE: &str = "UPDATE slot SET state='frozen' WHERE slot=?1 AND epoch=?2 AND state='open'
+  AND EXISTS(SELECT 1 FROM departure d WHERE d.slot=?1 AND d.id=?3 AND d.is_copied=1) RETURNING epoch";
+
+const DEPART: &str = "INSERT INTO departure(slot,id,cursor) VALUES(?1,?2,?3) ON CONFLICT(slot) DO NOTHING";
+const DEPARTURE: &str = "SELECT id, cursor, is_copied FROM departure WHERE slot=?1 LIMIT 1";
+const ADVANCE: &str = "UPDATE departure SET cursor=?3, is_copied=?4 WHERE slot=?1 AND id=?2 RETURNING slot";
+const STAY: &str = "DELETE FROM departure WHERE slot=?1";
+const NEXT_ROOMS: &str = "SELECT r.room AS room,
+    coalesce((SELECT sum(l.opened) FROM link l WHERE l.room_id=r.id),0) AS openings
+  FROM room r WHERE r.room>=?1 AND r.room<?2 ORDER BY r.room LIMIT 200";
+const NEXT_TOUCHED: &str = "SELECT room, version FROM touched WHERE slot=?1 LIMIT 1000";
+const STRIKE_OFF: &str = "DELETE FROM touched WHERE room=?1 AND version=?2";
+const COUNT: &str = "SELECT count(*) AS rooms FROM room WHERE slot=?1 LIMIT 1";
 const OVERVIEW: &str = "SELECT r.room AS room, (SELECT min(e.seq) FROM event e WHERE e.room_id=r.id) AS first_seq,
-    coalesce((SELECT max(e.seq) FROM event e WHERE e.room_id=r.id),0) AS last_seq
-  FROM room r WHERE r.slot=?1 ORDER BY r.room LIMIT 100000";
+    coalesce((SELECT max(e.seq) FROM event e WHERE e.room_id=r.id),0) AS last_seq,
+    coalesce((SELECT max(t.epoch) FROM rotation t WHERE t.room_id=r.id),-1) AS last_epoch,
+    (SELECT count(*) FROM \"grant\" g WHERE g.room_id=r.id) AS grants
+  FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 1000";
 
 /// Goes on with the move of a slot to a database, and begins it where there is none. Called again until its state is
 /// `open`; a call with the database that still owns the slot takes a move back.
@@ -255,6 +291,7 @@ async fn settle(
     if let Some(row) = arriving {
         did_something = true;
         set_state(slot, row, row.epoch, "gone").await?;
+        Database::new(&owner.database).run(STAY, &[slot.into()]).await?;
     }
     if owner.state == "frozen" {
         did_something = true;
@@ -271,8 +308,7 @@ async fn settle(
             state = "cleaning";
         }
     }
-    let overview = overview(&Database::new(&owner.database), slot).await?;
-    let rooms = overview.len() as i64;
+    let rooms = count(&Database::new(&owner.database), slot).await?;
     Ok(Progress { state, rooms, rooms_copied: rooms })
 }
 
@@ -283,8 +319,9 @@ async fn set_state(slot: u8, row: &Ownership, epoch: i64, state: &str) -> Result
 
 /// Deletes what is left of a slot where it is gone. False: there was no time for all of it.
 async fn clean(database: &Database, slot: u8, deadline: i64) -> Result<bool, Error> {
-    let parameters = of_slot(slot);
-    for statement in CLEANING {
+    let Range { from, to } = Range::of_slot(slot);
+    let parameters = [slot.into(), from.into(), to.into()];
+    for statement in OF_DEPARTURE.iter().chain(&OF_ROOMS).chain(&OF_IDS) {
         while !database.run(&format!("{statement}{IS_GONE}"), &parameters).await?.is_empty() {
             if now_ms() > deadline {
                 return Ok(false);
@@ -294,16 +331,70 @@ async fn clean(database: &Database, slot: u8, deadline: i64) -> Result<bool, Err
     Ok(true)
 }
 
-/// The slot, and between which ids its rooms are.
-fn of_slot(slot: u8) -> [Value; 3] {
-    let after = slot.checked_add(1).map(|next| vec![next]);
-    [slot.into(), vec![slot].into(), after.into()]
+/// How many rooms of a slot a database holds.
+async fn count(database: &Database, slot: u8) -> Result<i64, Error> {
+    database.row(COUNT, &[slot.into()]).await?.map_or(Ok(0), |mut row| row.take("rooms"))
 }
 
-/// The rooms of a slot, with the first and the last sequence that their logs hold.
-async fn overview(database: &Database, slot: u8) -> Result<HashMap<Vec<u8>, (Option<i64>, i64)>, Error> {
-    let rows = database.run(OVERVIEW, &[slot.into()]).await?;
-    rows.into_iter().map(|mut row| Ok((row.take("room")?, (row.take("first_seq")?, row.take("last_seq")?)))).collect()
+/// Rooms from an id on and below another one. Their slot is their first byte, so those of a slot lie together.
+#[derive(Clone)]
+struct Range {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Range {
+    fn of_slot(slot: u8) -> Self {
+        // Beyond the last id that there may be.
+        let to = slot.checked_add(1).map_or_else(|| vec![u8::MAX; 33], |next| vec![next]);
+        Self { from: vec![slot], to }
+    }
+
+    fn of_room(room: &[u8]) -> Self {
+        Self { from: room.to_vec(), to: behind(room) }
+    }
+
+    fn parameters(&self) -> [Value; 2] {
+        [self.from.clone().into(), self.to.clone().into()]
+    }
+}
+
+/// What comes right behind a room's id.
+fn behind(room: &[u8]) -> Vec<u8> {
+    [room, &[0]].concat()
+}
+
+/// How far the tables of a room reach that only grow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Reach {
+    first_seq: Option<i64>,
+    last_seq: i64,
+    last_epoch: i64,
+    grants: i64,
+}
+
+/// That of a room which is not there.
+const NOTHING: Reach = Reach { first_seq: None, last_seq: 0, last_epoch: -1, grants: 0 };
+
+async fn overview(database: &Database, range: &Range) -> Result<HashMap<Vec<u8>, Reach>, Error> {
+    let reach = |mut row: Row| -> Result<_, Error> {
+        let room = row.take("room")?;
+        let reach = Reach {
+            first_seq: row.take("first_seq")?,
+            last_seq: row.take("last_seq")?,
+            last_epoch: row.take("last_epoch")?,
+            grants: row.take("grants")?,
+        };
+        Ok((room, reach))
+    };
+    database.run(OVERVIEW, &range.parameters()).await?.into_iter().map(reach).collect()
+}
+
+/// What the database that a slot leaves remembers of it.
+struct Departure {
+    id: [u8; 16],
+    cursor: Vec<u8>,
+    is_copied: bool,
 }
 
 struct Move {
@@ -315,8 +406,6 @@ struct Move {
     /// Of the slot where it goes; `None` while it is not on its way yet.
     to_epoch: Option<i64>,
     deadline: i64,
-    rooms: i64,
-    rooms_copied: i64,
 }
 
 impl Move {
@@ -329,26 +418,28 @@ impl Move {
             to: Database::new(to),
             to_epoch: there.filter(|row| row.state == "arriving").map(|row| row.epoch),
             deadline: now_ms() + CALL_MS,
-            rooms: 0,
-            rooms_copied: 0,
         }
     }
 
-    fn progress(&self, state: &'static str) -> Progress {
-        Progress { state, rooms: self.rooms, rooms_copied: self.rooms_copied }
+    async fn go_on(mut self) -> Result<Progress, Error> {
+        let rooms = count(&self.from, self.slot).await?;
+        let state = self.advance().await?;
+        let rooms_copied = if state == "clearing" { 0 } else { count(&self.to, self.slot).await?.min(rooms) };
+        Ok(Progress { state, rooms, rooms_copied })
     }
 
-    async fn go_on(mut self) -> Result<Progress, Error> {
+    /// One call's share of the work, and the state it ends in.
+    async fn advance(&mut self) -> Result<&'static str, Error> {
         let epoch = match self.to_epoch {
             Some(epoch) => epoch,
             None => {
+                // One that was taken back, and knows nothing of what is copied now.
+                self.from.run(STAY, &[self.slot.into()]).await?;
                 if !clean(&self.to, self.slot, self.deadline).await? {
-                    return Ok(self.progress("clearing"));
+                    return Ok("clearing");
                 }
                 let parameters = [self.slot.into(), (self.from_epoch + 1).into()];
-                let Some(mut row) = self.to.row(ARRIVE, &parameters).await? else {
-                    return Ok(self.progress("copying"));
-                };
+                let Some(mut row) = self.to.row(ARRIVE, &parameters).await? else { return Ok("copying") };
                 row.take("epoch")?
             }
         };
@@ -356,17 +447,18 @@ impl Move {
         if self.is_frozen {
             // Whoever froze it has stopped: nobody has to wait for us from now on.
             self.thaw().await?;
-            return Ok(self.progress("copying"));
+            return Ok("copying");
         }
-        if !self.copy().await? {
-            return Ok(self.progress("copying"));
+        let departure = self.depart().await?;
+        if !self.copy_all(&departure).await? || !self.copy_touched(QUICK_MS).await? {
+            return Ok("copying");
         }
-        let frozen = self.set(&self.from, self.from_epoch, "open", "frozen").await?;
-        if !frozen {
-            return Ok(self.progress("copying"));
+        let parameters = [self.slot.into(), self.from_epoch.into(), departure.id.into()];
+        if self.from.row(FREEZE, &parameters).await?.is_none() {
+            return Ok("copying");
         }
         self.deadline = now_ms() + FROZEN_MS;
-        let copied = self.copy().await;
+        let copied = self.copy_touched(FROZEN_MS).await;
         let has_arrived = match &copied {
             Ok(true) => self.set(&self.to, epoch, "arriving", "open").await?,
             _ => false,
@@ -374,12 +466,12 @@ impl Move {
         if !has_arrived {
             self.thaw().await?;
             copied?;
-            return Ok(self.progress("copying"));
+            return Ok("copying");
         }
         self.set(&self.from, self.from_epoch, "frozen", "gone").await?;
         slot::moved(self.slot, self.to.label(), epoch).await;
         let is_clean = clean(&self.from, self.slot, now_ms() + CALL_MS).await?;
-        Ok(self.progress(if is_clean { "open" } else { "cleaning" }))
+        Ok(if is_clean { "open" } else { "cleaning" })
     }
 
     /// Opens the slot again where it comes from, after making sure that nobody opens it where it goes.
@@ -401,38 +493,118 @@ impl Move {
         now_ms() > self.deadline
     }
 
-    /// Makes the slot's rows at B those of A. False: there was no time for all of it.
-    async fn copy(&mut self) -> Result<bool, Error> {
-        let (here, there) = (overview(&self.from, self.slot).await?, overview(&self.to, self.slot).await?);
-        self.rooms = here.len() as i64;
-        self.rooms_copied =
-            here.iter().filter(|(room, log)| there.get(*room).is_some_and(|is| is.1 >= log.1)).count() as i64;
+    /// Has A note what changes, if it does not yet.
+    async fn depart(&self) -> Result<Departure, Error> {
+        let begun = [self.slot.into(), random::<16>().into(), Range::of_slot(self.slot).from.into()];
+        self.from.run(DEPART, &begun).await?;
+        let row = self.from.row(DEPARTURE, &[self.slot.into()]).await?;
+        let mut row =
+            row.ok_or_else(|| Error::Unavailable(format!("slot {:02x}: its move was taken back", self.slot)))?;
+        Ok(Departure { id: row.take("id")?, cursor: row.take("cursor")?, is_copied: row.take("is_copied")? })
+    }
+
+    /// Copies all rooms once, beginning where the last call stopped. False: there was no time for all of them.
+    async fn copy_all(&self, departure: &Departure) -> Result<bool, Error> {
+        let mut rest = Range { from: departure.cursor.clone(), ..Range::of_slot(self.slot) };
+        let mut is_copied = departure.is_copied;
+        while !is_copied {
+            let (room, is_last) = self.next_rooms(&rest).await?;
+            let range = Range { to: room.unwrap_or_else(|| rest.to.clone()), ..rest.clone() };
+            if !self.copy(&range).await? {
+                return Ok(false);
+            }
+            is_copied = is_last;
+            rest.from = range.to;
+            let parameters =
+                [self.slot.into(), departure.id.into(), rest.from.clone().into(), i64::from(is_copied).into()];
+            if self.from.row(ADVANCE, &parameters).await?.is_none() || (self.is_late() && !is_copied) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Up to where rooms are copied next (`None`: all that are left), and whether that is the end.
+    async fn next_rooms(&self, rest: &Range) -> Result<(Option<Vec<u8>>, bool), Error> {
+        let rows = self.from.run(NEXT_ROOMS, &rest.parameters()).await?;
+        let count = rows.len();
+        let mut openings = 0;
+        for (index, mut row) in rows.into_iter().enumerate() {
+            let room: Vec<u8> = row.take("room")?;
+            openings += row.take::<i64>("openings")?;
+            if openings > OPENINGS || index + 1 == ROOMS {
+                return Ok((Some(behind(&room)), false));
+            }
+        }
+        Ok((None, count < ROOMS))
+    }
+
+    /// Copies rooms that changed since they were copied, until all that there are took so little time. False: there
+    /// was not enough of it.
+    async fn copy_touched(&self, quick_ms: i64) -> Result<bool, Error> {
+        loop {
+            let began = now_ms();
+            let rows = self.from.run(NEXT_TOUCHED, &[self.slot.into()]).await?;
+            let were_all = rows.len() < TOUCHED;
+            for mut row in rows {
+                let (room, version): (Vec<u8>, i64) = (row.take("room")?, row.take("version")?);
+                if self.is_late() || !self.copy(&Range::of_room(&room)).await? {
+                    return Ok(false);
+                }
+                self.from.run(STRIKE_OFF, &[room.into(), version.into()]).await?;
+            }
+            if were_all && now_ms() - began <= quick_ms {
+                return Ok(true);
+            }
+            if self.is_late() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Makes some rooms' rows at B those of A. False: there was no time for all of them.
+    async fn copy(&self, range: &Range) -> Result<bool, Error> {
+        let (here, there) = (overview(&self.from, range).await?, overview(&self.to, range).await?);
         for room in there.keys().filter(|room| !here.contains_key(*room)) {
-            self.drop_before(room, i64::MAX).await?;
+            self.remove(room).await?;
         }
         let (rooms, rest) = COMPARED.split_first().expect("rooms come first");
         // A room that came back as another one after a backup is not told apart here: its rows are.
-        if !self.compare(rooms).await? {
-            return Ok(false);
-        }
-        for (room, (first_seq, _)) in &here {
-            if there.get(room).is_some_and(|(had, _)| had.is_some() && *had < (*first_seq).or(Some(i64::MAX))) {
-                self.drop_before(room, first_seq.unwrap_or(i64::MAX)).await?;
+        self.compare(rooms, range).await?;
+        let mut has_grown = false;
+        for (room, reach) in &here {
+            let had = there.get(room).copied().unwrap_or(NOTHING);
+            if had == *reach {
+                continue;
+            }
+            has_grown = true;
+            if had.first_seq.is_some() && had.first_seq < reach.first_seq.or(Some(i64::MAX)) {
+                self.drop_before(room, reach.first_seq.unwrap_or(i64::MAX)).await?;
             }
             for table in &ADDED {
                 if !self.add(table, room).await? {
                     return Ok(false);
                 }
             }
-            self.rooms_copied = (self.rooms_copied + 1).min(self.rooms);
         }
         for table in rest {
-            if !self.compare(table).await? {
-                return Ok(false);
-            }
+            self.compare(table, range).await?;
         }
-        // What was just added counted in the rooms at B.
-        self.compare(rooms).await
+        if has_grown {
+            // What was just added counted in the rooms at B.
+            self.compare(rooms, range).await?;
+        }
+        Ok(true)
+    }
+
+    /// Deletes a room at B that A no longer has. What outlives it is compared.
+    async fn remove(&self, room: &[u8]) -> Result<(), Error> {
+        let Range { from, to } = Range::of_room(room);
+        let parameters = [self.slot.into(), from.into(), to.into(), self.to_epoch.into()];
+        for statement in &OF_ROOMS {
+            while !self.to.run(&format!("{statement}{STILL_ARRIVES}"), &parameters).await?.is_empty() {}
+        }
+        Ok(())
     }
 
     /// Deletes events at B that A no longer has.
@@ -471,11 +643,14 @@ impl Move {
     }
 
     /// Writes at B what differs in a table.
-    async fn compare(&self, table: &Compared) -> Result<bool, Error> {
-        let parameters = of_slot(self.slot);
+    async fn compare(&self, table: &Compared, range: &Range) -> Result<(), Error> {
+        let parameters = range.parameters();
         let numbers: HashSet<_> = table.numbers.iter().map(|(column, _)| *column).chain(["id", "key"]).collect();
         let read = async |database: &Database| -> Result<HashMap<String, (Vec<Value>, Row)>, Error> {
             let rows = database.run(table.rows, &parameters).await?;
+            if rows.len() > MOST_ROWS {
+                return Err(Error::Unavailable(format!("too many rows of {} to move", table.name)));
+            }
             Ok(rows
                 .into_iter()
                 .map(|row| {
@@ -506,11 +681,8 @@ impl Move {
             let rest = rows.split_off(rows.len().min(ROWS as usize));
             self.insert(table.name, table.numbers, table.conflict, true, rows.into_iter()).await?;
             rows = rest;
-            if self.is_late() {
-                return Ok(false);
-            }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Writes rows to B under numbers of its own. What is there already is replaced where `replaces`.

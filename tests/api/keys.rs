@@ -85,7 +85,7 @@ async fn rotations_come_in_pages() {
     let room = KeyedRoom::create(&server.api()).await;
     for epoch in 1..=4 {
         let mut renewal = room.renewal(epoch, &["first"], &[]);
-        renewal["private"] = json!("p".repeat(400_000));
+        renewal["private"] = json!(format!("v2.0.{}", "p".repeat(400_000)));
         room.renew(&renewal).send().await.must_be(201);
     }
     let token = room.read_token(4);

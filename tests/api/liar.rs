@@ -8,7 +8,7 @@ async fn lied_to(server: &Server) -> (Room, Room, Liar) {
     let room = server.open_room().await;
     room.say_many(1..=5).await;
     let liar = Liar::before(server.address()).await;
-    let through = room.at(&Api::new(&liar.address()));
+    let through = room.at(&Api::of_a_liar(&liar.address()));
     (room, through, liar)
 }
 
@@ -94,7 +94,7 @@ async fn a_liar_rolls_back_forks_and_goes_on() {
     let server = Server::setup().without_rate_limits().start().await;
     let (room, through, liar) = lied_to(&server).await;
     let other = Liar::before(server.address()).await;
-    let elsewhere = room.at(&Api::new(&other.address()));
+    let elsewhere = room.at(&Api::of_a_liar(&other.address()));
     let mut stream = through.stream().await;
     stream.hello().await;
     liar.rolls_back_to(3);
@@ -166,7 +166,7 @@ async fn a_liar_reads_with_a_token_of_its_own_for_whom_the_server_would_refuse()
     let room = server.room(json!({ "read_token_hash": hashes[0], "post_token_hash": hashes[1] })).await;
     room.post(&message("behind a door")).token(&post).send().await.must_be(201);
     let liar = Liar::before(server.address()).await;
-    let through = room.at(&Api::new(&liar.address()));
+    let through = room.at(&Api::of_a_liar(&liar.address()));
     through.history("").send().await.must_fail(404, "room_not_found");
     liar.reads_with(&read);
     assert_eq!(bodies(buddy_tests::messages(&through.page("").await)), ["behind a door"]);
@@ -182,6 +182,6 @@ async fn a_server_is_set_back_to_its_backup() {
     room.at(&server.api()).say("message 6").await;
     server.restore(&backup).await;
     liar.lead_to(server.address());
-    assert_eq!(told(&room.at(&Api::new(&liar.address()))).await, ["1", "2", "3", "4", "5"]);
+    assert_eq!(told(&room.at(&Api::of_a_liar(&liar.address()))).await, ["1", "2", "3", "4", "5"]);
     assert_eq!(room.at(&server.api()).say("another 6").await, 6);
 }

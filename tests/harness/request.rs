@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::Answer;
+use crate::{Answer, Stream};
 
 /// How long one request may take. Far more than any needs, so that a hanging server fails its test by name.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -15,6 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(40);
 pub struct Api {
     address: String,
     client: Client,
+    /// Whether answers are held to `docs/openapi.yaml`.
+    is_described: bool,
 }
 
 impl Api {
@@ -25,12 +27,23 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a plain client can be built");
-        Self { address: address.to_owned(), client }
+        Self { address: address.to_owned(), client, is_described: true }
+    }
+
+    /// A server that is not Buddy, and answers as it likes.
+    pub fn of_a_liar(address: &str) -> Self {
+        Self { is_described: false, ..Self::new(address) }
     }
 
     /// Host and port.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Opens a stream.
+    pub async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let stream = Stream::open(&self.address, path, headers).await;
+        if self.is_described { stream.must_be_described(path) } else { stream }
     }
 
     pub fn get(&self, path: &str) -> Request {
@@ -54,7 +67,7 @@ impl Api {
         let named = Method::from_bytes(method.as_bytes()).expect("a test uses valid methods");
         let url = format!("http://{}{path}", self.address);
         let builder = self.client.request(named, url);
-        Request { line: (method.to_owned(), path.to_owned()), sent: None, builder }
+        Request { line: (method.to_owned(), path.to_owned()), sent: None, is_described: self.is_described, builder }
     }
 }
 
@@ -65,6 +78,7 @@ pub struct Request {
     line: (String, String),
     /// What is sent as JSON.
     sent: Option<Value>,
+    is_described: bool,
     builder: RequestBuilder,
 }
 
@@ -106,6 +120,10 @@ impl Request {
     /// Like [`Request::send`], for tests in which connections are meant to break.
     pub async fn answer(self) -> Result<Answer, reqwest::Error> {
         let response = self.builder.send().await?;
-        Answer::read(self.line, self.sent, response).await
+        let answer = Answer::read(self.line, response).await?;
+        if self.is_described {
+            answer.must_be_described(self.sent.as_ref());
+        }
+        Ok(answer)
     }
 }

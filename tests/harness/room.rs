@@ -95,7 +95,7 @@ impl Room {
 
     /// Opens the stream with any query (empty, or beginning with `?`) and any headers.
     pub async fn stream_with(&self, query: &str, headers: &[(&str, &str)]) -> Stream {
-        Stream::open(self.api.address(), &format!("{}/stream{query}", self.path()), headers).await
+        self.api.stream(&format!("{}/stream{query}", self.path()), headers).await
     }
 
     /// Asks for a stream that the server must refuse, and returns the refusal.

@@ -263,3 +263,67 @@ fn what_a_room_with_keys_has_besides_moves_as_well() {
         native::database(target).query_row("SELECT opened FROM link", [], |row| row.get(0)).expect("a link");
     assert_eq!(opened, 2, "the one that was there and one opening, which is not counted again as it moves");
 }
+
+#[test]
+fn a_slot_of_more_than_a_hundred_thousand_rooms_moves_while_some_change() {
+    set_up();
+    let rooms = rooms_in_one_slot(2);
+    let slot = rooms[0].id.slot();
+    let home = owner_of(slot);
+    let database = native::database(&home);
+    // Of what is deleted later nothing is to be left anywhere.
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<100500)
+      INSERT INTO room(room,slot,log,created_at_ms,expires_at_ms,expires_in_ms,sweep_at_ms,owner_hash)
+      SELECT unhex(printf('%02x%062x',?1,i)),?1,randomblob(16),i,9e15,9e15,9e15,randomblob(32) FROM n";
+    database.execute(many, [slot]).expect("rooms");
+    database
+        .execute(
+            "INSERT INTO rotation(room_id,epoch,seq,sent_at_ms,fingerprint,bytes,public,signature,private)
+             SELECT id,0,0,1,randomblob(32),3,'p','s','x' FROM room WHERE slot=?1 AND id%100=0",
+            [slot],
+        )
+        .expect("rotations");
+    let target = other(&home);
+    let (mut calls, mut said) = (0, 0);
+    loop {
+        for room in &rooms {
+            native::run(say(room, &format!(r#""body":"message {said}""#))).expect("stored");
+        }
+        said += 1;
+        let progress = native::run(move_slot(slot, target)).expect("the move goes on");
+        calls += 1;
+        if progress.state == "open" {
+            break;
+        }
+        assert!(calls < 200, "{progress:?}");
+        if progress.state == "copying" && calls % 2 == 0 {
+            // Deaths, as sweeping brings them, before and behind where the copy is.
+            let dead = "SELECT id FROM room WHERE slot=?1 AND last_seq=0 AND id%1000=?2";
+            let rotations = format!("DELETE FROM rotation WHERE room_id IN({dead})");
+            database.execute(&rotations, [i64::from(slot), calls * 10 % 1000]).expect("swept");
+            let sql = format!("DELETE FROM room WHERE id IN({dead})");
+            database.execute(&sql, [i64::from(slot), calls * 10 % 1000]).expect("swept");
+        }
+    }
+    assert!(calls > 1, "one call does a part of the work");
+    assert_eq!(rows_in(&home, slot), 0);
+    let there = native::database(target);
+    let count = |sql: &str| there.query_row::<i64, _, _>(sql, [slot], |row| row.get(0)).expect("a count");
+    let kept = count("SELECT count(*) FROM room WHERE slot=?1");
+    assert!((100_000..=100_502).contains(&kept), "{kept}");
+    // No room that died left anything, and none that lives lacks anything.
+    let with_rotation = "SELECT count(*) FROM rotation WHERE ?1 IS NOT NULL";
+    assert_eq!(
+        count(with_rotation),
+        count("SELECT count(*) FROM rotation t JOIN room r ON r.id=t.room_id WHERE r.slot=?1")
+    );
+    for room in &rooms {
+        let bodies: Vec<_> = seen(room).into_iter().map(|(_, body, _)| body).collect();
+        assert_eq!(bodies, (0..said).map(|number| format!("message {number}")).collect::<Vec<_>>());
+    }
+    for table in ["departure", "touched"] {
+        let left: i64 =
+            database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a count");
+        assert_eq!(left, 0, "{table}");
+    }
+}
