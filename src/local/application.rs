@@ -1,7 +1,7 @@
 //! From a manifest to components that are ready to serve: settles variables and grants, compiles.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -10,12 +10,15 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, P
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::database::Database;
+use crate::database;
 use crate::instance::{self, InstanceMaker, Reuse, State};
-use crate::key_value::StoreFile;
+use crate::key_value::{StoreFile, Stores};
+use crate::libsql;
 use crate::manifest::{Manifest, Route};
+use crate::redis;
 use crate::route::Router;
-use crate::runtime_config::Files;
+use crate::runtime_config::{DatabaseAt, Places, StoreAt};
+use crate::sqlite::Database;
 use crate::variables;
 
 /// A component that takes requests.
@@ -33,13 +36,13 @@ pub(crate) struct Handler {
 pub(crate) fn load(
     manifest: Manifest,
     folder: &Path,
-    files: &Files,
+    places: &Places,
     given_variables: &BTreeMap<String, String>,
     reuse: Reuse,
 ) -> Result<Router<Handler>> {
     let variables = variables::resolve(&manifest.variables, given_variables, |name| std::env::var(name).ok())?;
-    let databases = open_all(&files.databases, |path| Ok(Database::new(path)?))?;
-    let stores = open_all(&files.stores, |path| Ok(StoreFile::new(path)))?;
+    let databases = open_all(&places.databases, open_database)?;
+    let stores = open_all(&places.stores, open_store)?;
     let engine = engine()?;
     let linker = instance::linker(&engine)?;
 
@@ -88,14 +91,34 @@ fn prepare(linker: &Linker<State>, path: &Path) -> Result<ServicePre<State>> {
     pre.with_context(|| format!("{} does not answer HTTP requests in the way of WASI 0.3", path.display()))
 }
 
-fn open_all<T>(files: &BTreeMap<String, PathBuf>, open: impl Fn(&Path) -> Result<T>) -> Result<HashMap<String, T>> {
-    let open_one = |(label, path): (&String, &PathBuf)| {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+fn open_all<P, T>(places: &BTreeMap<String, P>, open: impl Fn(&P) -> Result<T>) -> Result<HashMap<String, T>> {
+    places.iter().map(|(label, place)| Ok((label.clone(), open(place)?))).collect()
+}
+
+/// A server is asked only when a component first needs it, as under Spin: one that is away now may come.
+fn open_database(place: &DatabaseAt) -> Result<Database> {
+    Ok(match place {
+        DatabaseAt::File { path } => {
+            make_folder_of(path)?;
+            Database::File(database::Database::new(path)?)
         }
-        Ok((label.clone(), open(path)?))
-    };
-    files.iter().map(open_one).collect()
+        DatabaseAt::Libsql { url, token } => Database::Server(libsql::Server::new(url, token)),
+    })
+}
+
+fn open_store(place: &StoreAt) -> Result<Stores> {
+    Ok(match place {
+        StoreAt::File { path } => {
+            make_folder_of(path)?;
+            Stores::File(StoreFile::new(path))
+        }
+        StoreAt::Redis { url } => Stores::Server(redis::Server::new(url)),
+    })
+}
+
+fn make_folder_of(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
 fn grant<T: Clone>(

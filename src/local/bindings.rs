@@ -8,6 +8,6 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     with: {
         "spin:key-value/key-value.store": crate::key_value::Store,
-        "spin:sqlite/sqlite.connection": crate::database::Session,
+        "spin:sqlite/sqlite.connection": crate::sqlite::Session,
     },
 });

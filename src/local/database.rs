@@ -74,8 +74,7 @@ fn deny_attaching_files(context: AuthContext<'_>) -> Authorization {
 
 /// A component's connection. SQLite opens it with the first statement, as under Spin.
 #[derive(Clone)]
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Session(Arc<SessionInner>);
+pub(crate) struct Session(Arc<SessionInner>);
 
 struct SessionInner {
     database: Arc<Database>,

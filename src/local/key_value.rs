@@ -1,20 +1,29 @@
-//! The interface `spin:key-value/key-value@3.0.0` over an SQLite file laid out as Spin lays out its
-//! own, so that a state folder serves either.
+//! The interface `spin:key-value/key-value@3.0.0`, over a Redis server (`redis.rs`) or over an SQLite file laid out
+//! as Spin lays out its own, so that a state folder serves either.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::redis::aio::ConnectionManager;
 use rusqlite::OptionalExtension;
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Linker, Resource, ResourceTable, StreamReader};
 
 use crate::bindings::spin::key_value::key_value::{self, Error, Host, HostStore, HostStoreWithStore};
+use crate::redis;
 
 /// How many stores an instance may hold open at once, as under Spin.
 const MAX_STORES: usize = 256;
 
 /// The stores that the manifest grants to a component, by label.
-pub(crate) type Grants = HashMap<String, Arc<StoreFile>>;
+pub(crate) type Grants = HashMap<String, Stores>;
+
+/// Where stores are.
+#[derive(Clone)]
+pub(crate) enum Stores {
+    File(Arc<StoreFile>),
+    Server(Arc<redis::Server>),
+}
 
 /// A file of stores. Calls are few (components cache what they read), so they share one connection
 /// and run on Tokio's pool.
@@ -50,12 +59,49 @@ impl StoreFile {
 /// A store that a component has open.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Store {
+pub enum Store {
+    File(InFile),
+    Server(ConnectionManager),
+}
+
+impl Store {
+    async fn get(self, key: String) -> Result<Option<Vec<u8>>, Error> {
+        match self {
+            Self::File(store) => store.get(key).await,
+            Self::Server(connection) => redis::get(connection, key).await,
+        }
+    }
+
+    async fn set(self, key: String, value: Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::File(store) => store.set(key, value).await,
+            Self::Server(connection) => redis::set(connection, key, value).await,
+        }
+    }
+
+    async fn delete(self, key: String) -> Result<(), Error> {
+        match self {
+            Self::File(store) => store.delete(key).await,
+            Self::Server(connection) => redis::delete(connection, key).await,
+        }
+    }
+
+    async fn keys(self) -> Result<Vec<String>, Error> {
+        match self {
+            Self::File(store) => store.keys().await,
+            Self::Server(connection) => redis::keys(connection).await,
+        }
+    }
+}
+
+/// A store of a file.
+#[derive(Clone)]
+pub(crate) struct InFile {
     label: Arc<str>,
     file: Arc<StoreFile>,
 }
 
-impl Store {
+impl InFile {
     async fn run<T: Send + 'static>(
         &self,
         run: impl FnOnce(&rusqlite::Connection, &str) -> rusqlite::Result<T> + Send + 'static,
@@ -117,9 +163,11 @@ impl KeyValue {
         Self { grants, stores }
     }
 
-    fn open(&mut self, label: &str) -> Result<Resource<Store>, Error> {
-        let file = self.grants.get(label).ok_or(Error::AccessDenied)?;
-        let store = Store { label: label.into(), file: Arc::clone(file) };
+    fn granted(&self, label: &str) -> Result<Stores, Error> {
+        self.grants.get(label).cloned().ok_or(Error::AccessDenied)
+    }
+
+    fn keep(&mut self, store: Store) -> Result<Resource<Store>, Error> {
         self.stores.push(store).map_err(|_| Error::StoreTableFull)
     }
 
@@ -147,7 +195,12 @@ impl HostStore for KeyValue {
 
 impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
     async fn open(accessor: &Accessor<T, Self>, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
-        Ok(accessor.with(|mut access| access.get().open(&label)))
+        let store = match accessor.with(|mut access| access.get().granted(&label)) {
+            Ok(Stores::File(file)) => Ok(Store::File(InFile { label: label.into(), file })),
+            Ok(Stores::Server(server)) => server.connect().await.map(Store::Server),
+            Err(error) => Err(error),
+        };
+        Ok(store.and_then(|store| accessor.with(|mut access| access.get().keep(store))))
     }
 
     async fn get(

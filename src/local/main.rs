@@ -2,20 +2,23 @@
 //! machines that have no `spin` and for the tests.
 //!
 //! It is for development and tests. What it lacks on purpose: TLS, triggers other than HTTP,
-//! components from elsewhere than a file, outbound requests, remote databases, component files.
+//! components from elsewhere than a file, outbound requests, component files.
 //! Each is refused by name. Production runs on Spin.
 //!
 //! - [`manifest`] and [`runtime_config`] read what is to run, [`application`] makes it ready;
 //! - [`serve`] takes requests, [`route`] finds their component, [`instance`] runs it;
-//! - [`sqlite`] over [`database`] and [`page`], [`key_value`] and [`variables`] are what components may call.
+//! - [`sqlite`] over [`database`] and [`page`] or [`libsql`], [`key_value`] over files or [`redis`], and
+//!   [`variables`] are what components may call.
 
 mod application;
 mod bindings;
 mod database;
 mod instance;
 mod key_value;
+mod libsql;
 mod manifest;
 mod page;
+mod redis;
 mod route;
 mod runtime_config;
 mod serve;
@@ -57,7 +60,7 @@ struct Up {
     /// Sets a variable of the application (also: the environment variable SPIN_VARIABLE_NAME)
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     variable: Vec<(String, String)>,
-    /// Says which files further databases and stores are
+    /// Says where databases and stores are: files, libSQL servers, Redis
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     runtime_config_file: Option<PathBuf>,
     #[command(flatten)]
@@ -119,14 +122,14 @@ impl Up {
         let folder = manifest_path.parent().unwrap_or(Path::new(""));
         let state_dir = self.state_dir.unwrap_or_else(|| folder.join(".spin"));
         let manifest = manifest::Manifest::read(&manifest_path)?;
-        let files = runtime_config::RuntimeConfig::read(self.runtime_config_file.as_deref(), &state_dir)?;
+        let places = runtime_config::RuntimeConfig::read(self.runtime_config_file.as_deref(), &state_dir)?;
         let variables: BTreeMap<_, _> = self.variable.into_iter().collect();
 
         // Taken first, so that a port in use is told at once and not after minutes of compiling.
         let listener = listen(self.listen).await?;
         let name = manifest.application.name.clone();
         eprintln!("Running {name} on buddy-local, a server for development and tests. Production runs on Spin.");
-        let router = Arc::new(application::load(manifest, folder, &files, &variables, self.reuse)?);
+        let router = Arc::new(application::load(manifest, folder, &places, &variables, self.reuse)?);
 
         announce(&listener, &router)?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -9,7 +9,7 @@ use crate::bindings::spin::sqlite::sqlite::{RowResult, Value};
 /// How many rows are collected before a statement answers, and sent at a time after that.
 pub(crate) const PAGE_ROWS: usize = 256;
 /// A page is also full at this many bytes of text and blobs.
-const PAGE_BYTES: usize = 1 << 20;
+pub(crate) const PAGE_BYTES: usize = 1 << 20;
 
 /// Rows on their way to a component.
 pub(crate) struct Page {

@@ -1,5 +1,5 @@
 //! The interface `spin:sqlite/sqlite@3.1.0`: what a component may open, and how its statements'
-//! rows reach it. SQLite itself is in `database.rs`.
+//! rows reach it. SQLite itself is in `database.rs`, servers of libSQL in `libsql.rs`.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -16,13 +16,63 @@ use wasmtime::component::{
 use crate::bindings::spin::sqlite::sqlite::{
     self, Connection, Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
-use crate::database::{Answer, Database, Rest, Session};
+use crate::database::{self, Answer, Rest};
+use crate::libsql;
 
 /// How many connections an instance may hold open at once, as under Spin.
 const MAX_CONNECTIONS: usize = 256;
 
 /// The databases that the manifest grants to a component, by label.
-pub(crate) type Grants = HashMap<String, Arc<Database>>;
+pub(crate) type Grants = HashMap<String, Database>;
+
+/// A database, wherever it is.
+#[derive(Clone)]
+pub(crate) enum Database {
+    File(Arc<database::Database>),
+    Server(Arc<libsql::Server>),
+}
+
+impl Database {
+    fn connect(&self) -> Session {
+        match self {
+            Self::File(file) => Session::File(database::Session::new(Arc::clone(file))),
+            Self::Server(server) => Session::Server(libsql::Session::new(Arc::clone(server))),
+        }
+    }
+}
+
+/// A component's connection.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub enum Session {
+    File(database::Session),
+    Server(libsql::Session),
+}
+
+impl Session {
+    /// Runs the first statement in `sql`. An error is a connection that could not be made; those of the statement
+    /// are in the answer's end.
+    async fn query(&self, sql: String, parameters: Vec<Value>) -> Result<Answer, Error> {
+        match self {
+            Self::File(session) => Ok(session.query(sql, parameters).await),
+            Self::Server(session) => session.query(&sql, parameters).await,
+        }
+    }
+
+    async fn changes(&self) -> u64 {
+        match self {
+            Self::File(session) => session.changes().await,
+            Self::Server(session) => session.changes(),
+        }
+    }
+
+    async fn last_insert_rowid(&self) -> i64 {
+        match self {
+            Self::File(session) => session.last_insert_rowid().await,
+            Self::Server(session) => session.last_insert_rowid(),
+        }
+    }
+}
 
 /// An instance's databases.
 pub(crate) struct Sqlite {
@@ -39,8 +89,7 @@ impl Sqlite {
 
     fn open(&mut self, label: &str) -> Result<Resource<Connection>, Error> {
         let database = self.grants.get(label).ok_or(Error::AccessDenied)?;
-        let session = Session::new(Arc::clone(database));
-        self.connections.push(session).map_err(|_| Error::Io("too many connections opened".into()))
+        self.connections.push(database.connect()).map_err(|_| Error::Io("too many connections opened".into()))
     }
 
     fn session(&self, connection: &Resource<Connection>) -> Result<Session, Error> {
@@ -70,7 +119,10 @@ impl HostConnection for Sqlite {
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
         Ok(match self.session(&connection) {
-            Ok(session) => collect(session.query(statement, parameters).await).await,
+            Ok(session) => match session.query(statement, parameters).await {
+                Ok(answer) => collect(answer).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         })
     }
@@ -109,7 +161,10 @@ impl<T: Send> HostConnectionWithStore<T> for HasSelf<Sqlite> {
             Ok(session) => session,
             Err(error) => return Ok(Err(error)),
         };
-        let Answer { columns, rows, rest } = session.query(statement, parameters).await;
+        let Answer { columns, rows, rest } = match session.query(statement, parameters).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
         accessor.with(|mut access| {
             Ok(Ok(match rest {
                 Rest::End(end) => {

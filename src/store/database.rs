@@ -1,21 +1,57 @@
 //! Connections by label, and running one statement to its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use buddy_domain::Error;
 use buddy_host::sqlite::{Connection, Row, Value};
-use buddy_host::variables;
+use buddy_host::{now_ms, sleep, variables};
+use futures::future::{Either, select};
 
+use crate::queue::Place;
 use crate::schema;
 use crate::turn::{self, Turn};
 
-/// A database may refuse them, as remote ones do. Waiting for other writers is this crate's own affair.
-const CONNECTION_PRAGMAS: [&str; 2] = ["PRAGMA busy_timeout = 0", "PRAGMA secure_delete = ON"];
+/// Waiting for other writers is this crate's own affair. A server refuses it, and is none the worse for it.
+const WAIT_FOR_NOBODY: &str = "PRAGMA busy_timeout = 0";
+/// Whether it is refused tells a server from a file: libSQL's client does so by itself, without asking.
+const ERASE: &str = "PRAGMA secure_delete = ON";
+/// How long a server may take for a statement. Its client has no deadline, and a server that hangs would hold all up.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// A server forgets what was not used for 10 s, and every statement on that connection fails from then on.
+const FRESH_MS: i64 = 8000;
 
 thread_local! {
-    static OPEN: RefCell<HashMap<Database, Rc<Connection>>> = RefCell::default();
+    static OPEN: RefCell<HashMap<Database, Rc<Open>>> = RefCell::default();
+}
+
+struct Open {
+    connection: Connection,
+    is_server: bool,
+    used_at_ms: Cell<i64>,
+}
+
+impl Open {
+    fn is_fresh(&self) -> bool {
+        !self.is_server || now_ms() - self.used_at_ms.get() < FRESH_MS
+    }
+
+    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
+        let running = self.connection.run(sql, parameters);
+        let outcome = if self.is_server {
+            self.used_at_ms.set(now_ms());
+            match select(pin!(running), pin!(sleep(DEADLINE))).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => return Err("no answer for too long".to_owned()),
+            }
+        } else {
+            running.await
+        };
+        outcome.map_err(|failure| failure.to_string())
+    }
 }
 
 /// A database by its Spin label. One connection per instance serves all its requests, and a second
@@ -64,12 +100,19 @@ impl Database {
         Ok(used.saturating_add(bytes as i64) > most)
     }
 
+    /// Whether it belongs to a server, which gives no pages back and does not say how many are free. False where
+    /// nothing was run yet.
+    pub(crate) fn is_server(&self) -> bool {
+        self.open().is_some_and(|open| open.is_server)
+    }
+
     /// Runs one statement and collects its rows. Tried again while another writer holds the database, and once
     /// more on a fresh connection after any other failure, so a statement must be repeatable.
     ///
     /// # Errors
     /// `Unavailable` with the cause for the log.
     pub(crate) async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let _place = self.place().await?;
         let turn = Turn::take(turn::writes(sql)).await;
         let mut before = None;
         loop {
@@ -100,25 +143,39 @@ impl Database {
         Ok(self.run(sql, parameters).await?.into_iter().next())
     }
 
-    async fn try_to_run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
-        let connection = self.connection().await?;
-        connection.run(sql, parameters).await.map_err(|failure| failure.to_string())
+    /// A file's statements go to the host at once. Those of a server wait for each other, and so does whoever comes
+    /// while a connection is opened, which would otherwise be opened once for each of them.
+    async fn place(&self) -> Result<Option<Place>, Error> {
+        if self.open().is_some_and(|open| !open.is_server) {
+            return Ok(None);
+        }
+        match Place::first(self).await {
+            Some(place) => Ok(Some(place)),
+            None => Err(Error::Unavailable(format!("database {}: too many statements wait", self.label))),
+        }
     }
 
-    async fn connection(&self) -> Result<Rc<Connection>, String> {
-        if let Some(connection) = OPEN.with_borrow(|open| open.get(self).cloned()) {
-            return Ok(connection);
+    async fn try_to_run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
+        self.connection().await?.run(sql, parameters).await
+    }
+
+    fn open(&self) -> Option<Rc<Open>> {
+        OPEN.with_borrow(|open| open.get(self).cloned())
+    }
+
+    async fn connection(&self) -> Result<Rc<Open>, String> {
+        if let Some(open) = self.open().filter(|open| open.is_fresh()) {
+            return Ok(open);
         }
         let connection = Connection::open(&self.label).await.map_err(|failure| failure.to_string())?;
-        for pragma in CONNECTION_PRAGMAS {
-            let _refused = connection.run(pragma, &[]).await;
-        }
+        let _refused = connection.run(WAIT_FOR_NOBODY, &[]).await;
+        let is_server = connection.run(ERASE, &[]).await.is_err();
         schema::prepare(&connection).await.map_err(|error| match error {
             Error::Unavailable(cause) => cause,
             error => error.to_string(),
         })?;
-        let connection = Rc::new(connection);
-        OPEN.with_borrow_mut(|open| open.insert(self.clone(), Rc::clone(&connection)));
-        Ok(connection)
+        let open = Rc::new(Open { connection, is_server, used_at_ms: Cell::new(now_ms()) });
+        OPEN.with_borrow_mut(|opened| opened.insert(self.clone(), Rc::clone(&open)));
+        Ok(open)
     }
 }
