@@ -21,9 +21,6 @@ import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/w
 /** A message written this much earlier than it arrived says both times. */
 const LATE_MS = 2 * 60 * 1000;
 
-/** More different reactions than people give: what is beyond is only counted. */
-const MOST_REACTIONS = 20;
-
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
 const LONG_LINES = 24;
@@ -299,8 +296,7 @@ function drawQuote(parts, entry, quoted) {
  */
 function drawReactions(list, entry) {
 	list.hidden = entry.reactions.length === 0;
-	const shown = entry.reactions.filter(({ own }, index) => own || index < MOST_REACTIONS);
-	for (const { emoji, count, own, names, pending } of shown) {
+	for (const { emoji, count, own, names, pending } of entry.reactions) {
 		const more = count > names.length ? [`${count - names.length} more`] : [];
 		const who = [...names.map(nameInText), ...more].join(', ');
 		const press = make(
@@ -318,8 +314,7 @@ function drawReactions(list, entry) {
 		);
 		list.append(make('li', {}, press));
 	}
-	const others = entry.reactions.length - shown.length;
-	if (others > 0) list.append(make('li', { class: 'fine' }, `and ${others} more`));
+	if (entry.moreReactions > 0) list.append(make('li', { class: 'fine' }, `and ${entry.moreReactions} more`));
 }
 
 /**

@@ -10,7 +10,8 @@
 
 import { parsePublic, parseRotationBody } from '../crypto/rotation.js';
 import { parseObject } from '../values/json.js';
-import { cleanName, isEmoji } from '../values/text.js';
+import { cleanName } from '../values/text.js';
+import { Tally } from './tally.js';
 
 /**
  * @typedef {'edit' | 'delete' | 'react'} ChangeKind The kinds that change a message.
@@ -24,6 +25,7 @@ import { cleanName, isEmoji } from '../values/text.js';
  * @property {string | null} error
  *
  * @typedef {{ emoji: string, count: number, own: boolean, names: ReactionName[], pending: boolean }} Reaction
+ *   `names`: of the first who gave it.
  * @typedef {{ name: string, taken: boolean }} ReactionName `taken`: another key used this name first.
  *
  * @typedef {object} Common
@@ -49,6 +51,7 @@ import { cleanName, isEmoji } from '../values/text.js';
  * @property {boolean} replyBroken The answered message is not the one its writer meant.
  * @property {{ atMs: number, pending: boolean } | null} edited
  * @property {Reaction[]} reactions
+ * @property {number} moreReactions How many different ones there are besides.
  * @property {boolean} pending An own edit or deletion is on its way.
  *
  * @typedef {object} StateChanges What the owner said anew, or the server did without the owner's word.
@@ -90,13 +93,12 @@ const SHOWN = {
 	not_owner: 'signer',
 };
 
-/** So many of those who gave a reaction are named. */
-const MOST_NAMES = 20;
-
 export class Log {
 	#viewer;
 	/** @type {Map<number, Item>} */
 	#items = new Map();
+	/** What counts of the edits and reactions of each message. @type {Map<number, Tally>} */
+	#tallies = new Map();
 	/** @type {Unsent[]} */
 	#unsent = [];
 	/** The ids of what is unsent here and stands in the log, under these or as sealed anew. @type {Set<string>} */
@@ -174,7 +176,12 @@ export class Log {
 
 	/** Replaces what did not open before, for want of its key. @param {Item[]} items @param {Set<number>} stale @returns {Changes} */
 	replace(items, stale) {
-		for (const item of items) if (this.#items.has(item.event.seq)) this.#items.set(item.event.seq, item);
+		for (const item of items) {
+			const held = this.#items.get(item.event.seq);
+			if (!held) continue;
+			this.#discount(held);
+			this.#items.set(item.event.seq, item);
+		}
 		return this.refresh(stale, 'update');
 	}
 
@@ -185,8 +192,10 @@ export class Log {
 		// A change shows in what it changes; what is first of an epoch, in what closes the one before.
 		const all = new Set(stale);
 		for (const seq of stale) {
-			const target = this.#items.get(seq)?.event.target ?? null;
-			if (target !== null) all.add(target);
+			const item = this.#items.get(seq);
+			if (!item) continue;
+			this.#count(item);
+			if (item.event.target !== null) all.add(item.event.target);
 		}
 		for (const seq of Array.from(all).sort((one, other) => one - other)) {
 			const item = this.#items.get(seq);
@@ -221,7 +230,7 @@ export class Log {
 		const count = this.#search(seq);
 		for (const entry of this.#entries.splice(0, count)) changed.add(entry.key);
 		this.#positions.splice(0, count);
-		for (const held of this.#items.keys()) if (held < seq) this.#items.delete(held);
+		for (const [held, item] of this.#items) if (held < seq) this.#forget(item);
 		this.#first = Math.max(this.#first, seq);
 		this.#all = null;
 		return { changed, kind: 'update' };
@@ -237,10 +246,10 @@ export class Log {
 		const kept = this.#entries.splice(this.#search(seq + 0.25));
 		this.#positions.splice(this.#entries.length);
 		const lost = kept.map((entry) => (entry.type === 'lost' ? entry.kept : [entry])).flat();
-		for (const [held, { event }] of this.#items) {
+		for (const [held, item] of this.#items) {
 			if (held <= seq) continue;
-			this.#items.delete(held);
-			this.#arrived.delete(event.client_id);
+			this.#forget(item);
+			this.#arrived.delete(item.event.client_id);
 		}
 		this.#last = Math.max(0, ...this.#items.keys());
 		if (this.#items.size === 0) this.#first = Infinity;
@@ -268,6 +277,30 @@ export class Log {
 	/** Events whose key was not at hand. @returns {Item[]} */
 	get closed() {
 		return Array.from(this.#items.values()).filter(({ opened }) => opened && !opened.ok && opened.fault === 'no_key');
+	}
+
+	/** Takes in whether an edit or reaction counts now. @param {Item} item */
+	#count({ event: { seq, kind, target }, opened }) {
+		if (target === null || (kind !== 'edit' && kind !== 'react')) return;
+		const counts = this.trust.outcome(seq).counts;
+		let tally = this.#tallies.get(target);
+		if (!counts || !opened?.ok) return tally?.remove(seq);
+		if (!tally) this.#tallies.set(target, (tally = new Tally()));
+		const { emoji = '', on = false } = opened.content;
+		if (kind === 'edit') tally.addEdit(seq);
+		else tally.addWord(seq, { emoji, on, signer: opened.signer });
+	}
+
+	/** @param {Item} item */
+	#discount({ event: { seq, target } }) {
+		if (target !== null) this.#tallies.get(target)?.remove(seq);
+	}
+
+	/** @param {Item} item */
+	#forget(item) {
+		this.#items.delete(item.event.seq);
+		this.#tallies.delete(item.event.seq);
+		this.#discount(item);
 	}
 
 	/** @param {number} position @param {Entry | null} entry */
@@ -333,12 +366,12 @@ export class Log {
 		}
 		if (!opened?.ok) return unopened(item, 'message', common);
 
-		const changes = this.trust.changesOf(event.seq).flatMap((seq) => this.#items.get(seq) ?? []);
+		const tally = this.#tallies.get(event.seq) ?? NO_TALLY;
 		const pending = this.#unsent.filter(
 			({ clientId, target, state }) => target === event.seq && state !== 'failed' && !this.#arrived.has(clientId),
 		);
 		const pendingEdit = common.own ? pending.findLast(({ kind }) => kind === 'edit') : undefined;
-		const edit = changes.findLast(({ event: { kind } }) => kind === 'edit');
+		const edit = this.#items.get(tally.lastEdit);
 		const editContent = pendingEdit?.content ?? (edit?.opened?.ok ? edit.opened.content : undefined);
 		const editedAt = pendingEdit ? pendingEdit.content.at_ms : edit?.event.sent_at_ms;
 		const answered = event.target === null ? undefined : this.#items.get(event.target);
@@ -349,42 +382,26 @@ export class Log {
 			replyTo: event.target === null ? null : { seq: event.target, clientId: opened.content.target_id ?? '' },
 			replyBroken: answered !== undefined && answered.event.client_id !== opened.content.target_id,
 			edited: editContent ? { atMs: editedAt ?? 0, pending: pendingEdit !== undefined } : null,
-			reactions: this.#reactions(changes, pending),
+			...this.#reactions(tally, pending),
 			pending: pending.some(({ kind }) => kind === 'edit' || kind === 'delete'),
 		};
 	}
 
-	/** @param {Item[]} changes @param {Unsent[]} pending @returns {Reaction[]} */
-	#reactions(changes, pending) {
-		/** By emoji, the keys of those whose last word was to add it. @type {Map<string, Set<string>>} */
-		const given = new Map();
-		const say = (/** @type {Content} */ { emoji = '', on }, /** @type {string} */ signer) => {
-			if (!isEmoji(emoji)) return;
-			const signers = given.get(emoji) ?? new Set();
-			if (on) signers.add(signer);
-			else signers.delete(signer);
-			given.set(emoji, signers);
-		};
-		for (const { event, opened } of changes) {
-			if (event.kind === 'react' && opened?.ok) say(opened.content, opened.signer);
-		}
-		const own = this.#viewer.signer ?? '';
-		const waiting = pending.filter(({ kind }) => kind === 'react').map(({ content }) => content);
-		for (const content of waiting) say(content, own);
+	/** @param {Tally} tally @param {Unsent[]} pending @returns {Pick<MessageParts, 'reactions' | 'moreReactions'>} */
+	#reactions(tally, pending) {
+		const waiting = pending.flatMap(({ kind, content: { emoji = '', on = false } }) =>
+			kind === 'react' ? [{ emoji, on }] : [],
+		);
+		const { given, more } = tally.given(this.#viewer.signer ?? '', waiting);
 		const { standing } = this.trust;
-		return Array.from(given, ([emoji, signers]) => ({
-			emoji,
-			count: signers.size,
-			own: signers.has(own),
-			// Names are many where reactions are, and each must be looked up: no more than anybody reads.
-			names: Array.from(signers)
-				.slice(0, MOST_NAMES)
-				.map((signer) => {
-					const name = standing.nameOf(signer);
-					return { name, taken: standing.isNameTaken(name, signer) };
-				}),
-			pending: waiting.some((content) => content.emoji === emoji),
-		})).filter(({ count }) => count > 0);
+		const reactions = given.map(({ signers, ...reaction }) => ({
+			...reaction,
+			names: signers.map((signer) => {
+				const name = standing.nameOf(signer);
+				return { name, taken: standing.isNameTaken(name, signer) };
+			}),
+		}));
+		return { reactions, moreReactions: more };
 	}
 
 	/** @param {Item} item @param {Common} common @returns {Entry | null} */
@@ -492,12 +509,16 @@ export class Log {
 				replyBroken: false,
 				edited: null,
 				reactions: [],
+				moreReactions: 0,
 				pending: false,
 			});
 		}
 		return entries;
 	}
 }
+
+/** Of a message that nobody changed. */
+const NO_TALLY = new Tally();
 
 /** @type {Common} */
 const NOBODY = {

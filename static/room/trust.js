@@ -91,6 +91,8 @@ export class Trust {
 	#ids = new Map();
 	/** Changes and answers by what they point at. @type {Map<number, Set<number>>} */
 	#pointing = new Map();
+	/** Deletions by what they erase: of all that points at a message, the few that decide whether it is there. @type {Map<number, Set<number>>} */
+	#deletions = new Map();
 	/** Posts that replace others, by the id of the replaced. @type {Map<string, Set<number>>} */
 	#again = new Map();
 	/** Whose windows need lines that are not held yet. @type {Set<number>} */
@@ -198,12 +200,6 @@ export class Trust {
 		return { alarm, believed, counts, hidden, removed };
 	}
 
-	/** The believable changes of a message, ascending. @param {number} seq @returns {number[]} */
-	changesOf(seq) {
-		const pointing = Array.from(this.#pointing.get(seq) ?? []).sort((one, other) => one - other);
-		return pointing.filter((at) => CHANGES.has(this.#facts.get(at)?.event.kind ?? '') && this.outcome(at).counts);
-	}
-
 	/**
 	 * Whether a lifetime that the owner set explains that everything up to a sequence is gone.
 	 *
@@ -305,10 +301,23 @@ export class Trust {
 		if (said?.prev || said?.after) this.#unjudged.add(seq);
 		if (target !== null) {
 			index(this.#pointing, target, seq);
+			if (event.kind === 'delete') index(this.#deletions, target, seq);
 			if (CHANGES.has(event.kind)) stale.add(target);
 		}
 		for (const pointing of this.#pointing.get(seq) ?? []) stale.add(pointing);
-		for (const later of this.#again.get(client_id) ?? []) stale.add(later);
+		this.#staleTwins(this.#root(client_id, said?.again), stale);
+	}
+
+	/** Whatever stands for one post: which of them is shown hangs on all. @param {string} root @param {Set<number>} stale */
+	#staleTwins(root, stale) {
+		// A set is walked with what is added meanwhile.
+		const ids = new Set([root]);
+		for (const id of ids) {
+			for (const twin of this.#again.get(id) ?? []) {
+				stale.add(twin);
+				ids.add(this.#facts.get(twin)?.event.client_id ?? '');
+			}
+		}
 	}
 
 	/** @param {number} seq */
@@ -320,7 +329,10 @@ export class Trust {
 		this.#unjudged.delete(seq);
 		this.#open.delete(seq);
 		if (this.#ids.get(client_id) === seq) this.#ids.delete(client_id);
-		if (target !== null) this.#pointing.get(target)?.delete(seq);
+		if (target !== null) {
+			this.#pointing.get(target)?.delete(seq);
+			this.#deletions.get(target)?.delete(seq);
+		}
 		if (fact.content?.again !== undefined) this.#again.get(fact.content.again)?.delete(seq);
 	}
 
@@ -383,11 +395,11 @@ export class Trust {
 		return !after || after.seq >= event.seq || this.lines.has(after.seq);
 	}
 
-	/** @param {Fact} fact @returns {Promise<boolean>} */
-	async #fits({ event, content }) {
+	/** Waits for a hash only. @param {Fact} fact @returns {boolean | Promise<boolean>} */
+	#fits({ event, content }) {
 		const { prev, after } = content ?? {};
-		if (prev && (prev.seq >= event.seq || (await this.lines.digest(prev)) !== prev.digest)) return false;
-		return this.#hasAfter(event.seq, after);
+		if ((prev && prev.seq >= event.seq) || !this.#hasAfter(event.seq, after)) return false;
+		return prev ? this.lines.digest(prev).then((digest) => digest === prev.digest) : true;
 	}
 
 	/** @param {number} seq @param {Content['after']} after */
@@ -540,9 +552,12 @@ export class Trust {
 
 	/** @param {Fact} message @returns {Outcome['removed']} */
 	#removed(message) {
-		for (const seq of this.#pointing.get(message.event.seq) ?? []) {
-			const deletion = this.#facts.get(seq);
-			if (deletion?.event.kind !== 'delete' || !this.outcome(seq).counts) continue;
+		/** Of several, the first one in the log. @type {Fact | undefined} */
+		let deletion;
+		for (const seq of this.#deletions.get(message.event.seq) ?? []) {
+			if (seq < (deletion?.event.seq ?? Infinity) && this.outcome(seq).counts) deletion = this.#facts.get(seq);
+		}
+		if (deletion) {
 			const own = deletion.event.author !== null && deletion.event.author === message.event.author;
 			return deletion.signer === this.standing.owner && !own ? 'owner' : 'author';
 		}

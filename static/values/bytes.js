@@ -10,7 +10,14 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUES = new Uint8Array(128).fill(255);
 for (let value = 0; value < ALPHABET.length; value += 1) VALUES[ALPHABET.charCodeAt(value)] = value;
 
+/** The alphabet's character codes. */
+const CODES = Uint8Array.from(ALPHABET, (character) => character.charCodeAt(0));
+
+/** Two digits for each byte. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
 
 /** @param {number} length @returns {Bytes} */
 export function randomBytes(length) {
@@ -35,7 +42,9 @@ export function concat(...parts) {
 
 /** @param {Uint8Array} bytes @returns {string} lowercase */
 export function hex(bytes) {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+	let text = '';
+	for (const byte of bytes) text += HEX[byte];
+	return text;
 }
 
 /**
@@ -45,12 +54,24 @@ export function hex(bytes) {
  * @returns {string}
  */
 export function encodeBase64url(bytes) {
-	// Pieces, since the arguments of one call are limited to about 60,000.
-	let binary = '';
-	for (let at = 0; at < bytes.length; at += 8192) {
-		binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
+	const codes = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+	let bits = 0;
+	let held = 0;
+	let at = 0;
+	for (const byte of bytes) {
+		bits = ((bits << 8) | byte) & 0xffff;
+		for (held += 8; held >= 6; at += 1) {
+			held -= 6;
+			codes[at] = codeOf(bits >> held);
+		}
 	}
-	return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+	if (held > 0) codes[at] = codeOf(bits << (6 - held));
+	return DECODER.decode(codes);
+}
+
+/** @param {number} bits Of which the last six count. */
+function codeOf(bits) {
+	return /** @type {number} */ (CODES[bits & 63]);
 }
 
 /**

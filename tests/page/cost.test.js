@@ -1,55 +1,29 @@
-// What judging costs after decryption, beside hashing one window, which is the browser's own work.
+// What the page's own work costs: little, and no more where there is more of everything.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { sha256 } from '../../static/values/bytes.js';
-import { Conversation } from './conversation.js';
+import { judging, naming, quantile, reacting } from './costs.js';
 
-const EVENTS = 4_000;
-const BATCH = 200;
-const RUNS = 5;
-const MOST_HASHES = 3.3;
+// Other programs on the machine cost time, too: what something takes is what it took where they left it alone.
+const least = (costs) => quantile(costs, 0.05);
 
 test('judging an event costs little more than hashing its window, which no machine can save', async (context) => {
-	const room = await Conversation.begin();
-	const devices = [room.device(room.owner)];
-	for (const name of ['Ada', 'Ben', 'Cleo']) devices.push(room.device(await room.person(name)));
-	for (let at = 0; at < EVENTS; at += 1) {
-		const device = devices[at % devices.length];
-		device.follow();
-		device.say('message', { text: `message ${at}` });
-		await device.send();
-	}
-	const items = room.items(room.events);
-	const costs = [];
-	for (let run = 0; run < RUNS; run += 1) {
-		const reader = room.reader();
-		reader.learn();
-		for (let at = 0; at + BATCH <= items.length; at += BATCH) {
-			const began = performance.now();
-			reader.judge(await reader.trust.add(items.slice(at, at + BATCH)));
-			reader.judge(reader.trust.settle(at + BATCH));
-			costs.push(((performance.now() - began) * 1000) / BATCH);
-		}
-		assert.deepEqual(reader.alarms, new Map());
-	}
-	// Other programs on the machine cost time, too: what judging takes is what it took where they left it alone.
-	const judging = least(costs);
-	const window = new Uint8Array(64 * 165);
-	const hashes = [];
-	for (let run = 0; run < RUNS * 20; run += 1) {
-		const began = performance.now();
-		await Promise.all(Array.from({ length: 64 }, () => sha256(window)));
-		hashes.push(((performance.now() - began) * 1000) / 64);
-	}
-	const hashing = least(hashes);
-	context.diagnostic(`${judging.toFixed(1)} µs an event, of which hashing a window takes ${hashing.toFixed(1)}`);
-	// Both are slower on a busy machine; at the 6 µs of an idle one this is less than 20 µs.
-	assert.ok(judging < MOST_HASHES * hashing, `${judging} µs, ${hashing} µs of them for hashing`);
+	const { costs, hashes } = await judging();
+	const [judged, hashing] = [least(costs), least(hashes)];
+	context.diagnostic(`${judged.toFixed(1)} µs an event, of which hashing a window takes ${hashing.toFixed(1)}`);
+	// Both are slower on a busy machine; at the 6 µs of an idle one this is less than 12 µs.
+	assert.ok(judged < 2 * hashing, `${judged} µs, ${hashing} µs of them for hashing`);
 });
 
-/** One of the twenty lowest in a hundred. @param {number[]} costs */
-function least(costs) {
-	return costs.sort((one, other) => one - other)[Math.floor(costs.length / 20)];
-}
+test('a reaction costs no more where there are thousands', async (context) => {
+	const [few, many] = [least(await reacting(200)), least(await reacting(5_000))];
+	context.diagnostic(`${few.toFixed(2)} ms among 200, ${many.toFixed(2)} ms among 5,000`);
+	assert.ok(many < 3 * few, `${few} and ${many} ms`);
+});
+
+test('a message is shown as fast if thousands of people gave a reaction', async (context) => {
+	const [few, many] = [least((await naming(40)).shown), least((await naming(20_000)).shown)];
+	context.diagnostic(`${few.toFixed(3)} ms for 40 people, ${many.toFixed(3)} ms for 20,000`);
+	assert.ok(many < 3 * few, `${few} and ${many} ms`);
+});

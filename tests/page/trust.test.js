@@ -179,7 +179,8 @@ test('an edit or a deletion of what somebody else wrote does nothing, and erases
 	const reader = room.reader();
 	await reader.read();
 	assert.equal(reader.trust.outcome(target.seq).removed, null);
-	assert.deepEqual(reader.trust.changesOf(target.seq), [last], 'the reaction counts');
+	assert.ok(reader.trust.outcome(last).counts, 'the reaction counts');
+	assert.ok(!reader.trust.outcome(last - 2).counts && !reader.trust.outcome(last - 1).counts);
 	// The owner may delete anybody's.
 	const theirs = room.events.find(({ kind, author }) => kind === 'message' && author === ben.author);
 	ada.follow();

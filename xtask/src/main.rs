@@ -47,9 +47,12 @@ enum Task {
     Test(test::Test),
     /// Brings all source into the form that the lints want
     Format,
-    /// Measures publishing, delivery, replay and what readers cost
+    /// Measures publishing, delivery, replay and what readers cost; with --page, the page's own work
     #[command(disable_help_flag = true)]
     Bench {
+        /// Measure what the page's modules cost under Node, without a server
+        #[arg(long)]
+        page: bool,
         /// Flags of the benchmark; --help lists them
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
@@ -80,7 +83,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Watch(options) => watch::watch(&options),
         Task::Test(options) => test::test(&options),
         Task::Format => test::format().map(|()| ExitCode::SUCCESS),
-        Task::Bench { flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
+        Task::Bench { page: true, .. } => test::bench_page().map(|()| ExitCode::SUCCESS),
+        Task::Bench { page: false, flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
         Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }
 }

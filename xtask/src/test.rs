@@ -159,6 +159,12 @@ pub(crate) fn format() -> Result<()> {
     lint::format(&page_folder())
 }
 
+/// Measures what the page's modules cost under Node.
+pub(crate) fn bench_page() -> Result<()> {
+    install_programs(&NODE)?;
+    step::run(Command::new("node").arg("bench.js").current_dir(page_folder()))
+}
+
 /// Runs the chaos test for as long and with the seed that `flags` ask for.
 pub(crate) fn chaos(flags: &[String]) -> Result<()> {
     components::build()?;
