@@ -11,14 +11,22 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::http::{Answer, Body, Caller, Request, Writer, stream};
-use crate::{log, sleep, variables};
+use crate::{log, now_ms, sleep, variables};
 
 /// How long a request's body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Answer {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Whole(response) => response.status().as_u16(),
+            Self::Stream(_) => 200,
+        }
+    }
+
     /// Says when to try again, in seconds.
     pub fn retry_after(&mut self, seconds: Option<i64>) {
         if let (Self::Whole(response), Some(seconds)) = (self, seconds) {
@@ -33,16 +41,64 @@ where
     F: Future<Output = Result<Answer, Error>>,
 {
     let public = request.caller.path.starts_with("/api");
-    let answer = match handle(request).await {
-        Ok(answer) => answer,
-        Err(error) => refusal(&error),
+    let logged = logged(&request.caller).await;
+    let began_ms = now_ms();
+    let (answer, code) = match handle(request).await {
+        Ok(answer) => (answer, None),
+        Err(error) => (refusal(&error), Some(error.code())),
     };
+    if let Some((method, path)) = logged {
+        let (status, took_ms) = (answer.status(), now_ms() - began_ms);
+        log(json!({"method": method, "path": path, "status": status, "code": code, "took_ms": took_ms}));
+    }
     match answer {
         Answer::Whole(mut response) if public => {
             cors(response.headers_mut());
             Answer::Whole(response)
         }
         answer => answer,
+    }
+}
+
+/// What a request's line in the log says of the request, where there is to be one: method and path, of whose
+/// segments those that may name a room or a link are cut to 8 characters, and those that nobody knows left out. A
+/// variable that cannot be read is the handler's affair.
+async fn logged(caller: &Caller) -> Option<(&'static str, String)> {
+    const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD"];
+    if variables::number("log_requests").await.ok()? == 0 {
+        return None;
+    }
+    let method = METHODS.into_iter().find(|known| *known == caller.method.as_str()).unwrap_or("*");
+    Some((method, caller.segments().into_iter().map(|segment| format!("/{}", shown(segment))).collect()))
+}
+
+/// A segment of a path as it may be logged.
+fn shown(segment: &str) -> &str {
+    const KNOWN: [&str; 17] = [
+        "api",
+        "rooms",
+        "messages",
+        "stream",
+        "signals",
+        "rotations",
+        "keys",
+        "members",
+        "links",
+        "open",
+        "health",
+        "internal",
+        "router",
+        "slots",
+        "move",
+        "metrics",
+        "sweep",
+    ];
+    let is_hex = segment.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match segment.len() {
+        32 | 64 if is_hex => &segment[..8],
+        2 if is_hex => segment,
+        _ if KNOWN.contains(&segment) => segment,
+        _ => "*",
     }
 }
 
@@ -184,6 +240,13 @@ pub fn json(status: u16, body: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(body).expect("answers are plain data");
     let mut response = whole(status, body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Answer::Whole(response)
+}
+
+/// Text of a media type of its own.
+pub fn text(media_type: &'static str, body: String) -> Answer {
+    let mut response = whole(200, body.into_bytes());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     Answer::Whole(response)
 }
 

@@ -5,7 +5,7 @@ use buddy_domain::{Error, Renewal, RoomId, keys_page, members_page};
 use buddy_host::api::{json, preflight};
 use buddy_host::http::{Answer, Request};
 use buddy_host::variables;
-use buddy_store::{card, room, rotation, sweep};
+use buddy_store::{card, room, rotation, sweep, tally};
 use serde_json::json;
 
 buddy_host::serve_api!(handle);
@@ -15,6 +15,10 @@ const KEYS: &str = "GET, OPTIONS";
 const MEMBERS: &str = "GET, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
+    route(request).await.inspect_err(tally::refused)
+}
+
+async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "rotations"] => {

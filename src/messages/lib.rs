@@ -4,7 +4,7 @@ use buddy_domain::{Error, Event, Page, Post, RoomId, Signal, page};
 use buddy_host::api::{empty, json, preflight};
 use buddy_host::http::{Answer, Request};
 use buddy_host::variables;
-use buddy_store::{event, room, signal, sweep};
+use buddy_store::{event, room, signal, sweep, tally};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -14,6 +14,10 @@ const MESSAGES: &str = "GET, POST, OPTIONS";
 const SIGNALS: &str = "POST, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
+    route(request).await.inspect_err(tally::refused)
+}
+
+async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "messages"] => {

@@ -7,7 +7,7 @@ use buddy_host::http::{Answer, Request};
 use buddy_host::{log, variables};
 use buddy_store::database::Database;
 use buddy_store::room::{Right, Room};
-use buddy_store::{room, slot, statement, sweep};
+use buddy_store::{room, slot, statement, sweep, tally};
 use serde_json::{Value as Json, json};
 
 buddy_host::serve_api!(handle);
@@ -17,6 +17,10 @@ const ROOM: &str = "GET, PATCH, DELETE, OPTIONS";
 const HEALTH: &str = "GET, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
+    route(request).await.inspect_err(tally::refused)
+}
+
+async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms"] => match method.as_str() {

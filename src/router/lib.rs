@@ -1,10 +1,13 @@
-//! The component for operators: which database owns which slot. To anyone else it is not there.
+//! The component for operators: which database owns which slot, figures, sweeping. To anyone else it is not there.
+
+mod metrics;
 
 use buddy_domain::{Error, MoveSlot};
-use buddy_host::api::{json, operator};
+use buddy_host::api::{json, operator, text};
 use buddy_host::http::{Answer, Request};
-use buddy_host::variables;
-use buddy_store::{moving, slot};
+use buddy_host::{now_ms, variables};
+use buddy_store::database::Database;
+use buddy_store::{moving, slot, sweep};
 use serde_json::json;
 
 buddy_host::serve_api!(handle);
@@ -21,6 +24,10 @@ async fn handle(request: Request) -> Result<Answer, Error> {
             let slot = slot_number(slot)?;
             if is("POST") { move_slot(request, slot).await } else { Err(Error::MethodNotAllowed("POST")) }
         }
+        ["internal", "metrics"] if is("GET") => Ok(text(metrics::MEDIA_TYPE, metrics::metrics().await?)),
+        ["internal", "metrics"] => Err(Error::MethodNotAllowed("GET")),
+        ["internal", "sweep"] if is("POST") => sweep_all().await,
+        ["internal", "sweep"] => Err(Error::MethodNotAllowed("POST")),
         _ => Err(Error::NotFound),
     }
 }
@@ -55,4 +62,18 @@ async fn move_slot(request: Request, slot: u8) -> Result<Answer, Error> {
             "rooms_copied": progress.rooms_copied,
         }),
     ))
+}
+
+/// How long a call sweeps.
+const SWEEP_MS: i64 = 2000;
+
+/// 202 while there is more that has expired than there was time to delete: then 200.
+async fn sweep_all() -> Result<Answer, Error> {
+    let labels = variables::databases().await?;
+    let mut is_done = true;
+    let share_ms = SWEEP_MS / i64::try_from(labels.len()).unwrap_or(SWEEP_MS);
+    for label in &labels {
+        is_done &= sweep::all(&Database::new(label), now_ms() + share_ms).await?;
+    }
+    Ok(json(if is_done { 200 } else { 202 }, &json!({"is_done": is_done})))
 }

@@ -6,7 +6,8 @@
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
 //! - `room`, `event`, `signal`, `address`: what stands in a database;
 //! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
-//! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired.
+//! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired;
+//! - `tally`, `measure`: what operators count.
 
 mod access;
 mod address;
@@ -14,6 +15,7 @@ pub mod card;
 pub mod database;
 pub mod event;
 pub mod link;
+pub mod measure;
 pub mod moving;
 mod queue;
 mod refusals;
@@ -24,5 +26,6 @@ pub mod signal;
 pub mod slot;
 pub mod statement;
 pub mod sweep;
+pub mod tally;
 mod tombstone;
 mod turn;

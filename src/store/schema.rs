@@ -4,13 +4,14 @@ use buddy_domain::Error;
 use buddy_host::sqlite::{Connection, Failure};
 
 /// In the order they are applied. A list of single statements each (separator line `--;`).
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("../../migrations/0001_create_tables.sql")),
     (2, include_str!("../../migrations/0002_create_keys.sql")),
     (3, include_str!("../../migrations/0003_create_links.sql")),
     (4, include_str!("../../migrations/0004_create_cards.sql")),
     (5, include_str!("../../migrations/0005_create_tombstones.sql")),
     (6, include_str!("../../migrations/0006_note_departures.sql")),
+    (7, include_str!("../../migrations/0007_count_refusals.sql")),
 ];
 
 /// These count only before the first table, in this order, and stay in the file. Asking for

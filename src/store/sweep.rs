@@ -68,12 +68,15 @@ const DELETE_COUNTS: &str =
     "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
 /// Whether there is anything to do at all: nearly always there is not, and what deletes nothing would still take
 /// the write lock.
-const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room WHERE sweep_at_ms<=?1)
+const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room r JOIN slot s ON s.slot=r.slot AND s.state='open'
+    WHERE r.sweep_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM signal WHERE expires_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM ended_link) OR EXISTS(SELECT 1 FROM tombstone WHERE gone_at_ms<=?2) AS is_due LIMIT 1";
 const FREE_PAGES: &str = "PRAGMA freelist_count";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
+/// So many pages at a time.
+const GIVEN_BACK: i64 = 200;
 
 /// Sweeps a database beside the request, if this instance has not just done so.
 pub fn later(database: &Database) {
@@ -93,23 +96,53 @@ pub fn later(database: &Database) {
     });
 }
 
-async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
-    let due = database.row(IS_DUE, &[now.into(), tombstone::gone_at_ms(now).await?.into()]).await?;
-    if due.map_or(Ok(false), |mut row| row.take("is_due"))? {
-        delete(database, now).await?;
+/// Deletes all that has expired, as far as there is time until `deadline_ms`. False: there was not enough.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn all(database: &Database, deadline_ms: i64) -> Result<bool, Error> {
+    while is_due(database, now_ms()).await? {
+        if now_ms() >= deadline_ms {
+            return Ok(false);
+        }
+        delete(database, now_ms(), 0).await?;
     }
-    // A server's client refuses both, and a connection that refused something is given up.
-    if database.is_server() {
-        return Ok(());
+    while give_back(database).await? {
+        if now_ms() >= deadline_ms {
+            return Ok(false);
+        }
     }
-    let free = database.row(FREE_PAGES, &[]).await?;
-    if free.map_or(Ok(0), |mut row| row.take::<i64>("freelist_count"))? > 0 {
-        database.run(GIVE_BACK, &[]).await?;
-    }
-    Ok(())
+    Ok(true)
 }
 
-async fn delete(database: &Database, now: i64) -> Result<(), Error> {
+async fn is_due(database: &Database, now: i64) -> Result<bool, Error> {
+    let due = database.row(IS_DUE, &[now.into(), tombstone::gone_at_ms(now).await?.into()]).await?;
+    due.map_or(Ok(false), |mut row| row.take("is_due"))
+}
+
+async fn sweep(database: &Database, now: i64) -> Result<(), Error> {
+    if is_due(database, now).await? {
+        delete(database, now, PAUSE_MS).await?;
+    }
+    give_back(database).await.map(drop)
+}
+
+/// Shrinks the file by some of the pages that nothing uses any more. True: there are more.
+async fn give_back(database: &Database) -> Result<bool, Error> {
+    // A server's client refuses both, and a connection that refused something is given up.
+    if database.is_server() {
+        return Ok(false);
+    }
+    let free = database.row(FREE_PAGES, &[]).await?;
+    let free = free.map_or(Ok(0), |mut row| row.take::<i64>("freelist_count"))?;
+    if free > 0 {
+        database.run(GIVE_BACK, &[]).await?;
+    }
+    Ok(free > GIVEN_BACK)
+}
+
+/// One batch. What is left of a room is due again after `pause_ms`.
+async fn delete(database: &Database, now: i64, pause_ms: i64) -> Result<(), Error> {
     let mut left = 200;
     database.run(DELETE_EMPTY_ROOMS, &[now.into()]).await?;
     for mut row in database.run(DUE, &[now.into()]).await? {
@@ -132,7 +165,7 @@ async fn delete(database: &Database, now: i64) -> Result<(), Error> {
                 continue;
             }
         }
-        let soonest = (now + PAUSE_MS).max(if over { touched_at_ms + 10_000 } else { 0 });
+        let soonest = (now + pause_ms).max(if over { touched_at_ms + 10_000 } else { 0 });
         database.run(NEXT, &[id.into(), now.into(), soonest.into()]).await?;
         if left <= 0 {
             break;

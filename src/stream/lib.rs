@@ -21,7 +21,7 @@ use buddy_host::api::{event_stream, preflight};
 use buddy_host::http::{Answer, Request, Writer};
 use buddy_host::{log, now_ms, random, sleep, spawn};
 use buddy_store::room::Room;
-use buddy_store::{event, signal, sweep};
+use buddy_store::{event, signal, sweep, tally};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
 
@@ -39,6 +39,10 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const CHUNK_MAX: usize = 64 << 10;
 
 async fn handle(request: Request) -> Result<Answer, Error> {
+    route(request).await.inspect_err(tally::refused)
+}
+
+async fn route(request: Request) -> Result<Answer, Error> {
     let ["api", "rooms", id, "stream"] = request.caller.segments()[..] else { return Err(Error::NotFound) };
     match request.caller.method.as_str() {
         "GET" => {}

@@ -167,7 +167,12 @@ async fn what_is_missing_or_gone(seen: &mut Seen) {
         seen.expect(410, request).await;
     }
     seen.expect(410, room.create_again(&api).token(room.owner())).await;
-    for (method, path) in [("GET", "/internal/router"), ("POST", "/internal/router/slots/3f/move")] {
+    for (method, path) in [
+        ("GET", "/internal/router"),
+        ("GET", "/internal/metrics"),
+        ("POST", "/internal/router/slots/3f/move"),
+        ("POST", "/internal/sweep"),
+    ] {
         seen.expect(404, api.request(method, path)).await;
     }
 }
@@ -279,6 +284,10 @@ async fn what_fails_inside(seen: &mut Seen) {
     let broken = setup().variable("databases", "default,unheard-of").expect_unhealthy().start().await;
     seen.expect(503, broken.api().get("/api/health")).await;
     seen.expect(503, broken.api().get("/internal/router").token(OPERATOR)).await;
+    seen.expect(503, broken.api().post("/internal/sweep").token(OPERATOR)).await;
+    // Figures tell of a database that does not answer; not even which there are is known here.
+    let unreadable = setup().hide_variable("databases").expect_unhealthy().start().await;
+    seen.expect(503, unreadable.api().get("/internal/metrics").token(OPERATOR)).await;
 }
 
 async fn what_operators_see(seen: &mut Seen) {
@@ -286,6 +295,15 @@ async fn what_operators_see(seen: &mut Seen) {
     let api = server.api();
     let room = server.open_room().await;
     seen.expect(200, api.get("/internal/router").token(OPERATOR)).await;
+    seen.expect(200, api.get("/internal/metrics").token(OPERATOR)).await;
+    seen.expect(200, api.post("/internal/sweep").token(OPERATOR)).await;
+    // Far more than there is time for.
+    server.database().execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<300000)
+         INSERT INTO address(address,ends_at_ms,count) SELECT printf('%032x',i),1,1 FROM n",
+        [],
+    );
+    seen.expect(202, api.post("/internal/sweep").token(OPERATOR)).await;
     let slot = &room.id[..2];
     let number = i64::from_str_radix(slot, 16).expect("hex");
     let holds = |label: &&str| server.database_of(label).value::<i64>("SELECT count(*) FROM room", []) == 1;

@@ -17,6 +17,7 @@ mod logs;
 mod manifest;
 mod messages;
 mod nginx;
+mod operating;
 mod readme;
 mod renewed_streams;
 mod repeats;

@@ -17,6 +17,7 @@ fn every_limit_is_a_variable_with_its_default() {
     for (name, default) in [
         ("databases", "default"),
         ("admin_token", ""),
+        ("log_requests", "0"),
         ("client_address_header", ""),
         ("max_body_bytes", "16384"),
         ("room_max_bytes", "268435456"),

@@ -1,4 +1,5 @@
-//! A manifest derived from `spin.toml` in which every component with a database has further ones.
+//! A manifest derived from `spin.toml` in which every component with a database has further ones, and none has some
+//! of the variables.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use toml::{Table, Value};
 use crate::project_root;
 
 /// Writes the derived manifest into `folder` and returns its path.
-pub(crate) fn with_databases(folder: &Path, labels: &[String]) -> PathBuf {
+pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> PathBuf {
     let source = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
     let mut manifest: Table = source.parse().expect("spin.toml is TOML");
     let components = manifest["component"].as_table_mut().expect("spin.toml has components");
@@ -20,6 +21,9 @@ pub(crate) fn with_databases(folder: &Path, labels: &[String]) -> PathBuf {
         component.insert("source".to_owned(), Value::String(wasm));
         if let Some(Value::Array(granted)) = component.get_mut("sqlite_databases") {
             granted.extend(labels.iter().cloned().map(Value::String));
+        }
+        if let Some(Value::Table(variables)) = component.get_mut("variables") {
+            variables.retain(|name, _| !hidden.iter().any(|hidden| hidden == name));
         }
     }
     let path = folder.join("spin.toml");

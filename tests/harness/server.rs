@@ -28,6 +28,8 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     /// Labels of further databases.
     databases: Vec<String>,
+    /// Variables that no component gets.
+    hidden: Vec<String>,
     unhealthy: bool,
 }
 
@@ -68,6 +70,12 @@ impl Setup {
         self
     }
 
+    /// Keeps a variable from every component, so that none can read it.
+    pub fn hide_variable(mut self, name: &str) -> Self {
+        self.hidden.push(name.to_owned());
+        self
+    }
+
     /// Does not wait for `/api/health` to answer 200.
     pub fn expect_unhealthy(mut self) -> Self {
         self.unhealthy = true;
@@ -94,10 +102,12 @@ impl Setup {
         let errors = output.try_clone().expect("a file handle can be copied");
         let mut command = Command::new(&program);
         command.args(arguments).arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
-        if self.databases.is_empty() {
+        if self.databases.is_empty() && self.hidden.is_empty() {
             command.arg("--from").arg(project_root().join("spin.toml"));
         } else {
-            command.arg("--from").arg(manifest::with_databases(folder, &self.databases));
+            command.arg("--from").arg(manifest::derived(folder, &self.databases, &self.hidden));
+        }
+        if !self.databases.is_empty() {
             command.arg("--runtime-config-file").arg(manifest::runtime_config(folder, &self.databases));
         }
         for (name, value) in &self.variables {

@@ -77,3 +77,16 @@ fn a_room_that_was_empty_is_swept_once_something_was_said() {
     assert_eq!(rows("SELECT count(*) FROM event"), 0);
     assert_eq!(rows("SELECT bytes FROM room"), 0);
 }
+
+#[test]
+fn all_that_is_due_goes_in_one_call_where_there_is_time() {
+    let room = make_room(None, 1);
+    for number in 0..900 {
+        say(&room, number);
+    }
+    native::pass(Duration::from_secs(12));
+    let deadline = || buddy_host::now_ms() + 60_000;
+    let is_done = native::run(async { sweep::all(&Database::new("default"), deadline()).await });
+    assert!(is_done.expect("it sweeps"));
+    assert_eq!(rows("SELECT count(*) FROM event"), 0);
+}
