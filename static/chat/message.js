@@ -393,7 +393,7 @@ function drawAlarmed(entry) {
 function drawChange(entry) {
 	if (entry.doer === 'owner') return drawEvent(entry, describeStatement(entry.changes));
 	const item = drawEvent(entry, '');
-	const { text, meaning } = roomAlarm('server_state');
+	const { text, meaning } = roomAlarm({ code: 'server_state', detail: null });
 	item.replaceChildren(drawAlarm({ text: `${text} ${describeServer(entry.changes)}`, meaning }));
 	return item;
 }
@@ -413,13 +413,16 @@ function drawRotation(entry) {
 /** @param {Extract<Entry, { type: 'card' }>} entry */
 function drawCard(entry) {
 	if (entry.before)
-		return drawEvent(entry, `${entry.own ? 'You are' : `${entry.before} is`} now called ${shownName(entry.name)}.`);
+		return drawEvent(entry, `${entry.own ? 'You are' : `${entry.before} is`} now called ${called(entry)}.`);
 	// Whoever owns the room was there from the beginning.
 	if (entry.own) return drawEvent(entry, `You are called ${shownName(entry.name)} here.`);
-	return drawEvent(
-		entry,
-		entry.byOwner ? `${shownName(entry.name)} owns this room.` : `${shownName(entry.name)} joined.`,
-	);
+	const who = called(entry);
+	return drawEvent(entry, entry.byOwner ? `${who} owns this room.` : `${who} joined.`);
+}
+
+/** @param {Extract<Entry, { type: 'card' }>} entry */
+function called({ name, nameTaken: taken }) {
+	return nameInText({ name, taken });
 }
 
 /**

@@ -46,12 +46,15 @@ export class Scrolling {
 	keepPlace(change, elementOf) {
 		const { followed } = this;
 		const anchor = followed ? null : this.#firstVisible();
-		const before = anchor?.getBoundingClientRect().top ?? 0;
+		// Of an entry that ends in view, its end: the first of those that are loaded gives up its name to the one before it.
+		const { bottom } = this.#scroller.getBoundingClientRect();
+		const side = (anchor?.getBoundingClientRect().bottom ?? 0) < bottom ? 'bottom' : 'top';
+		const before = anchor?.getBoundingClientRect()[side] ?? 0;
 		change();
 		if (followed) this.toEnd();
 		if (!anchor) return;
 		const now = anchor.isConnected ? anchor : elementOf(anchor.dataset.key ?? '');
-		if (now) this.#scroller.scrollTop += now.getBoundingClientRect().top - before;
+		if (now) this.#scroller.scrollTop += now.getBoundingClientRect()[side] - before;
 	}
 
 	/** Whether something has come up from below. @param {HTMLElement} element */

@@ -82,7 +82,9 @@ export class Tools {
 	#moveTo(target) {
 		if (target instanceof Node && this.#bar.contains(target)) return;
 		const found = this.#timeline.at(target);
-		const usable = found?.entry.type === 'message' && found.entry.seq !== null;
+		// Who asks what an alarm means must not have the toolbar come before the alarm above.
+		const asks = target instanceof Element && target.closest('.alarm') !== null;
+		const usable = found?.entry.type === 'message' && found.entry.seq !== null && !asks;
 		if (!usable) {
 			this.#bar.remove();
 			this.#message = this.#node = null;

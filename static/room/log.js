@@ -339,7 +339,7 @@ export class Log {
 		if (event.kind === 'card') return this.#card(item, common);
 		if (!isChange(event.kind)) return { ...common, type: 'newer' };
 		if (opened && !opened.ok && event.kind !== 'delete') return unopened(item, event.kind, common);
-		if (alarm === 'not_theirs' && event.kind !== 'delete') {
+		if (alarm === 'not_theirs') {
 			return { ...common, type: 'unauthorised', kind: event.kind, target: event.target };
 		}
 		return common.alarm ? { ...common, type: 'alarm' } : null;

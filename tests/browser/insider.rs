@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use buddy_client::bytes::{Base64, MemberId, RoomId, Sealed, encode};
+use buddy_client::bytes::{Base64, MemberId, RoomId, Sealed, decode, encode};
 use buddy_client::card;
 use buddy_client::content::{Content, SignalContent, State};
 use buddy_client::envelope::{self, Place};
@@ -47,6 +47,7 @@ pub(crate) struct Draft {
 pub(crate) struct Posted {
     pub(crate) seq: u64,
     pub(crate) client_id: String,
+    pub(crate) body: String,
 }
 
 /// What an envelope holds, each part of which can be wrong by itself.
@@ -62,6 +63,13 @@ impl Letter {
     pub(crate) fn signed(by: &Identity, bound: &str, content: &[u8]) -> Self {
         let bytes = [b"buddy/v2/signature\0", bound.as_bytes(), b"\0", content].concat();
         Self { signer: *by.signer().bytes(), signature: by.sign(&bytes), content: content.to_vec() }
+    }
+
+    fn read(plain: &[u8]) -> Self {
+        let end = plain.iter().rposition(|byte| *byte != 0).expect("a plain text ends with its mark");
+        let (signer, rest) = plain[..end].split_first_chunk().expect("a signer");
+        let (signature, content) = rest.split_first_chunk().expect("a signature");
+        Self { signer: *signer, signature: *signature, content: content.to_vec() }
     }
 
     fn plain(&self) -> Vec<u8> {
@@ -158,6 +166,15 @@ impl Insider {
         format!("v2.{}.{}", self.epoch, encode(&sealed))
     }
 
+    /// Opens what somebody posted, as any member can.
+    pub(crate) fn letter_of(&self, event: &Value) -> Letter {
+        let author = event["author"].as_str().map(|author| MemberId::parse(author).expect("a member id"));
+        let place = self.place(text(event, "kind"), event["client_id"].as_str(), author, event["target"].as_u64());
+        let sealed = text(event, "body").rsplit('.').next().map(|part| decode(part).expect("base64url"));
+        let plain = seal::open(&self.content_key(), &place.additional_data(), &sealed.expect("a body has parts"));
+        Letter::read(&plain.expect("what a member posted opens"))
+    }
+
     /// Says who this is, where nobody heard it yet, and posts an honest message.
     pub(crate) async fn say(&self, text: &str) -> Posted {
         self.introduces_themself().await;
@@ -177,7 +194,7 @@ impl Insider {
     pub(crate) async fn post(&self, draft: &Draft, body: &str) -> Posted {
         let answer = self.try_post(draft, body).await.must_be(201).json();
         let seq = answer["seq"].as_u64().expect("a stored post has a seq");
-        Posted { seq, client_id: draft.client_id.clone() }
+        Posted { seq, client_id: draft.client_id.clone(), body: body.to_owned() }
     }
 
     pub(crate) async fn try_post(&self, draft: &Draft, body: &str) -> Answer {
@@ -273,7 +290,7 @@ fn text<'a>(event: &'a Value, field: &str) -> &'a str {
 impl Posted {
     pub(crate) fn from_event(event: &Value) -> Self {
         let seq = event["seq"].as_u64().expect("an event has a seq");
-        Self { seq, client_id: text(event, "client_id").to_owned() }
+        Self { seq, client_id: text(event, "client_id").to_owned(), body: text(event, "body").to_owned() }
     }
 }
 
@@ -312,7 +329,7 @@ impl Owner {
         let path = format!("/api/rooms/{}", self.room);
         let token = self.secret.token();
         let room = self.api.get(&path).token(token.text()).send().await.must_be(200).json();
-        let mut state = self.state(&room).await;
+        let mut state = self.state(&room);
         change(&mut state);
         let identity = self.secret.identity();
         // A statement opens without its event, which may have expired: its id follows from its nonce.
@@ -337,15 +354,14 @@ impl Owner {
     }
 
     /// The newest statement, or what the room began with.
-    async fn state(&self, room: &Value) -> State {
+    fn state(&self, room: &Value) -> State {
         let seq = room["state_seq"].as_u64().expect("a room with keys has a state");
         let (kind, client_id, author) = if seq == 0 {
             ("rotate", None, None)
         } else {
-            let path = format!("/api/rooms/{}/messages?after={}&limit=1", self.room, seq - 1);
-            let page = self.api.get(&path).token(self.secret.token().text()).send().await.must_be(200).json();
-            let id = text(&page["messages"][0], "client_id").to_owned();
-            ("change", Some(id), Some(self.secret.identity().author()))
+            // Its event may have expired meanwhile; its id follows from its nonce, the first 16 letters.
+            let (_, sealed) = text(room, "state").rsplit_once('.').expect("an envelope has parts");
+            ("change", Some(request_id(&sealed[..16])), Some(self.secret.identity().author()))
         };
         let place =
             Place { room: &self.room, epoch: self.epoch, kind, client_id: client_id.as_deref(), author, target: None };
@@ -403,5 +419,10 @@ impl Operator {
             self.append_at(&draft, &member.sealed(&draft), sent_at_ms(number));
         }
         self.database.execute("COMMIT", []);
+    }
+
+    /// Changes rows of the room's log; `?1` is the room.
+    pub(crate) fn change(&self, sql: &str) {
+        assert!(self.database.execute(sql, [self.room_id]) > 0, "nothing was changed: {sql}");
     }
 }

@@ -1,11 +1,13 @@
 //! Every state that the page can be in, each clear and kind: what it says, how it looks, and whether everybody
 //! can use it.
 
-use buddy_tests::Server;
+use buddy_tests::{Server, Told};
 use fantoccini::key::Key;
 
 use crate::gallery::Gallery;
+use crate::insider::Owner;
 use crate::scene::Scene;
+use crate::steering::{BLANKED, CLAIMS_GONE, DIVERGED, WINDOW};
 
 /// Makes the browser answer as one without Ed25519.
 const WITHOUT_ED25519: &str = "
@@ -68,6 +70,76 @@ async fn the_start_page_explains_itself_in_every_state() {
     gallery.show(&ana, "start-forget").await;
     ana.press("Forget").await;
     ana.sees_no("Thursday’s club").await;
+    gallery.close();
+}
+
+#[tokio::test]
+async fn links_that_lead_nowhere_say_so_kindly() {
+    let scene = Scene::set().await;
+    let gallery = Gallery::default();
+
+    let (ana, link) = scene.host("Ana").await;
+    let room = link.split_once('#').expect("a link has a fragment").0.to_owned();
+
+    let ben = scene.newcomer().await;
+    ben.goto(&link[..link.len() - 1]).await;
+    ben.sees("This link is incomplete").await;
+    gallery.show(&ben, "link-incomplete").await;
+    ben.goto(&room).await;
+    ben.sees("This link is incomplete").await;
+    ben.goto(&link.replace("#m.", "#q.")).await;
+    ben.sees("made by a newer Buddy").await;
+    gallery.show(&ben, "link-newer").await;
+    // Unknown, wrong key, deleted and expired look alike to a newcomer.
+    let unknown = scene.door.page(&format!("/r/{}#m.{}", "5a".repeat(32), "A".repeat(43)));
+    let wrong_key = format!("{room}#m.{}", "A".repeat(43));
+    let mut told = Vec::new();
+    for link in [&unknown, &wrong_key] {
+        ben.goto(link).await;
+        ben.sees("There is no room here").await;
+        told.push(ben.execute("return document.body.innerText", vec![]).await);
+    }
+    gallery.show(&ben, "link-not-here").await;
+    ben.goto(&scene.door.page("/r/short#m.x")).await;
+    ben.sees("There is no room here").await;
+    ben.goto(&scene.door.page("/nothing")).await;
+    ben.sees("There is nothing here").await;
+    gallery.show(&ben, "link-no-page").await;
+
+    // Who knows the room is let in by what is left of the link.
+    ana.goto(&room).await;
+    ana.sees("Open it with the link I used before").await;
+    gallery.show(&ana, "link-incomplete-known").await;
+    ana.press("Open it with the link I used before").await;
+    ana.sees("Send this link").await;
+
+    let expired = ana.makes_room(&scene.start()).await;
+    ana.sees("Live").await;
+    let id = room_id(&expired).to_owned();
+    // An expiry is believed that the owner's word allows; there is no shorter one.
+    let owner = Owner::of(&scene.server, &ana.own_link().await).await;
+    owner.sets(|state| state.expires_in_s = 60).await;
+    scene.server.database().execute("UPDATE room SET expires_at_ms = 1 WHERE hex(room) = upper(?1)", [&id]);
+    ana.sees("This room has expired").await;
+    gallery.show(&ana, "gone-expired").await;
+    ana.goto(&link).await;
+    ana.press("Manage room").await;
+    ana.press("Delete the room").await;
+    ana.press("Delete the room…").await;
+    ana.press("Delete for everyone").await;
+    ana.sees("This room was deleted").await;
+    gallery.show(&ana, "gone-deleted").await;
+    for link in [&link, &expired] {
+        ben.goto(link).await;
+        ben.sees("There is no room here").await;
+        told.push(ben.execute("return document.body.innerText", vec![]).await);
+    }
+    assert!(told.iter().all(|text| text == &told[0]), "a newcomer cannot tell why: {told:?}");
+    // It stays among the rooms until its keeper lets it go.
+    ana.press("Remove it from my rooms").await;
+    ana.sees("New room").await;
+    ana.sees("Expired").await;
+    ana.sees_no("Deleted").await;
     gallery.close();
 }
 
@@ -530,4 +602,46 @@ async fn an_owner_sees_what_links_and_renewals_will_do() {
     ben.sees("You need a new link").await;
     gallery.show(&ben, "left-out").await;
     gallery.close();
+}
+
+#[tokio::test]
+async fn alarms_are_clear_wherever_they_stand() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let gallery = Gallery::default();
+    let (ana, link) = scene.host("Ana").await;
+    for text in ["Shall we pay them?", "I would say no", "Not before Friday", "Agreed", "Good night"] {
+        ana.say(text).await;
+    }
+    ana.has_sent_all().await;
+    // Ana's card is the first event.
+    let liar = scene.liar().await;
+    liar.drops(|event| event["seq"] == 4);
+    liar.blanks(|event| event["seq"] == 3);
+    let ben = scene.guest("Ben", &liar.link(&link)).await;
+    ben.sees("Good night").await;
+    ben.sees(WINDOW).await;
+    ben.sees(BLANKED).await;
+    gallery.show(&ben, "alarm-entries").await;
+    let meaning = format!("//*[contains(@class, 'alarm')][p[text()='{WINDOW}']]//summary");
+    ben.press_at(&meaning, "what it means").await;
+    ben.sees("Either the server changed what it shows").await;
+    gallery.show(&ben, "alarm-explained").await;
+    liar.rolls_back_to(2);
+    ben.sees(DIVERGED).await;
+    gallery.show(&ben, "alarm-rolled-back").await;
+    let gone = Told::error(410, "room_gone");
+    liar.answers(move |asked| asked.room().map(|_| gone.clone()));
+    liar.cuts_streams();
+    ben.is_warned(CLAIMS_GONE).await;
+    gallery.show(&ben, "alarm-claims-gone").await;
+    ben.press("What does this mean?").await;
+    ben.sees("Who deletes a room signs a farewell").await;
+    gallery.show(&ben, "alarm-claims-gone-explained").await;
+    gallery.close();
+}
+
+/// The room's id in an address.
+fn room_id(link: &str) -> &str {
+    let (_, rest) = link.split_once("/r/").expect("a link leads to a room");
+    &rest[..64]
 }

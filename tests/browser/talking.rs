@@ -10,6 +10,8 @@ use crate::insider::{Insider, Operator};
 use crate::profile::Profile;
 use crate::scene::Scene;
 
+const DAY_MS: u64 = 86_400_000;
+
 impl Profile {
     /// The list item of the message with this text.
     async fn presses_message(&self, text: &str) {
@@ -277,6 +279,64 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
     ana.refresh().await;
     ana.sees("Overnight 30").await;
     ana.finds("what was read is not new", "return !document.querySelector('li.unread')").await;
+}
+
+#[tokio::test]
+async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (_ana, link) = scene.host("Ana").await;
+    let insider = Insider::with(&scene.server, &link, "Ivo").await;
+    let operator = Operator::of(&scene.server);
+    let now = now_ms();
+    let texts = (1..=260).map(|number| format!("Message {number}\n{}", "line\n".repeat(number % 5)));
+    // A hundred the day before yesterday, a hundred yesterday, the rest today.
+    operator.fill(&insider, texts, |number| now - DAY_MS * 2_u64.saturating_sub(number / 100));
+    insider.introduces_themself().await;
+    let ben = scene.newcomer().await;
+    ben.joins(&link).await;
+    ben.sees("Message 260").await;
+
+    // Scrolls up by wheel-like steps, and notes by how much what is in view moves beyond them.
+    let climb = "
+        const scroller = document.querySelector('.timeline');
+        // From here on it is the reader who moves.
+        scroller.dispatchEvent(new Event('wheel'));
+        window.climb = { jumps: [], done: false };
+        const edge = scroller.getBoundingClientRect().top;
+        const anchor = () => [...scroller.querySelectorAll('.message')].find((one) => one.getBoundingClientRect().top > edge + 200);
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        (async () => {
+            for (;;) {
+                const held = anchor();
+                const before = held.getBoundingClientRect().top;
+                const from = scroller.scrollTop;
+                scroller.scrollTop -= 120;
+                const moved = from - scroller.scrollTop;
+                await frame();
+                await frame();
+                // An element may be drawn anew; the same message stands where it stood.
+                const now = document.querySelector(`[data-key=\"${held.dataset.key}\"]`);
+                const jump = Math.round(now.getBoundingClientRect().top - before - moved);
+                if (Math.abs(jump) > 1) window.climb.jumps.push(jump);
+                if (scroller.scrollTop === 0 && document.querySelector('.beginning').checkVisibility()) break;
+            }
+            window.climb.done = true;
+        })();
+    ";
+    ben.execute(climb, vec![]).await;
+    ben.finds("Ben reaches the beginning", "return window.climb.done").await;
+    assert_eq!(ben.execute("return window.climb.jumps", vec![]).await, json!([]), "nothing jumped");
+    ben.sees("Message 1").await;
+    let days = "return [...document.querySelectorAll('li.day')].map((day) => [day.textContent,
+        document.evaluate('following-sibling::li[contains(@class, \"message\")]//*[@data-part=\"text\"]', day)
+            .iterateNext().textContent.split('\\n')[0]])";
+    let days = ben.execute(days, vec![]).await;
+    let days = days.as_array().expect("a list");
+    assert_eq!(days.len(), 3, "{days:?}");
+    assert_eq!(days[1], json!(["Yesterday", "Message 100"]));
+    assert_eq!(days[2], json!(["Today", "Message 200"]));
+    let all = ben.measures("return document.querySelectorAll('.entry').length").await;
+    assert!(all <= 500.0, "{all} messages are in the document");
 }
 
 #[tokio::test]
