@@ -97,12 +97,25 @@ const ROOM = {
 			'What holds in this room, such as whether it is locked and how long messages stay, is signed by the owner. The server acts differently. This page goes by the owner’s word where it can.',
 		tone: 'warm',
 	},
+	set_back: {
+		text: 'The server has forgotten the last change of the keys. What you write waits here.',
+		meaning:
+			'It was probably set back to an older copy of itself. The page of the owner that changed the keys gives them back by itself when it is open. If this stays, ask the owner to open the room.',
+		tone: 'warm',
+	},
 	left_waiting: {
 		text: 'The keys of this room have changed, and there are none for this browser yet. What you wrote waits here.',
 		meaning:
 			'The owner changed the keys, and the server has not given you yours. They may come by themselves. If not, ask the owner for a new link.',
 		tone: 'warm',
 	},
+};
+
+/** What it does otherwise, by an alarm's detail. @type {Record<string, string>} */
+const OTHERWISE = {
+	lock: 'It lets write, or keeps from writing, whom it should not.',
+	lifetime: 'It keeps messages for another time.',
+	expiry: 'It keeps the room for another time.',
 };
 
 /** @param {string} code @returns {Words} */
@@ -117,7 +130,9 @@ export function lostAlarm(how) {
 	return LOST[how];
 }
 
-/** @param {Alarm['code']} code */
-export function roomAlarm(code) {
-	return ROOM[code];
+/** @param {Pick<Alarm, 'code' | 'detail'>} alarm */
+export function roomAlarm({ code, detail }) {
+	const words = ROOM[code];
+	const more = code === 'server_state' && detail !== null ? OTHERWISE[detail] : undefined;
+	return more === undefined ? words : { ...words, text: `${words.text} ${more}` };
 }

@@ -128,8 +128,8 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
  * @param {import('../room/facade.js').Alarm} alarm
  * @returns {Notice}
  */
-function noticeOf(room, { id, code, by }) {
-	const { text, meaning, tone } = roomAlarm(code);
+function noticeOf(room, { id, code, by, detail }) {
+	const { text, meaning, tone } = roomAlarm({ code, detail });
 	const who = code === 'fork' && by ? room.people.find(({ signer }) => signer === by)?.name : undefined;
 	/** @type {[string, () => unknown][]} */
 	const actions = [['What does this mean?', () => openDialog(text, make('p', {}, meaning))]];

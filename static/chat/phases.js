@@ -7,6 +7,7 @@ import {
 	showGone,
 	showInvited,
 	showLinkEnded,
+	showMistrusted,
 	showNotHere,
 	showNotLoaded,
 	showPreview,
@@ -85,6 +86,9 @@ export function showRoom(screen, record, { store, forget }) {
 				break;
 			case 'not_here':
 				showNotHere(screen);
+				break;
+			case 'mistrusted':
+				showMistrusted(screen, open);
 				break;
 			case 'unreachable':
 				showUnreachable(screen, async () => {

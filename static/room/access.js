@@ -32,6 +32,7 @@ export class Access {
 	#store;
 	#owning;
 	#refused;
+	#setBack;
 	#closed;
 	/** The last card that is known of, whether it is one or not. */
 	cardsSeen = 0;
@@ -51,9 +52,10 @@ export class Access {
 	 * @param {Store} parts.store
 	 * @param {Owning | null} parts.owning
 	 * @param {(fault: RotationError) => void} parts.refused Something that is no rotation was offered as one.
+	 * @param {(is: boolean) => void} parts.setBack Whether the server does not know renewals that are known here.
 	 * @param {AbortSignal} parts.closed
 	 */
-	constructor({ record, identity, keyring, api, store, owning, refused, closed }) {
+	constructor({ record, identity, keyring, api, store, owning, refused, setBack, closed }) {
 		this.#record = record;
 		this.#identity = identity;
 		this.keyring = keyring;
@@ -61,6 +63,7 @@ export class Access {
 		this.#store = store;
 		this.#owning = owning;
 		this.#refused = refused;
+		this.#setBack = setBack;
 		this.#closed = closed;
 	}
 
@@ -128,7 +131,6 @@ export class Access {
 
 	/** What the server tells of epochs that are not known yet. */
 	async #fetch() {
-		const { room } = this.#record;
 		/** @type {Awaited<ReturnType<Keyring['follow']>>} */
 		let outcome = { state: 'current' };
 		for (;;) {
@@ -140,17 +142,14 @@ export class Access {
 			});
 			const chained = missing < 0 ? known.length : missing;
 			const since = chained === 0 ? null : Math.min(chained - 1, this.keyring.current?.part.epoch ?? Infinity);
-			const access = this.#owning
-				? await this.#owning.access()
-				: { token: this.readToken, author: this.#identity.authorSecret };
-			const answer = await this.#api.keys(room, access, since, this.#closed);
+			const answer = await this.#askKeys(since);
 			const before = known.length;
 			this.keyring.ownerAuthor ??= this.#standing?.cardOf(this.standing.owner)?.author ?? null;
 			try {
 				outcome = await this.keyring.follow(answer.rotations);
 			} catch (cause) {
 				if (cause instanceof RotationError) this.#refused(cause);
-				throw cause instanceof RotationError ? new ApiError('bad_answer', cause.message) : cause;
+				throw cause instanceof RotationError ? new ApiError('foreign_keys', cause.message) : cause;
 			} finally {
 				await this.#keep();
 			}
@@ -161,11 +160,33 @@ export class Access {
 		}
 	}
 
+	/**
+	 * Asks with the token in force. A server that was set back to an older copy of itself does not know that one, but
+	 * one from before it.
+	 *
+	 * @param {number | null} since
+	 */
+	async #askKeys(since) {
+		const { room } = this.#record;
+		if (this.#owning) return this.#api.keys(room, await this.#owning.access(), since, this.#closed);
+		const author = this.#identity.authorSecret;
+		const held = this.keyring.epochs.flatMap(({ keys }) => keys ?? []).reverse();
+		for (const [age, { epoch, readToken }] of held.entries()) {
+			try {
+				return await this.#api.keys(room, { token: readToken, author }, age === 0 ? since : epoch, this.#closed);
+			} catch (cause) {
+				const isUnknown = cause instanceof ApiError && cause.code === 'room_not_found';
+				if (!isUnknown || age === held.length - 1) throw cause;
+			}
+		}
+		throw new ApiError('room_not_found', 'no key of this room is at hand');
+	}
+
 	/** A server that lost a renewal gets it back from whoever made it. @param {number} epoch @param {number} known */
 	async #putBack(epoch, known) {
-		if (epoch >= known) return;
-		this.#refused(new RotationError('not_next'));
-		await this.#owning?.putBack(epoch);
+		this.#setBack(epoch < known);
+		if (epoch >= known || !this.#owning) return;
+		if (await this.#owning.putBack(epoch)) this.#setBack(false);
 	}
 
 	/**
@@ -187,7 +208,7 @@ export class Access {
 		} catch (cause) {
 			if (!(cause instanceof RotationError)) throw cause;
 			this.#refused(cause);
-			throw new ApiError('bad_answer', cause.message);
+			throw new ApiError('foreign_keys', cause.message);
 		}
 		if (gift.role !== this.#record.role && !this.#owning) this.#record.role = gift.role;
 		this.#tellStanding();
@@ -323,10 +344,32 @@ export class Access {
 		this.#tellStanding();
 	}
 
+	/**
+	 * Compares all renewals that the server has with those that are known here: after a restored backup it may have
+	 * others.
+	 *
+	 * @returns {Promise<void>}
+	 * @throws {ApiError}
+	 */
+	async compare() {
+		const { room } = this.#record;
+		const access = this.#owning
+			? await this.#owning.access()
+			: { token: this.readToken, author: this.#identity.authorSecret };
+		const { rotations } = await this.#api.keys(room, access, null, this.#closed);
+		try {
+			await this.keyring.follow(rotations);
+		} catch (cause) {
+			if (!(cause instanceof RotationError)) throw cause;
+			this.#refused(cause);
+		}
+	}
+
 	/** Follows the other of two renewals of one time. @returns {Promise<Outcome>} */
 	async choose() {
 		const epoch = this.keyring.choose();
 		if (epoch !== null) await this.#store.dropRotations(this.#record.room, epoch + 1).catch(() => {});
+		this.standing.forgetEpochsAfter(epoch ?? Infinity);
 		return this.follow();
 	}
 

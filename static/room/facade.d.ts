@@ -8,7 +8,7 @@
  */
 
 import type { Connection } from '../wire/stream.js';
-import type { Draft } from '../storage/store.js';
+import type { Draft, Removal } from '../storage/store.js';
 import type { Changes, Common, Entry } from './log.js';
 
 /**
@@ -21,9 +21,19 @@ import type { Changes, Common, Entry } from './log.js';
  * - `removed`: the owner renewed the keys without this person; `removal` says more. Nothing of the room is shown.
  * - `gone`: the room is no more; `goneReason` says why.
  * - `unreachable`: no answer yet.
+ * - `mistrusted`: what the server gives for this link does not belong to it, and nothing of it was used.
  */
 export type Phase =
-  'opening' | 'invited' | 'preview' | 'open' | 'link_ended' | 'not_here' | 'removed' | 'gone' | 'unreachable';
+  | 'opening'
+  | 'invited'
+  | 'preview'
+  | 'open'
+  | 'link_ended'
+  | 'not_here'
+  | 'removed'
+  | 'gone'
+  | 'unreachable'
+  | 'mistrusted';
 
 /** Whose doing something was: a statement that the owner signed, or the server's without one. */
 export type Doer = 'owner' | 'server';
@@ -121,11 +131,12 @@ export interface Renewed {
  * - `claims_gone`: the server says the room is gone and has no farewell of the owner to show.
  * - `fork`: somebody who is here sees another log; `by` is their signer.
  * - `server_state`: the server does something else than the owner signed: `lock`, `lifetime` or `expiry` in `detail`.
+ * - `set_back`: the server does not know renewals that are known here, as after a restored backup.
  * - `left_waiting`: what was written cannot be sent, since there are new keys and none for this person yet.
  */
 export interface Alarm {
   id: string;
-  code: 'bad_rotation' | 'two_rotations' | 'claims_gone' | 'fork' | 'server_state' | 'left_waiting';
+  code: 'bad_rotation' | 'two_rotations' | 'set_back' | 'claims_gone' | 'fork' | 'server_state' | 'left_waiting';
   by: string | null;
   detail: string | null;
   atMs: number;
@@ -197,8 +208,11 @@ export interface RoomFacade extends EventTarget {
   /** `deleted` and `expired` are shown to be so; `unknown` is the server's word alone. */
   readonly goneReason: 'deleted' | 'expired' | 'unknown' | null;
   readonly linkEnded: 'expired' | 'used_up' | null;
-  /** `removed`: by name. `left_out`: a renewal without this person, who may return by a link. */
-  readonly removal: { how: 'removed' | 'left_out'; title: string; owner: string } | null;
+  /**
+   * `removed`: by name. `left_out`: a renewal without this person, who may return by a link. `unsent`: their own words
+   * that nobody else has read.
+   */
+  readonly removal: Removal | null;
 
   readonly connection: Connection;
   /** Whether all up to the server's last event was shown once since the room was opened: until then it loads. */

@@ -222,6 +222,21 @@ export class Outbox {
 		this.kick();
 	}
 
+	/**
+	 * The keys of an epoch are others now: what waits and was sealed with those of before is sealed anew.
+	 *
+	 * @param {number} epoch And those after it.
+	 * @returns {Promise<void>}
+	 */
+	async reseal(epoch) {
+		for (const entry of this.entries) {
+			if (entry.body === null || entry.state === 'sent' || (entry.epoch ?? 0) < epoch) continue;
+			const again = entry.again ?? entry.client_id;
+			await this.#settle(entry, { client_id: crypto.randomUUID(), body: null, epoch: null, again });
+		}
+		await this.#tell();
+	}
+
 	/** Tries now, unless the server asked to wait. */
 	kick() {
 		if (this.#stopped || Date.now() < this.#notBefore) return;

@@ -29,7 +29,7 @@ import { openLink, openNote, sealGift, sealInvite, sealNote } from '../crypto/li
 import { hashPeople, hashPublic, sealGrant, sealPast, sealPrivate, signPublic } from '../crypto/rotation.js';
 import { encodeBase64url, randomBytes } from '../values/bytes.js';
 import { ApiError } from '../wire/api.js';
-import { newLink } from './founding.js';
+import { isLimited, newLink } from './founding.js';
 import { requestId } from './keyring.js';
 
 /**
@@ -296,15 +296,43 @@ export class Owning {
 	}
 
 	/**
-	 * Puts back rotations that a server lost, as they were.
+	 * Puts back rotations that a server lost, as they were. Links that were made for them are lost, too, and made once
+	 * more; those that the server has again beside them are taken back again.
 	 *
 	 * @param {number} epoch The one that it has.
-	 * @returns {Promise<void>}
+	 * @returns {Promise<boolean>} whether it has all of them now: another device may have made them
+	 * @throws {ApiError}
 	 */
 	async putBack(epoch) {
 		for (const { row, part } of this.#keyring.epochs) {
-			if (part.epoch > epoch && row.request) await this.#send(JSON.parse(row.request));
+			if (part.epoch <= epoch) continue;
+			if (!row.request) return false;
+			/** @type {import('../wire/api.js').Renewal} */
+			const request = JSON.parse(row.request);
+			const there = new Set((await this.#api.links(this.#room, await this.access())).links.map(({ id }) => id));
+			for (const { id, note } of request.links) if (!there.has(id)) await this.#makeAgain(id, note, part.epoch - 1);
+			const staying = new Set(request.links.map(({ id }) => id));
+			await this.#send({ ...request, taken_back: Array.from(there).filter((id) => !staying.has(id)) });
 		}
+		return true;
+	}
+
+	/** @param {string} id @param {string} sealedNote @param {number} epoch In which it is made. */
+	async #makeAgain(id, sealedNote, epoch) {
+		const key = await noteKey(this.#owner);
+		const noted = await openNote(key, this.#room, id, sealedNote);
+		const { member, reader } = this.#keyring.get(epoch)?.keys ?? {};
+		if (!noted || !member || !reader) throw new ApiError('renewed', 'the keys are not at hand');
+		const note = { ...noted, epoch };
+		const secret = await linkSecret(this.#owner, note.seed);
+		const keys = await openLink(secret);
+		await this.#api.makeLink(this.#room, await this.access(), {
+			...(await this.#sealAnew({ note, keys }, key, { epoch, member, reader })),
+			token_hash: await hashToken(keys.token),
+			epoch,
+			// How often it was opened is lost with it.
+			...(isLimited(secret) ? { openings: 1 } : {}),
+		});
 	}
 
 	/** @param {{ note: Note, keys: LinkKeys }} made @param {CryptoKey} key @param {{ epoch: number, member: Bytes, reader: Bytes }} now */

@@ -38,6 +38,7 @@ export class Posting {
 	#via;
 	#ownerToken;
 	#meet;
+	#isSetBack;
 	#show;
 	/** Other identities that something waits of, opened. @type {Identity[]} */
 	#others = [];
@@ -56,6 +57,7 @@ export class Posting {
 	 * @param {string | null} parts.ownerToken
 	 * @param {() => Promise<void>} parts.meet Loads whose cards there are, own ones among them.
 	 * @param {() => Promise<boolean>} parts.renewed The keys are new; resolves with whether they are here now.
+	 * @param {() => Promise<boolean>} parts.isSetBack Whether a room that does not know the keys is there all the same.
 	 * @param {(seq: number) => void} parts.lost
 	 * @param {(unsent: Unsent[]) => void} parts.show
 	 * @param {LockManager | undefined} parts.locks
@@ -74,6 +76,7 @@ export class Posting {
 		this.#via = parts.via;
 		this.#ownerToken = parts.ownerToken;
 		this.#meet = parts.meet;
+		this.#isSetBack = parts.isSetBack;
 		this.#show = parts.show;
 		this.outbox = new Outbox({
 			room: record.room,
@@ -174,9 +177,11 @@ export class Posting {
 		const { authorSecret: author } = await this.#identityOf(entry);
 		const post = { ...entry, body: entry.body ?? '', epoch: entry.epoch ?? 0 };
 		const token = this.#keyring.current?.keys.postToken ?? null;
-		const receipt = await this.#api.post(room, { token, author }, post).catch((cause) => {
-			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
+		const receipt = await this.#api.post(room, { token, author }, post).catch(async (cause) => {
 			const code = cause instanceof ApiError ? cause.code : null;
+			if (code === 'room_not_found' && (await this.#isSetBack()))
+				throw new ApiError('renewed', 'other keys are in force');
+			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
 			if (!this.#ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
 			return this.#api.post(room, { token: this.#ownerToken, author }, post);
 		});

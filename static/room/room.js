@@ -267,6 +267,7 @@ export class Room extends EventTarget {
 		if (removal.how === 'removed' || !keyring.current) return false;
 		try {
 			const outcome = await access.follow();
+			if (outcome === 'removed') await this.#keepUnsent(outcome);
 			await this.#change({ removal: outcome === 'current' ? null : { ...removal, how: outcome } });
 			return outcome === 'current';
 		} catch (cause) {
@@ -307,6 +308,7 @@ export class Room extends EventTarget {
 			store: this.#store,
 			owning,
 			refused: (fault) => this.#refuse(fault),
+			setBack: (is) => (is ? this.#raise('set_back') : this.#withdraw('set_back')),
 			closed: this.#closed.signal,
 		});
 		this.#parts = { identity, keyring, access, owning, bodies: new Bodies(room, keyring) };
@@ -622,9 +624,12 @@ export class Room extends EventTarget {
 	/** @param {string} alarm @returns {Promise<void>} */
 	async choose(alarm) {
 		if (this.#alarms.get(alarm)?.code !== 'two_rotations') return;
-		const outcome = await this.#opened().access.choose();
 		this.#alarms.delete(alarm);
 		this.#emit('alarms');
+		const { access, keyring } = this.#opened();
+		const { epoch = 0 } = keyring.other ?? {};
+		const outcome = await access.choose();
+		await this.#posting?.outbox.reseal(epoch);
 		if (outcome === 'current') await this.#renewed();
 		else await this.#shutOut(outcome);
 	}
@@ -696,7 +701,8 @@ export class Room extends EventTarget {
 		if (this.#record.joined) await this.#store.changeRoom(this.room, changes).catch(() => {});
 	}
 
-	async #preview() {
+	/** @param {{ again?: boolean }} [how] `again`: the keys that were got a moment ago were those of before. */
+	async #preview({ again = false } = {}) {
 		this.#enter('opening');
 		const { access } = this.#opened();
 		try {
@@ -717,7 +723,10 @@ export class Room extends EventTarget {
 				await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
 			} else {
 				const refused = ['room_not_found', 'room_gone', 'not_allowed'].includes(cause.code);
-				this.#enter(refused ? 'not_here' : 'unreachable');
+				// Whoever comes just as the keys change asks once more; a server that goes on so gives what is over.
+				if (cause.code === 'renewed' && !again) await this.#preview({ again: true });
+				else if (cause.code === 'foreign_keys' || cause.code === 'renewed') this.#enter('mistrusted');
+				else this.#enter(refused ? 'not_here' : 'unreachable');
 			}
 		}
 	}
@@ -753,6 +762,8 @@ export class Room extends EventTarget {
 					await this.#posting?.outbox.requeue();
 					const cursor = await history.reconcile(mark);
 					access.recall();
+					// Not awaited: what the server says of its keys holds nothing up.
+					void access.compare().catch(() => {});
 					await this.#posting?.outbox.seen(cursor);
 					return cursor;
 				},
@@ -833,6 +844,7 @@ export class Room extends EventTarget {
 			ownerToken: owning && (await owning.access()).token,
 			meet: () => access.meet(),
 			renewed: () => this.#followAgain(),
+			isSetBack: () => this.#isSetBack(),
 			lost: (seq) => this.#shown().noteOwnLost(seq),
 			show: (unsent) => this.#showUnsent(unsent),
 			locks,
@@ -925,14 +937,35 @@ export class Room extends EventTarget {
 		}
 		const owner = this.#parts?.keyring.owner ?? null;
 		const name = owner ? (this.#parts?.access.standing.nameOf(owner) ?? '') : '';
-		const removal = { how, title: this.displayName, owner: name };
-		await this.#change({ removal, lost: [] });
 		this.#stop();
+		const unsent = await this.#keepUnsent(how);
+		await this.#change({ removal: { how, title: this.displayName, owner: name, unsent }, lost: [] });
 		this.#history?.end();
 		this.#enter('removed');
-		await this.#store.closeRoom(this.room).catch(() => {});
+		await this.#store.dropSaid(this.room).catch(() => {});
 		// A former token still asks for keys, which may have been withheld.
 		if (how === 'removed') await this.#store.dropRotations(this.room, 0).catch(() => {});
+	}
+
+	/**
+	 * One's own words go with nobody else's. Who is only left out sends them when a link lets them in again; who comes
+	 * back as somebody else finds them as a draft.
+	 *
+	 * @param {'removed' | 'left_out'} how
+	 * @returns {Promise<string[]>} what was not sent, the draft last
+	 */
+	async #keepUnsent(how) {
+		await this.#drafts.write();
+		const { text: draft } = await this.#drafts.read();
+		const waiting = this.#posting?.outbox.entries ?? (await this.#store.outbox(this.room).catch(() => []));
+		const said = waiting.flatMap(({ state, said: { text } }) => (state !== 'sent' && text ? [text] : []));
+		const unsent = [...said, draft].filter((text) => text.trim() !== '');
+		if (how === 'removed') {
+			this.#drafts.save({ text: unsent.join('\n\n'), replyTo: null });
+			await this.#drafts.write();
+			await this.#store.dropOutbox(this.room).catch(() => {});
+		}
+		return unsent;
 	}
 
 	/** New events, in order. @param {LogEvent[]} events */
@@ -1018,6 +1051,9 @@ export class Room extends EventTarget {
 	async #learn(answer) {
 		const history = this.#history;
 		const { access, keyring } = this.#opened();
+		// Not awaited: following ends with learning.
+		if (answer.epoch < keyring.keys.epoch) void this.#followAgain();
+		else this.#withdraw('set_back');
 		this.#stateSeq = answer.state_seq;
 		const stated = await access.state(answer);
 		await this.#change({
@@ -1045,11 +1081,22 @@ export class Room extends EventTarget {
 		const differences = /** @type {const} */ ([
 			['lock', answer.locked !== state.locked],
 			['lifetime', answer.message_ttl_s !== state.message_ttl_s],
+			['expiry', this.#endsOtherwise(answer, state)],
 		]);
 		for (const [detail, differs] of differences) {
 			if (differs) this.#raise('server_state', { detail });
 			else this.#withdraw('server_state', detail);
 		}
+	}
+
+	/** Whether the server keeps the room for another time after the last event than the owner set. @param {RoomAnswer} answer @param {State} state */
+	#endsOtherwise({ last_seq, created_at_ms, expires_at_ms }, { expires_in_s }) {
+		const newest = this.#history?.log.item(this.#history.log.last)?.event;
+		// An answer from before the newest event does not count it.
+		if (newest && newest.seq > last_seq) return false;
+		const lastAtMs = newest?.sent_at_ms ?? created_at_ms;
+		const over = expires_at_ms - (lastAtMs + expires_in_s * 1000);
+		return over < -GRACE_MS || (newest?.seq === last_seq && over > GRACE_MS);
 	}
 
 	async #refreshInfo() {
@@ -1066,14 +1113,36 @@ export class Room extends EventTarget {
 		const returned = this.connection.state === 'offline' || this.#wasOffline;
 		this.#wasOffline = returned && connection.state !== 'live';
 		this.connection = connection;
-		if (connection.state === 'refused') void this.#heardGone({ reason: 'expired', farewell: null });
+		if (connection.state === 'refused') void this.#heardRefused();
 		this.#emit('connection');
 		if (connection.state !== 'live') return;
 		this.#posting?.outbox.kick();
 		if (returned) this.#signals?.presence.returned();
+		// What was away may have come back as an older copy of itself.
+		if (returned || this.#alarms.has('set_back')) void this.#refreshInfo();
 		const log = this.#stream?.sequencer.log ?? null;
 		if (log !== this.#record.log) void this.#change({ log });
 		void this.#settle().then(() => this.#recallName());
+	}
+
+	/** The room is not there for the keys in force. */
+	async #heardRefused() {
+		const isThere = await this.#isSetBack();
+		if (this.phase !== 'open' || this.#alarms.has('two_rotations')) return;
+		if (isThere) setTimeout(() => this.#stream?.resume(), this.#alarms.has('set_back') ? CHECK_MS : 0);
+		else await this.#heardGone({ reason: 'expired', farewell: null });
+	}
+
+	/** Whether the room is there all the same: a server that was set back knows the keys of then, until it is given those in force. */
+	async #isSetBack() {
+		if (await this.#followAgain()) return true;
+		if (this.phase !== 'open') return false;
+		if (this.#alarms.has('two_rotations') || this.#alarms.has('set_back')) return true;
+		const token = this.#opened().access.readToken;
+		return this.#api.room(this.room, { token }, this.#closed.signal).then(
+			() => true,
+			() => false,
+		);
 	}
 
 	/** @param {Closed} closed */

@@ -77,6 +77,12 @@ export class Standing {
 		}
 	}
 
+	/** Forgets what came of renewals after an epoch that are not followed any more. @param {number} epoch */
+	forgetEpochsAfter(epoch) {
+		this.#epochs = this.#epochs.filter((held) => held.epoch <= epoch);
+		for (const held of this.#kept.keys()) if (held > epoch) this.#kept.delete(held);
+	}
+
 	/** @param {number} seq @returns {number | null} the epoch in force for an event at a sequence; null: not known */
 	epochAt(seq) {
 		for (let at = this.#epochs.length - 1; at >= 0; at -= 1) {

@@ -35,7 +35,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {{ seq: number, state: State } | null} state What the owner said last, and where.
  * @property {{ client_id: string, seq: number } | null} lastPost The last one of this browser that was acknowledged.
  * @property {'deleted' | 'expired' | null} closed
- * @property {{ how: 'removed' | 'left_out', title: string, owner: string } | null} [removal] One is not among those who stay.
+ * @property {Removal | null} [removal] One is not among those who stay.
  * @property {{ after: number, events: StoredEvent[] }[]} lost What the server no longer has, and after what.
  * @property {StoredRotation} [founding] Of a room that was made here, and may not have been stored.
  *
@@ -48,6 +48,10 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number} expires_in_s
  * @property {number | null} ever_ttl The shortest `message_ttl_s` that was ever in force.
  * @property {string | null} invite The room's link, sealed for members.
+ *
+ * `unsent`: what one had written by then and nobody else has read, oldest first; the draft last.
+ *
+ * @typedef {{ how: 'removed' | 'left_out', title: string, owner: string, unsent: string[] }} Removal
  *
  * An epoch's beginning. `secret`: what this browser holds of it, as what; `client_id` and `author`: by which request it
  * was made; `request`: that request, in the owner's browser that made it.
@@ -190,10 +194,20 @@ export class Store {
 
 	/** Wipes what was said in a room; that it was known stays. @param {string} room @returns {Promise<void>} */
 	async closeRoom(room) {
-		await this.#tables.delete('cards', allOf(room));
-		await this.#tables.delete('events', allOf(room));
+		await this.dropSaid(room);
 		await this.#tables.delete('outbox', allOf(room));
 		await this.#tables.delete('drafts', [room, room]);
+	}
+
+	/** Drops what others said, and keeps what is one's own and not sent. @param {string} room @returns {Promise<void>} */
+	async dropSaid(room) {
+		await this.#tables.delete('cards', allOf(room));
+		await this.#tables.delete('events', allOf(room));
+	}
+
+	/** @param {string} room @returns {Promise<void>} */
+	dropOutbox(room) {
+		return this.#tables.delete('outbox', allOf(room));
 	}
 
 	/**

@@ -111,7 +111,7 @@ export function showLinkEnded(screen, room) {
  * @param {() => void} forget
  */
 export function showRemoved(screen, room, forget) {
-	const { how, title, owner } = room.removal ?? { how: 'left_out', title: '', owner: '' };
+	const { how, title, owner, unsent } = room.removal ?? { how: 'left_out', title: '', owner: '', unsent: [] };
 	const where = title ? `“${title}”` : 'this room';
 	const who = owner || 'The owner';
 	const [head, text] =
@@ -125,6 +125,20 @@ export function showRemoved(screen, room, forget) {
 					`${who} changed the keys of ${where}, and this browser was not given the new ones. Ask them, or somebody who is there, for a link.`,
 				];
 	showMessage(screen, head, text, button('Remove it from my rooms', forget), toStart());
+	if (unsent.length > 0) screen.querySelector('.lede')?.after(unsentWords(unsent));
+}
+
+/** Own words that nobody else has read. @param {string[]} texts */
+function unsentWords(texts) {
+	const list = make('ul', { role: 'list' }, ...texts.map((text) => make('li', { dir: 'auto' }, text)));
+	const copyAll = () => import('./share.js').then(({ copy }) => copy(texts.join('\n\n'), list));
+	return make(
+		'section',
+		{ class: 'unsent', 'aria-label': 'What you had not sent' },
+		make('h2', {}, 'What you had not sent'),
+		list,
+		button('Copy it', copyAll, 'secondary'),
+	);
 }
 
 /**
@@ -171,6 +185,22 @@ export function showUnreachable(screen, again) {
 			]
 		: ['You are offline', 'Your link is fine. The room opens as soon as you are connected again.'];
 	showMessage(screen, title, text, button('Try again', again), toStart());
+}
+
+/**
+ * The server gave keys for this link that are not its own.
+ *
+ * @param {HTMLElement} screen
+ * @param {() => unknown} again
+ */
+export function showMistrusted(screen, again) {
+	showMessage(
+		screen,
+		'The server’s answer does not fit this link',
+		'What it gave as the keys of the room is of another link, of an earlier time, or was changed, and nothing of it was used. Your link may have been taken back, or the server is not honest. Ask whoever sent you the link, by another way.',
+		button('Try again', again),
+		toStart(),
+	);
 }
 
 /** @param {HTMLElement} screen */

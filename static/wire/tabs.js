@@ -196,9 +196,11 @@ export class SharedStream {
 		}
 	}
 
-	/** Goes on with the keys that are there now. */
+	/** Goes on with the keys that are there now, also where those of before were refused. */
 	resume() {
-		if (this.#leading || !this.#locks || !this.#channel) this.#startStream();
+		if (!this.#leading && this.#locks && this.#channel) return;
+		if (this.connection.state === 'refused' && !this.#running.signal.aborted) this.#stream.start();
+		else this.#startStream();
 	}
 
 	/** A room that is gone or refused stays so. */

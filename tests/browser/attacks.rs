@@ -7,12 +7,12 @@ use buddy_client::link::{Holds, Link};
 use buddy_tests::{Liar, Server, Told, eventually};
 use serde_json::{Value, json};
 
-use crate::insider::{Draft, Insider, Operator};
+use crate::insider::{Draft, Insider, Operator, open_link};
 use crate::profile::Profile;
 use crate::scene::Scene;
 use crate::steering::{
-    AFTER, BAD_ROTATION, BLANKED, CLAIMS_GONE, DIVERGED, EPOCH, FORK, GAP, REPEATED, REUSED, SERVER_STATE, SIGNER,
-    WINDOW,
+    AFTER, BAD_ROTATION, BLANKED, CLAIMS_GONE, DIVERGED, EPOCH, FORK, GAP, MISTRUSTED, OWN_LOST, REPEATED, REUSED,
+    SERVER_STATE, SIGNER, TWO_ROTATIONS, WINDOW,
 };
 
 /// Ana has a room of her own on an honest server; Ben comes through a liar.
@@ -178,6 +178,32 @@ async fn a_log_that_is_rolled_back_shows_once_and_what_was_read_is_kept() {
     ben.finds("it is said once", &notices).await;
     ben.choose("This browser still has 2").await;
     ben.sees("Lost, too").await;
+    // And after a reload it still has them.
+    ben.refresh().await;
+    ben.sees("Going on").await;
+    ben.choose("This browser still has 2").await;
+    ben.sees("Lost, too").await;
+}
+
+#[tokio::test]
+async fn an_own_message_that_the_server_hides_is_told_and_kept() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Hello", "I am Ben"]).await;
+    ben.has_sent_all().await;
+    let next = plot.witness.events().await.len() as u64 + 1;
+    plot.liar.loses(at(next));
+    ben.say("Stop the payment").await;
+    plot.ana.reads(&["Hello", "I am Ben", "Stop the payment"]).await;
+    // Ben learns it with the next thing that he is told.
+    plot.ana_says(&["Done"]).await;
+    ben.sees("Done").await;
+    ben.sees(OWN_LOST).await;
+    ben.reads(&["Hello", "I am Ben", "Stop the payment", "Done"]).await;
+    ben.refresh().await;
+    ben.reads(&["Hello", "I am Ben", "Stop the payment", "Done"]).await;
 }
 
 #[tokio::test]
@@ -260,6 +286,28 @@ async fn a_name_a_lock_and_a_lifetime_that_the_owner_did_not_sign_show_as_the_se
     ben.sees(SERVER_STATE).await;
     ben.finds("Ben may still write", "return document.querySelector('textarea')?.checkVisibility() === true").await;
     plot.ana.sees_no("den").await;
+}
+
+#[tokio::test]
+async fn an_expiry_that_the_owner_did_not_set_shows_as_the_servers() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let ben = plot.ben().await;
+    ben.reads(&["Hello"]).await;
+    ben.is_calm().await;
+    plot.liar.changes(|asked, told| {
+        if asked.is("GET", asked.room().unwrap_or("none")) && told.status == 200 {
+            told.body["expires_at_ms"] = json!(buddy_tests::now_ms() + 3_600_000);
+        }
+    });
+    ben.refresh().await;
+    ben.sees(SERVER_STATE).await;
+    ben.sees("It keeps the room for another time.").await;
+    ben.reads(&["Hello"]).await;
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.reads(&["Hello"]).await;
+    ben.is_calm().await;
 }
 
 #[tokio::test]
@@ -362,6 +410,172 @@ async fn scene_of_another_room(plot: &Plot) -> Value {
     cleo.takes_back("The room’s link").await;
     let (asked, _) = through.heard("POST", "/rotations").pop().expect("it was renewed");
     asked.body
+}
+
+#[tokio::test]
+async fn who_is_given_no_keys_is_out_until_the_server_gives_them() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let ben = plot.ben().await;
+    ben.say("I am Ben").await;
+    plot.ana.reads(&["Before", "I am Ben"]).await;
+    plot.liar.changes(|asked, told| {
+        if asked.is("GET", "/keys") {
+            for rotation in told.body["rotations"].as_array_mut().into_iter().flatten() {
+                rotation["grant"] = Value::Null;
+                rotation["private"] = Value::Null;
+            }
+        }
+    });
+    plot.ana.takes_back("The room’s link").await;
+    ben.sees("You need a new link").await;
+    ben.sees_no("Before").await;
+    ben.refresh().await;
+    ben.sees("You need a new link").await;
+    plot.ana.say("After").await;
+    plot.liar.confesses();
+    ben.refresh().await;
+    ben.reads_in_order(&["Before", "I am Ben", "After"]).await;
+    ben.say("There I am").await;
+    plot.ana.sees("There I am").await;
+}
+
+#[tokio::test]
+async fn what_was_sealed_for_another_link_or_another_time_opens_nothing() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Hello"]).await;
+    let reading = plot.ana.makes_link("For the press", "only read", &[]).await;
+    let link = Link::parse(&reading).expect("a whole link");
+    let Holds::Reader(secret) = link.holds else { panic!("it only reads") };
+    let api = plot.scene.server.api();
+    let opened = open_link(&api, &link.room, &secret).await.must_be(200).json();
+    let sealed = opened["sealed"].clone();
+    plot.liar.changes(move |asked, told| {
+        if asked.is("POST", "/open") {
+            told.body["sealed"] = sealed.clone();
+        }
+    });
+    let ben = plot.scene.newcomer().await;
+    ben.goto(&plot.liar.link(&plot.link)).await;
+    ben.sees(MISTRUSTED).await;
+    ben.sees_no("does not answer").await;
+    plot.liar.confesses();
+    ben.press("Try again").await;
+    ben.press("Join").await;
+    ben.reads(&["Hello"]).await;
+    // What the link gave before a renewal that it outlived.
+    let before = open_link(&api, &link.room, &secret).await.must_be(200).json();
+    plot.ana.takes_back("The room’s link").await;
+    plot.liar.answers(move |asked| asked.is("POST", "/open").then(|| Told::ok(before.clone())));
+    let rita = plot.scene.newcomer().await;
+    rita.goto(&plot.liar.link(&reading)).await;
+    rita.sees(MISTRUSTED).await;
+    rita.sees_no("Hello").await;
+    plot.liar.confesses();
+    rita.press("Try again").await;
+    rita.press("Read").await;
+    rita.reads(&["Hello"]).await;
+}
+
+#[tokio::test]
+async fn a_link_that_the_server_brings_back_opens_nothing_and_goes_with_the_next_renewal() {
+    let plot = Plot::hatch().await;
+    plot.ana_says(&["Before"]).await;
+    let leaked = plot.ana.makes_link("Leaked", "read and write", &[]).await;
+    let database = plot.scene.server.database();
+    database.execute("CREATE TABLE copy AS SELECT * FROM link", []);
+    plot.ana.takes_back("Leaked").await;
+    assert_eq!(database.execute("INSERT OR IGNORE INTO link SELECT * FROM copy", []), 1, "one had gone");
+    plot.ana.say("After").await;
+    let dora = plot.scene.newcomer().await;
+    dora.goto(&leaked).await;
+    dora.sees(MISTRUSTED).await;
+    dora.sees_no("Before").await;
+    plot.ana.opens_links().await;
+    plot.ana.sees("Not made by you: the next change of the keys drops it.").await;
+    plot.ana.closes_dialogs().await;
+    plot.ana.takes_back("The room’s link").await;
+    dora.press("Try again").await;
+    dora.sees("There is no room here").await;
+    assert_eq!(database.value::<i64>("SELECT count(*) FROM link", []), 1, "only the room's new link is left");
+}
+
+#[tokio::test]
+async fn two_renewals_of_one_time_are_told_and_the_other_is_followed_on_a_click() {
+    let mut scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Before").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("I am Ben").await;
+    let phone = scene.newcomer().await;
+    phone.joins(&ana.own_link().await).await;
+    for person in [&ana, &ben, &phone] {
+        person.reads_in_order(&["Before", "I am Ben"]).await;
+        person.has_sent_all().await;
+    }
+    phone.goto("about:blank").await;
+    let backup = scene.server.back_up().await;
+    scene.door.lead_to(&scene.server);
+    ana.takes_back("The room’s link").await;
+    ana.say("Under the first keys").await;
+    ben.sees("Under the first keys").await;
+    ana.goto("about:blank").await;
+    scene.server.restore(&backup).await;
+    scene.server.database().execute("UPDATE room SET log = randomblob(16)", []);
+    scene.door.lead_to(&scene.server);
+    // Ana's other device knows nothing of it, and renews as well.
+    phone.goto(&link).await;
+    phone.takes_back("The room’s link").await;
+    phone.say("Under the other keys").await;
+    phone.has_sent_all().await;
+    ben.is_warned(TWO_ROTATIONS).await;
+    ben.sees_no("Under the other keys").await;
+    ben.sees_no(CLAIMS_GONE).await;
+    ben.press("Follow the other one").await;
+    ben.press("Follow it").await;
+    ben.sees("Under the other keys").await;
+    ben.say("This one, then").await;
+    phone.sees("This one, then").await;
+    ben.sees_no(TWO_ROTATIONS).await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_a_restored_backup_lost_is_put_back_by_the_owners_page() {
+    let mut scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("Before").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.say("I am Ben").await;
+    for person in [&ana, &ben] {
+        person.reads_in_order(&["Before", "I am Ben"]).await;
+        person.has_sent_all().await;
+    }
+    let backup = scene.server.back_up().await;
+    scene.door.lead_to(&scene.server);
+    let new = ana.takes_back("The room’s link").await.expect("there is a new one");
+    ana.say("Lost").await;
+    ben.sees("Lost").await;
+    ana.has_sent_all().await;
+    scene.server.restore(&backup).await;
+    scene.server.database().execute("UPDATE room SET log = randomblob(16)", []);
+    scene.door.lead_to(&scene.server);
+    // Nobody does anything but go on; the link that was taken back opens nothing again, and the new one does.
+    ana.say("Going on").await;
+    ana.sees("Going on").await;
+    ana.has_sent_all().await;
+    ben.sees("Going on").await;
+    ben.say("So do I").await;
+    ana.sees("So do I").await;
+    for person in [&ana, &ben] {
+        person.sees_no("The server has forgotten").await;
+        person.sees_no(BAD_ROTATION).await;
+        person.sees_no(CLAIMS_GONE).await;
+    }
+    let stranger = scene.newcomer().await;
+    stranger.goto(&link).await;
+    stranger.sees("There is no room here").await;
+    let cleo = scene.guest("Cleo", &new).await;
+    cleo.sees("So do I").await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! by the words on them. Each test has a server and a driver of its own.
 
 mod attacks;
+mod beside;
 mod conversation;
 mod devices;
 mod door;

@@ -167,15 +167,31 @@ async fn who_is_not_ticked_is_out_and_comes_back_by_a_link() {
     ana.opens_links().await;
     ana.press("Take back The room’s link").await;
     ana.ticks("Ben", false).await;
+    // Ben is offline meanwhile, and writes.
+    ben.set_offline(true).await;
+    ben.say("Written in vain").await;
+    ben.type_into("Message", "Half a sentence").await;
     ana.press_css("dialog .renewal [data-part=submit]").await;
     let new = ana.text_at("dialog [aria-label='The room’s new link']").await;
     ana.closes_dialogs().await;
-    ben.sees("You need a new link").await;
     ana.say("Without Ben").await;
+    ana.has_sent_all().await;
+    ben.set_offline(false).await;
+    ben.sees("You need a new link").await;
+    ben.sees_no("Welcome").await;
+    ben.sees("What you had not sent").await;
+    for own in ["Written in vain", "Half a sentence"] {
+        ben.sees(own).await;
+    }
     // Whom this browser knows it does not ask again.
     ben.goto(&new).await;
-    ben.reads_in_order(&["Welcome", "I am Ben", "Without Ben"]).await;
-    ben.say("Back again").await;
+    // What he wrote before arrives after it, once, and the draft is where it was.
+    for person in [&ana, &ben] {
+        person.reads_in_order(&["Welcome", "I am Ben", "Without Ben", "Written in vain"]).await;
+    }
+    ben.finds("the draft is there", "return document.querySelector('textarea').value === 'Half a sentence'").await;
+    ben.fill("Message", "Back again").await;
+    ben.press("Send").await;
     ana.sees("Back again").await;
     for person in [&ana, &ben] {
         person.is_calm().await;

@@ -23,6 +23,7 @@ async fn a_removed_persons_page_goes_blank_and_the_others_go_on() {
         person.reads_in_order(&["Welcome", "Thanks", "Hehe"]).await;
     }
 
+    mallory.type_into("Message", "And another thing").await;
     ana.begins_to_remove("Mallory").await;
     ana.sees("All links are taken back").await;
     gallery.show(&ana, "dialog-remove").await;
@@ -32,6 +33,9 @@ async fn a_removed_persons_page_goes_blank_and_the_others_go_on() {
     mallory.sees("You were removed").await;
     assert!(removed.elapsed() < BLANK_WITHIN, "it took {:?}", removed.elapsed());
     mallory.sees_no("Welcome").await;
+    // Nobody else has read these words, and they are still there.
+    mallory.sees("What you had not sent").await;
+    mallory.sees("And another thing").await;
     gallery.show(&mallory, "removed").await;
     let new_link = ana.text_at("output[aria-label='The room’s new link']").await;
     assert_ne!(new_link, link);
@@ -50,6 +54,7 @@ async fn a_removed_persons_page_goes_blank_and_the_others_go_on() {
     // What was removed stays so after a reload, and the old link lets nobody in.
     mallory.refresh().await;
     mallory.sees("You were removed").await;
+    mallory.sees("And another thing").await;
     let stranger = scene.newcomer().await;
     stranger.goto(&link).await;
     stranger.sees("There is no room here").await;

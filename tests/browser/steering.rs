@@ -6,21 +6,26 @@ use crate::profile::Profile;
 
 /// What stands below an entry, or in its place, where the server or a page did what it may not.
 pub(crate) const WINDOW: &str = "Whoever wrote this saw something else than you do.";
-pub(crate) const AFTER: &str = "Something that this person wrote before is missing here.";
+pub(crate) const AFTER: &str = "Something that its writer had written before is missing here.";
 pub(crate) const REPEATED: &str = "This came a second time. The first one counts.";
 pub(crate) const REUSED: &str =
     "This came under the mark of an earlier message, with other words. The earlier one counts.";
 pub(crate) const BLANKED: &str = "The server erased this, and nobody asked it to.";
 pub(crate) const EPOCH: &str = "This was locked with keys that were not in use here.";
 pub(crate) const SIGNER: &str = "This is by somebody who was never let in to write.";
+pub(crate) const OWN_LOST: &str = "A message of yours that the server had taken is not here.";
 pub(crate) const GAP: &str = "Messages are missing here.";
 pub(crate) const DIVERGED: &str = "From here on the server tells another story than before.";
 pub(crate) const SERVER_STATE: &str = "The server does not do what the owner set.";
 /// What stands above the conversation.
 pub(crate) const BAD_ROTATION: &str = "The server offered new keys that the owner did not make. They are not used.";
+pub(crate) const TWO_ROTATIONS: &str = "There are two changes of the keys for the same time, both by the owner.";
 pub(crate) const CLAIMS_GONE: &str =
     "The server says that this room is gone, and cannot show that its owner wanted that.";
 pub(crate) const FORK: &str = "sees another conversation than you do.";
+
+/// What stands in place of a room whose keys the server does not give.
+pub(crate) const MISTRUSTED: &str = "The server’s answer does not fit this link";
 
 /// Every alarm in the log, in its order.
 const ALARMS: &str = "return [...document.querySelectorAll('.entry .alarm > p')].map((text) => text.textContent)";

@@ -607,7 +607,7 @@ test('who was removed goes blank, reads nothing more, and comes back only as som
 	const { roomLink } = await renew(ada, { remove: [was] });
 	await until(() => ben.phase === 'removed', 'Ben is out');
 	assert.deepEqual(ben.entries, []);
-	assert.deepEqual(ben.removal, { how: 'removed', title: 'Summer trip', owner: '' });
+	assert.deepEqual(ben.removal, { how: 'removed', title: 'Summer trip', owner: '', unsent: [] });
 	assert.deepEqual(await store.eventsBefore(ada.room, 99, 9), []);
 	await ada.send('not for Ben');
 	const reopened = new Room(await store.room(ada.room), { store, api });
