@@ -2,6 +2,7 @@
 //! and nothing else.
 
 mod access;
+mod backup;
 mod concurrency;
 mod contract;
 mod deployment;

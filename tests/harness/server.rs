@@ -161,9 +161,14 @@ impl Server {
         Room::create(&self.api(), body).await
     }
 
+    /// The file of the database labelled `default`.
+    pub fn database_file(&self) -> PathBuf {
+        self.folder.path().join("sqlite_db.db")
+    }
+
     /// The database labelled `default`.
     pub fn database(&self) -> Database {
-        Database::open(&self.folder.path().join("sqlite_db.db"))
+        Database::open(&self.database_file())
     }
 
     /// The database with this label: `default`, or one that was granted.

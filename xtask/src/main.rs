@@ -14,6 +14,7 @@ mod bench;
 mod components;
 mod debian;
 mod lint;
+mod rebalance;
 mod server;
 mod step;
 mod test;
@@ -57,6 +58,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
     },
+    /// Spreads the slots of a running Buddy evenly over its databases
+    #[command(disable_help_flag = true)]
+    Rebalance {
+        /// Flags of the program; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
     /// Cuts, stalls and kills everything at random for a while, and checks that no event is lost or doubled
     #[command(disable_help_flag = true)]
     Chaos {
@@ -85,6 +93,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Format => test::format().map(|()| ExitCode::SUCCESS),
         Task::Bench { page: true, .. } => test::bench_page().map(|()| ExitCode::SUCCESS),
         Task::Bench { page: false, flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
+        Task::Rebalance { flags } => rebalance::rebalance(&flags),
         Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -42,7 +42,8 @@ enum Group {
 
 /// Programs that only the tests use, and the Debian packages they are in.
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
-const NGINX: [(&str, &str); 3] = [("nginx", "nginx"), ("openssl", "openssl"), ("curl", "curl")];
+const DEPLOYED: [(&str, &str); 4] =
+    [("nginx", "nginx"), ("openssl", "openssl"), ("curl", "curl"), ("sqlite3", "sqlite3")];
 const BROWSERS: [(&str, &str); 3] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
@@ -95,7 +96,7 @@ impl Group {
 
 fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     let page = page_folder();
-    install_programs(&[&NODE[..], &NGINX[..], &BROWSERS[..]].concat())?;
+    install_programs(&[&NODE[..], &DEPLOYED[..], &BROWSERS[..]].concat())?;
     // For the browser tests too: they run an audit that comes from npm.
     install_npm_packages(&page)?;
     install_geckodriver()?;
@@ -115,8 +116,10 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             lint::lint(&page)
         }
         Group::Api => {
-            install_programs(&NGINX)?;
-            rust_tests(&["--package", "buddy-tests", "--test", "api"], filter, &built_server(options)?)
+            install_programs(&DEPLOYED)?;
+            let server = built_server(options)?;
+            let api = rust_tests(&["--package", "buddy-tests", "--test", "api"], filter, &server)?;
+            Ok(api.plus(rust_tests(&["--package", "buddy-rebalance"], filter, &server)?))
         }
         Group::Page => {
             install_programs(&NODE)?;
