@@ -140,6 +140,18 @@ fn setup() -> buddy_tests::Setup {
 }
 
 #[tokio::test]
+async fn operators_do_not_come_through_nginx() {
+    let server = Server::setup().variable("admin_token", "the-operators-token").start().await;
+    let site = Site::before(&server).await;
+    let client = site.client("127.0.0.1");
+    for path in ["/internal/router", "/internal/metrics"] {
+        let got = client.ask(path, &["--header", "authorization: Bearer the-operators-token"]).await;
+        assert_eq!(got.status, 404, "{path}: {got:?}");
+        server.api().get(path).token("the-operators-token").send().await.must_be(200);
+    }
+}
+
+#[tokio::test]
 async fn the_deployed_nginx_speaks_tls_and_passes_events_at_once() {
     let server = setup().variable("heartbeat_s", 1).start().await;
     let site = Site::before(&server).await;
