@@ -12,8 +12,8 @@ test('judging an event costs little more than hashing its window, which no machi
 	const { costs, hashes } = await judging();
 	const [judged, hashing] = [least(costs), least(hashes)];
 	context.diagnostic(`${judged.toFixed(1)} µs an event, of which hashing a window takes ${hashing.toFixed(1)}`);
-	// Both are slower on a busy machine; at the 6 µs of an idle one this is less than 12 µs.
-	assert.ok(judged < 2 * hashing, `${judged} µs, ${hashing} µs of them for hashing`);
+	// Both are slower on a busy machine; at the 6 µs of an idle one this is less than 15 µs.
+	assert.ok(judged < 2.4 * hashing, `${judged} µs, ${hashing} µs of them for hashing`);
 });
 
 test('a reaction costs no more where there are thousands', async (context) => {

@@ -72,7 +72,9 @@ export async function judging() {
 		await device.send();
 	}
 	const items = room.items(room.events);
+	const window = new Uint8Array(64 * 165);
 	const costs = [];
+	const hashes = [];
 	for (let run = 0; run < RUNS; run += 1) {
 		const one = room.reader();
 		one.learn();
@@ -80,16 +82,13 @@ export async function judging() {
 			const began = performance.now();
 			one.judge(await one.trust.add(items.slice(at, at + PAGE)));
 			one.judge(one.trust.settle(at + PAGE));
-			costs.push(((performance.now() - began) * 1000) / PAGE);
+			const judged = performance.now();
+			costs.push(((judged - began) * 1000) / PAGE);
+			// Beside each other, so that both meet what else the machine does.
+			await Promise.all(Array.from({ length: 64 }, () => sha256(window)));
+			hashes.push(((performance.now() - judged) * 1000) / 64);
 		}
 		assert.deepEqual(one.alarms, new Map());
-	}
-	const hashes = [];
-	const window = new Uint8Array(64 * 165);
-	for (let run = 0; run < RUNS * 20; run += 1) {
-		const began = performance.now();
-		await Promise.all(Array.from({ length: 64 }, () => sha256(window)));
-		hashes.push(((performance.now() - began) * 1000) / 64);
 	}
 	return { costs, hashes };
 }
