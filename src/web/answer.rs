@@ -1,36 +1,11 @@
 //! What each address of the page answers. No host, no I/O: all of it can be tested natively.
 
+use buddy_page::HEADERS;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 
 use crate::assets::{self, Asset};
 use crate::encoding;
-
-/// Nothing but our own files may run or be asked for, nobody may frame the page, and the only
-/// string that may become code is the service worker's address.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types buddy";
-
-/// Devices that no room needs: no script that got in could ask for them.
-const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
-    hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
-
-/// Sent with every answer, errors included.
-const HEADERS: [(HeaderName, &str); 10] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // A process and memory of the page's own: no other site's page opens it, embeds its files, or shares its process.
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("origin-agent-cluster"), "?1"),
-    (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
-    (HeaderName::from_static("x-robots-tag"), "noindex"),
-    // Everything is asked for again with its ETag, so that a deployment never mixes versions.
-    (header::CACHE_CONTROL, "no-cache"),
-];
 
 /// Has browsers come by TLS alone from now on (RFC 6797), for so many seconds; 0: says nothing of it.
 pub(crate) fn only_by_tls(headers: &mut HeaderMap, max_age_s: i64) {
@@ -52,7 +27,7 @@ pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Respon
         not_found(headers)
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }
@@ -156,7 +131,7 @@ mod tests {
         ];
         for answer in answers {
             for (name, value) in HEADERS {
-                assert_eq!(field(&answer, name.as_str()), value, "{} {name}", answer.status());
+                assert_eq!(field(&answer, name), value, "{} {name}", answer.status());
             }
         }
     }

@@ -17,17 +17,17 @@ static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The page itself, for `/` and every room.
 pub(crate) fn shell() -> &'static Asset {
-    page("/index.html")
+    page(buddy_page::SHELL)
 }
 
 /// What a person sees who follows a link to nowhere.
 pub(crate) fn not_found() -> &'static Asset {
-    page("/404.html")
+    page(buddy_page::NOT_FOUND)
 }
 
-/// The file at `path`. Pages have no address of their own.
+/// The file at `path`. What stands for missing files has no address of its own.
 pub(crate) fn find(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|asset| asset.path == path && !path.ends_with(".html"))
+    ASSETS.iter().find(|asset| asset.path == path && path != buddy_page::NOT_FOUND)
 }
 
 fn page(path: &str) -> &'static Asset {

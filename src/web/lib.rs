@@ -1,14 +1,12 @@
 //! The component that serves the page.
 //!
-//! `static/` is compiled in, compressed and named by its content (`build.rs`); this crate chooses
+//! `static/` is compiled in, as `buddy-page` has it, compressed and named by its content (`build.rs`); this crate chooses
 //! which of those bytes answer a request (`answer`, `encoding`). It has no grants: it reads no
 //! file, no store, one variable, and never learns more than a path. What a room is, or whether it
 //! exists, is between the page's script and the API.
 
 mod answer;
 mod assets;
-#[cfg(test)]
-mod condense;
 mod encoding;
 
 use buddy_host::http::{Answer, Request};

@@ -52,7 +52,7 @@ export function connectionText(room) {
  * @param {boolean} context.remindOwner
  * @param {() => void} context.showRecovery
  * @param {() => void} context.keptOwnerLink
- * @param {{ waiting: boolean, use: () => void }} context.updates
+ * @param {{ waiting: boolean, number: string, use: () => void, compare: () => unknown }} context.updates
  * @param {number} [now]
  * @returns {Notice[]} most urgent first
  */
@@ -116,8 +116,12 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 	if (updates.waiting) {
 		notices.push({
 			text: 'A newer Buddy is ready.',
+			wait: updates.number,
 			tone: 'plain',
-			actions: [['Use it now', () => updates.use()]],
+			actions: [
+				['Use it now', () => updates.use()],
+				['Compare', () => updates.compare()],
+			],
 		});
 	}
 	return notices;

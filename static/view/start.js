@@ -41,8 +41,12 @@ export function showStart(screen, store, rooms, { enter, follow, open }) {
 	const redraw = async () => drawRooms(parts, store, await listRooms(store), { follow, redraw });
 	drawRooms(parts, store, rooms, { follow, redraw });
 	screen.replaceChildren(root);
-	const offerUpdate = () => (parts.update.hidden = !updates.waiting);
+	const offerUpdate = () => {
+		parts.update.hidden = !updates.waiting;
+		parts.number.textContent = updates.number;
+	};
 	parts.reload.addEventListener('click', () => updates.use());
+	parts.compare.addEventListener('click', () => updates.compare());
 	updates.addEventListener('change', offerUpdate);
 	offerUpdate();
 	return () => updates.removeEventListener('change', offerUpdate);

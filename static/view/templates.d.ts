@@ -6,7 +6,9 @@ export interface Templates {
 		parts: {
 			storage: 'p';
 			update: 'p';
+			number: 'span';
 			reload: 'button';
+			compare: 'button';
 			create: 'form';
 			submit: 'button';
 			error: 'p';

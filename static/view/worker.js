@@ -1,30 +1,64 @@
-// Registers the service worker, and tells when a newer page waits to be used.
+// Registers the service worker, and tells when a newer page may be used.
+
+import { openLater } from './dialogs.js';
 
 const ADDRESS = '/sw.js';
+/** What the caches of pages are called. */
+const PAGES = /^buddy-[0-9a-f]{64}$/;
+
+/** @typedef {import('../wire/deployment.js').Offer} Offer */
 
 class Updates extends EventTarget {
 	/** @type {ServiceWorkerRegistration | null} */
 	#registration = null;
+	/** The page in use and the newer one that is kept here, if there is one. @type {Offer | null} */
+	offer = null;
 
 	/** Whether a newer deployment is loaded and waits. */
 	get waiting() {
-		return Boolean(this.#registration?.waiting && navigator.serviceWorker.controller);
+		return this.offer !== null;
+	}
+
+	/** What of the newer one's name people compare. */
+	get number() {
+		return this.offer?.number ?? '';
 	}
 
 	/** @param {ServiceWorkerRegistration} registration */
 	watch(registration) {
 		this.#registration = registration;
-		const tell = () => this.dispatchEvent(new Event('change'));
-		const follow = () => registration.installing?.addEventListener('statechange', tell);
+		const look = () => void this.#look();
+		const follow = () => registration.installing?.addEventListener('statechange', look);
 		registration.addEventListener('updatefound', follow);
+		navigator.serviceWorker.addEventListener('controllerchange', look);
+		navigator.serviceWorker.addEventListener('message', ({ data }) => {
+			if (data === 'switched') location.reload();
+		});
 		follow();
-		tell();
+		look();
 	}
 
-	/** Lets the newer page take over, here and in every other tab. */
+	/** Lets the newer page take over, here and in every other tab: each loads anew. */
 	use() {
-		navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-		this.#registration?.waiting?.postMessage('use');
+		const { waiting, active } = this.#registration ?? {};
+		if (waiting) waiting.postMessage('take over');
+		else active?.postMessage('use');
+	}
+
+	/** Shows by what the two can be told apart. */
+	async compare() {
+		const { offer } = this;
+		if (offer) await openLater(import('./versions.js'), ({ showVersions }) => showVersions(offer, () => this.use()));
+	}
+
+	async #look() {
+		try {
+			this.offer = await findOffer();
+		} catch (error) {
+			console.warn('No newer page:', /** @type {Error} */ (error).message);
+			return;
+		}
+		this.dispatchEvent(new Event('change'));
 	}
 }
 
@@ -38,6 +72,14 @@ export async function registerWorker() {
 	} catch (error) {
 		console.warn('No service worker:', /** @type {Error} */ (error).message);
 	}
+}
+
+/** @returns {Promise<Offer | null>} */
+async function findOffer() {
+	// Whoever came without a worker has what the server gives out now.
+	if (!navigator.serviceWorker.controller) return null;
+	const pages = (await caches.keys()).filter((name) => PAGES.test(name));
+	return pages.length < 2 ? null : (await import('../wire/deployment.js')).readOffer();
 }
 
 /**

@@ -33,4 +33,5 @@ mod statements;
 mod stream;
 mod stream_ends;
 mod targets;
+mod verify;
 mod web;

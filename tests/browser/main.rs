@@ -30,3 +30,4 @@ mod steering;
 mod tabs;
 mod talking;
 mod trust;
+mod versions;

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use hyper::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -100,6 +101,8 @@ type LogLie = Box<dyn Fn(&str, Vec<Value>) -> Vec<Value> + Send>;
 type OwnAnswer = Box<dyn FnMut(&Asked) -> Option<Told> + Send>;
 /// Changes what the server has answered.
 type OtherAnswer = Box<dyn FnMut(&Asked, &mut Told) + Send>;
+/// Changes a file of the page as the server gives it out, by its path; what changes is not compressed.
+type OtherFile = Box<dyn FnMut(&str, &mut Response<Vec<u8>>) + Send>;
 /// From a signal or `closed` that the server sends to those that arrive.
 type FrameLie = Box<dyn FnMut(&str, Value) -> Vec<(String, Value)> + Send>;
 
@@ -109,6 +112,7 @@ struct Lies {
     instead: Vec<OwnAnswer>,
     after: Vec<OtherAnswer>,
     frames: Vec<FrameLie>,
+    files: Vec<OtherFile>,
     /// The name of the log that `hello` and `reset` tell.
     log_name: Option<String>,
     /// Nothing reaches the server any more: everybody here lives in what was known by then.
@@ -171,6 +175,17 @@ impl Liar {
     /// Stands before another server from now on, or the same one at another address.
     pub fn lead_to(&self, server: &str) {
         server.clone_into(&mut lock(&self.shared.upstream));
+    }
+
+    /// Gives out other files as the page, or the same with other headers. Where this changes anything, it sees all
+    /// files as they are without compression.
+    pub fn serves(&self, change: impl FnMut(&str, &mut Response<Vec<u8>>) + Send + 'static) {
+        lock(&self.shared.lies).files.push(Box::new(change));
+    }
+
+    /// Gives out the true page again.
+    pub fn serves_the_page(&self) {
+        lock(&self.shared.lies).files.clear();
     }
 
     // Lies about the log. Those told later work on what the earlier ones left.

@@ -23,7 +23,7 @@ const contextWith = (changes = {}) => ({
 	remindOwner: false,
 	showRecovery() {},
 	keptOwnerLink() {},
-	updates: { waiting: false, use() {} },
+	updates: { waiting: false, number: '', use() {}, compare() {} },
 	...changes,
 });
 

@@ -19,6 +19,7 @@ mod server;
 mod step;
 mod test;
 mod up;
+mod verify;
 mod wasm;
 mod watch;
 
@@ -65,6 +66,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         flags: Vec<String>,
     },
+    /// Compares the page that a running server gives out with this checkout's: 0 the same, 1 not, 2 not to be told
+    #[command(disable_help_flag = true)]
+    Verify {
+        /// The server's address; --help says more
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        flags: Vec<String>,
+    },
     /// Cuts, stalls and kills everything at random for a while, and checks that no event is lost or doubled
     #[command(disable_help_flag = true)]
     Chaos {
@@ -94,6 +102,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { page: true, .. } => test::bench_page().map(|()| ExitCode::SUCCESS),
         Task::Bench { page: false, flags } => bench::bench(&flags).map(|()| ExitCode::SUCCESS),
         Task::Rebalance { flags } => rebalance::rebalance(&flags),
+        Task::Verify { flags } => verify::verify(&flags),
         Task::Chaos { flags } => test::chaos(&flags).map(|()| ExitCode::SUCCESS),
     }
 }

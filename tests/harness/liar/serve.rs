@@ -62,7 +62,7 @@ async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Served {
     };
     let request = Passed { headers: head.headers, body };
     if !asked.path.starts_with("/api/") {
-        return pass(shared, &asked, &request).await;
+        return page(shared, &asked, request).await;
     }
     let instead = lock(&shared.lies).instead.iter_mut().find_map(|lie| lie(&asked));
     if let Some(told) = instead {
@@ -107,6 +107,24 @@ pub(super) async fn pass(shared: &Shared, asked: &Asked, request: &Passed) -> Se
     let path = if asked.query.is_empty() { asked.path.clone() } else { format!("{}?{}", asked.path, asked.query) };
     let answer = request.send(shared, &asked.method, &path).await?;
     give_back(shared, asked, answer).await
+}
+
+/// A file of the page.
+async fn page(shared: &Shared, asked: &Asked, mut request: Passed) -> Served {
+    if lock(&shared.lies).files.is_empty() {
+        return pass(shared, asked, &request).await;
+    }
+    request.headers.remove("accept-encoding");
+    request.headers.remove("if-none-match");
+    let answer = request.send(shared, &asked.method, &asked.path).await?;
+    let mut told = Response::builder().status(answer.status().as_u16());
+    *told.headers_mut().expect("nothing went wrong so far") = answer.headers().clone();
+    let mut told = told.body(answer.bytes().await?.to_vec()).expect("headers that have come may go");
+    for change in &mut lock(&shared.lies).files {
+        change(&asked.path, &mut told);
+    }
+    let (head, body) = told.into_parts();
+    Ok(response(head.status.as_u16(), &head.headers, Full::new(Bytes::from(body)).boxed()))
 }
 
 pub(super) async fn give_back(shared: &Shared, asked: &Asked, answer: reqwest::Response) -> Served {
