@@ -65,6 +65,7 @@ async fn keys(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let room = room::read_by_any(id, &access).await?;
     let epoch = room.need_keys()?;
     let rotations = rotation::keys(&room, &access, &page).await?;
+    room.need_here().await?;
     sweep::later(&room.database);
     // One may have come between the two statements.
     let epoch = rotations.last().map_or(epoch, |rotation| rotation.epoch.max(epoch));
@@ -76,6 +77,7 @@ async fn members(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let room = room::read(id, &request.caller.access()).await?;
     room.need_keys()?;
     let (cards, more) = card::after(&room, &page).await?;
+    room.need_here().await?;
     sweep::later(&room.database);
     Ok(json(200, &json!({"cards": cards, "more": more})))
 }

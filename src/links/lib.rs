@@ -53,6 +53,7 @@ async fn list(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     room.need(Right::Own)?;
     room.need_keys()?;
     let links = link::list(&room).await?;
+    room.need_here().await?;
     sweep::later(&room.database);
     Ok(json(200, &json!({"links": links})))
 }

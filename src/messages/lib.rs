@@ -53,8 +53,14 @@ async fn append(request: Request, id: &RoomId) -> Result<Answer, Error> {
 
 async fn history(request: &Request, id: &RoomId) -> Result<Answer, Error> {
     let wanted = page(&request.caller.query)?;
-    let room = room::read(id, &request.caller.access()).await?;
-    let events = event::page(&room, &wanted).await?;
+    let access = request.caller.access();
+    let mut room = room::read(id, &access).await?;
+    let mut read = event::page(&room, &wanted).await?;
+    if read.is_none() {
+        room = room::read(id, &access).await?;
+        read = event::page(&room, &wanted).await?;
+    }
+    let events = read.ok_or_else(|| Error::Unavailable(format!("room {} moves to and fro", id.short())))?;
     sweep::later(&room.database);
     // Events may have come between the two statements.
     let last_seq = events.last().map_or(room.last_seq, |event| event.seq.max(room.last_seq));

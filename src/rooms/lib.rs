@@ -116,6 +116,7 @@ async fn shown(room: &Room, id: &RoomId) -> Result<Json, Error> {
     });
     if let Some(epoch) = room.epoch {
         let state = statement::newest(room).await?;
+        room.need_here().await?;
         shown["epoch"] = epoch.into();
         shown["state"] = state.body.into();
         shown["state_seq"] = state.seq.into();

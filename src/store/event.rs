@@ -288,12 +288,14 @@ fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
 /// A page ends with the event that brings its bodies to so many bytes, counted from the cursor.
 pub const PAGE_BYTES: usize = 1 << 20;
 
-/// `?1` row number, `?2` cursor, `?3` rows, `?4` first sequence, `?5` bytes.
+/// `?1` row number, `?2` cursor, `?3` rows, `?4` first sequence, `?5` bytes, `?6` log. A room that has gone to another
+/// database shows nothing here, for its rows go one after another.
 macro_rules! page {
     ($side:literal, $order:literal) => {
         concat!(
             "WITH near AS (SELECT seq, length(CAST(body AS BLOB)) AS size FROM event
-    WHERE room_id=?1 AND seq",
+    WHERE EXISTS(SELECT 1 FROM room r JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
+      WHERE r.id=?1 AND r.log=?6) AND room_id=?1 AND seq",
             $side,
             "?2 AND seq>=?4 ORDER BY seq ",
             $order,
@@ -310,20 +312,25 @@ const PAGE_BEFORE: &str = page!("<", "DESC");
 const IN_PAGE: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM fitting) AND seq<=(SELECT max(seq) FROM fitting)
   ORDER BY seq LIMIT ?3+0";
 
-/// A page of the log, ascending, of what is kept at `room.first_seq` and later.
+/// A page of the log, ascending, of what is kept at `room.first_seq` and later. `None`: the room was there a moment ago,
+/// and is to be looked for again.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn page(room: &Room, page: &Page) -> Result<Vec<Event>, Error> {
+pub async fn page(room: &Room, page: &Page) -> Result<Option<Vec<Event>>, Error> {
     let (near, cursor, limit) = match *page {
         Page::After { seq, limit } => (PAGE_AFTER, seq, limit),
         Page::Before { seq, limit } => (PAGE_BEFORE, seq, limit),
         Page::Newest { limit } => (PAGE_BEFORE, room.last_seq + 1, limit),
     };
     let bytes = PAGE_BYTES as i64;
-    let parameters = [room.key.id.into(), cursor.into(), limit.into(), room.first_seq.into(), bytes.into()];
+    let log = room.key.log.into();
+    let parameters = [room.key.id.into(), cursor.into(), limit.into(), room.first_seq.into(), bytes.into(), log];
     let rows = room.database.run(&format!("{near} {COLUMNS} {IN_PAGE}"), &parameters).await?;
-    rows.into_iter().map(event).collect()
+    if rows.is_empty() && !room::is_here(&room.database, &room.key).await? {
+        return Ok(None);
+    }
+    rows.into_iter().map(event).collect::<Result<_, _>>().map(Some)
 }
 
 /// The next events of a log for those who stream it.
@@ -341,7 +348,8 @@ const BATCH_BYTES: usize = 128 << 10;
 /// `?8` whether the room must still be there. Adding up sizes first and reading only what fits takes a third of the
 /// time of cutting what was read.
 const NEAR: &str = "WITH near AS (SELECT e.seq AS seq, length(CAST(e.body AS BLOB)) AS size
-    FROM room r JOIN event e ON e.room_id=r.id WHERE r.id=?1 AND r.log=?7 AND e.seq>max(?2,r.floor_seq)
+    FROM room r JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen') JOIN event e ON e.room_id=r.id
+    WHERE r.id=?1 AND r.log=?7 AND e.seq>max(?2,r.floor_seq)
       AND (?8=0 OR (r.deleted_at_ms=0 AND r.expires_at_ms>?6))
       AND (r.message_ttl_ms=0 OR e.sent_at_ms>?6-r.message_ttl_ms) ORDER BY e.seq LIMIT ?3+0)";
 const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AND seq<=(SELECT max(seq) FROM
@@ -350,7 +358,8 @@ const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AN
   ORDER BY seq LIMIT ?3+0";
 
 /// The events after `seq` that are still shown, ascending, as many as fit a batch. Edits of what came
-/// before `first_seq` show no text. A room whose log is another one by now has none; of one that has gone
+/// before `first_seq` show no text. A room whose log is another one by now, or that has gone to another database, has
+/// none; of one that has gone
 /// only those get what was said last who had followed it until then.
 ///
 /// # Errors

@@ -373,6 +373,31 @@ pub async fn read_by_any(id: &RoomId, access: &Access) -> Result<Room, Error> {
     Err(Error::Unavailable(format!("slot {:02x} is elsewhere", id.slot())))
 }
 
+const IS_HERE: &str = "SELECT 1 AS here FROM room r JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
+  WHERE r.id=?1 AND r.log=?2 LIMIT 1";
+
+/// Whether a room is still in this database. What was read by its number before that is whole.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn is_here(database: &Database, key: &RowKey) -> Result<bool, Error> {
+    Ok(database.row(IS_HERE, &[key.id.into(), key.log.into()]).await?.is_some())
+}
+
+const FOUND_AGAIN: &str = "SELECT r.id AS id FROM room r JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen')
+  WHERE r.room=?1 AND r.log=?2 LIMIT 1";
+
+/// Where a room is that its slot took to another database, and its row there. `None`: it is no more.
+///
+/// # Errors
+/// `Unavailable`, also while the slot is on its way.
+pub async fn find_again(id: &RoomId, log: [u8; 16]) -> Result<Option<(Database, RowKey)>, Error> {
+    let database = slot::relocate(id.slot()).await?;
+    let row = database.row(FOUND_AGAIN, &[id.bytes().into(), log.into()]).await?;
+    let id = row.map(|mut row| row.take("id")).transpose()?;
+    Ok(id.map(|id| (database, RowKey { id, log })))
+}
+
 /// Changes what differs, and tells the log about it. False where nothing did.
 ///
 /// # Errors
@@ -467,6 +492,17 @@ impl Room {
     pub fn need_epoch(&self, epoch: Option<i64>) -> Result<(), Error> {
         fits(self.epoch.is_some(), epoch)?;
         if self.epoch == epoch { Ok(()) } else { Err(Error::StaleEpoch) }
+    }
+
+    /// Sees to it that what was read by the room's number is whole: that its slot was here all the time.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn need_here(&self) -> Result<(), Error> {
+        if is_here(&self.database, &self.key).await? {
+            return Ok(());
+        }
+        Err(Error::Unavailable("a slot went to another database while one of its rooms was read".to_owned()))
     }
 
     /// The log's incarnation as streams name it.

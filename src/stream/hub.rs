@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use buddy_domain::{Error, comment};
 use buddy_host::{log, now_ms, sleep, spawn};
 use buddy_store::database::Database;
-use buddy_store::room::{Known, RowKey};
+use buddy_store::room::{Known, RowKey, find_again};
 use futures::future::{LocalBoxFuture, poll_fn};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::WRITE_DEADLINE;
 use crate::limits::Limits;
-use crate::poll::{Asked, Update, poll};
+use crate::poll::{Asked, End, Update, poll};
 use crate::reader::{Next, Reader, Written};
 
 /// How long a room counts as active after an event, or while somebody types.
@@ -51,6 +51,8 @@ struct Followed {
     last_seq: i64,
     signal_seq: i64,
     signals_at_ms: i64,
+    /// It is not here any more, and is being looked for.
+    is_missing: bool,
     readers: BTreeSet<u64>,
 }
 
@@ -67,6 +69,9 @@ struct Source {
 /// A database's answer and how long it took.
 type Polled = (Database, Result<Vec<Update>, Error>, Duration);
 
+/// A room that is not where it was, and where it is now, if it is anywhere.
+type Found = (Database, RowKey, Result<Option<(Database, RowKey)>, Error>);
+
 struct Hub {
     limits: Limits,
     sources: HashMap<Database, Source>,
@@ -74,6 +79,7 @@ struct Hub {
     next_reader: u64,
     writes: FuturesUnordered<LocalBoxFuture<'static, Written>>,
     polls: FuturesUnordered<LocalBoxFuture<'static, Polled>>,
+    searches: FuturesUnordered<LocalBoxFuture<'static, Found>>,
     looked_at_ms: i64,
 }
 
@@ -87,6 +93,7 @@ impl Drop for Hub {
 enum Step {
     Written(Written),
     Polled(Polled),
+    Found(Found),
     Tick,
 }
 
@@ -99,6 +106,7 @@ impl Hub {
             next_reader: 0,
             writes: FuturesUnordered::new(),
             polls: FuturesUnordered::new(),
+            searches: FuturesUnordered::new(),
             looked_at_ms: 0,
         }
     }
@@ -128,6 +136,7 @@ impl Hub {
                     }
                     Step::Written((number, None)) => self.remove(number),
                     Step::Polled((database, updates, took)) => self.polled(&database, updates, took),
+                    Step::Found(found) => self.found(found),
                     Step::Tick => break,
                 }
             }
@@ -142,6 +151,9 @@ impl Hub {
             if let Poll::Ready(Some(polled)) = self.polls.poll_next_unpin(context) {
                 return Poll::Ready(Step::Polled(polled));
             }
+            if let Poll::Ready(Some(found)) = self.searches.poll_next_unpin(context) {
+                return Poll::Ready(Step::Found(found));
+            }
             tick.as_mut().poll(context).map(|()| Step::Tick)
         })
         .await
@@ -152,12 +164,7 @@ impl Hub {
             let number = self.next_reader;
             self.next_reader += 1;
             let now = Instant::now();
-            let source = self.sources.entry(reader.database.clone()).or_insert_with(|| Source {
-                rooms: HashMap::new(),
-                active_until_ms: 0,
-                due: Some(now),
-                answers_take: Duration::ZERO,
-            });
+            let source = self.source(&reader.database);
             source.active_until_ms = source.active_until_ms.max(reader.last_at_ms + ACTIVE_MS);
             // What came since the reader's replay is not to wait for an idle tick.
             source.due = source.due.map(|_| now);
@@ -165,6 +172,7 @@ impl Hub {
                 last_seq: reader.last_seq,
                 signal_seq: reader.signal_seq,
                 signals_at_ms: 0,
+                is_missing: false,
                 readers: BTreeSet::new(),
             });
             // Rows between the reader's cursor and the hub's are read again; others skip them.
@@ -212,7 +220,7 @@ impl Hub {
                 continue;
             }
             source.due = None;
-            let asked = source.rooms.iter().map(|(key, room)| Asked {
+            let asked = source.rooms.iter().filter(|(_, room)| !room.is_missing).map(|(key, room)| Asked {
                 known: Known { key: *key, last_seq: room.last_seq, signal_seq: room.signal_seq },
                 signals_due: room.signals_at_ms <= now,
             });
@@ -256,6 +264,9 @@ impl Hub {
     fn update(&mut self, database: &Database, update: &Update) {
         let Some(source) = self.sources.get_mut(database) else { return };
         let Some(room) = source.rooms.get_mut(&update.room) else { return };
+        if let Some(End::Elsewhere) = update.end {
+            return self.search(database, update.room);
+        }
         let now = now_ms();
         if !update.events.is_empty() || update.signals.as_ref().is_some_and(|signals| signals.typing) {
             source.active_until_ms = now + ACTIVE_MS;
@@ -281,6 +292,80 @@ impl Hub {
                 self.write_next(number);
             }
         }
+    }
+
+    /// Looks for a room whose slot has gone to another database.
+    fn search(&mut self, database: &Database, key: RowKey) {
+        let Some(room) = self.sources.get_mut(database).and_then(|source| source.rooms.get_mut(&key)) else { return };
+        let id = room.readers.first().and_then(|number| self.readers.get(number)).map(|reader| reader.id);
+        let Some(id) = id.filter(|_| !room.is_missing) else { return };
+        room.is_missing = true;
+        let database = database.clone();
+        self.searches.push(Box::pin(async move {
+            let found = find_again(&id, key.log).await;
+            if found.is_err() {
+                sleep(FAILED_PAUSE).await;
+            }
+            (database, key, found)
+        }));
+    }
+
+    /// Readers go on where their room is now; nothing that was said meanwhile is passed over.
+    fn found(&mut self, (database, key, found): Found) {
+        let Some(source) = self.sources.get_mut(&database) else { return };
+        let Some(mut room) = source.rooms.remove(&key) else { return };
+        room.is_missing = false;
+        let (place, new_key) = match found {
+            Ok(Some(place)) => place,
+            Ok(None) => {
+                let numbers = room.readers.clone();
+                source.rooms.insert(key, room);
+                for number in numbers {
+                    if let Some(reader) = self.readers.get_mut(&number) {
+                        reader.ending = true;
+                    }
+                    self.write_next(number);
+                }
+                return;
+            }
+            // It is asked for once more where it was, and looked for again.
+            Err(error) => {
+                if let Error::Unavailable(cause) = error {
+                    log(format_args!("stream: {cause}"));
+                }
+                source.rooms.insert(key, room);
+                return;
+            }
+        };
+        if source.rooms.is_empty() {
+            self.sources.remove(&database);
+        }
+        for number in &room.readers {
+            if let Some(reader) = self.readers.get_mut(number) {
+                (reader.database, reader.room) = (place.clone(), new_key);
+            }
+        }
+        let now = Instant::now();
+        let source = self.source(&place);
+        source.due = source.due.map(|_| now);
+        match source.rooms.get_mut(&new_key) {
+            // Somebody has found it already.
+            Some(known) => {
+                known.last_seq = known.last_seq.min(room.last_seq);
+                known.readers.append(&mut room.readers);
+            }
+            None => drop(source.rooms.insert(new_key, room)),
+        }
+    }
+
+    /// What is followed of a database.
+    fn source(&mut self, database: &Database) -> &mut Source {
+        self.sources.entry(database.clone()).or_insert_with(|| Source {
+            rooms: HashMap::new(),
+            active_until_ms: 0,
+            due: Some(Instant::now()),
+            answers_take: Duration::ZERO,
+        })
     }
 
     /// Starts the reader's next write, or ends its stream.

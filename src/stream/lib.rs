@@ -20,7 +20,7 @@ use buddy_domain::{Error, Mark, RoomId, cursor, frame, retry};
 use buddy_host::api::{event_stream, preflight};
 use buddy_host::http::{Answer, Request, Writer};
 use buddy_host::{log, now_ms, random, sleep, spawn};
-use buddy_store::room::Room;
+use buddy_store::room::{Room, find_again};
 use buddy_store::{event, signal, sweep, tally};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -61,7 +61,7 @@ async fn route(request: Request) -> Result<Answer, Error> {
     sweep::later(&room.database);
     let (answer, writer) = event_stream()?;
     spawn(async move {
-        match replay(room, cursor, writer, place, &limits).await {
+        match replay(id, room, cursor, writer, place, &limits).await {
             Ok(reader) => hub::join(reader, limits),
             // The client comes back with its cursor.
             Err(Ended::Failed(Error::Unavailable(cause))) => log(format_args!("a replay ends: {cause}")),
@@ -89,7 +89,8 @@ impl From<Error> for Ended {
 
 /// Greets, sends what is missing, and gives the reader back once it is at the end.
 async fn replay(
-    room: Room,
+    id: RoomId,
+    mut room: Room,
     cursor: Option<i64>,
     writer: Writer,
     place: Place,
@@ -109,7 +110,8 @@ async fn replay(
 
     // What a short absence missed is read as quickly as over a second connection, which has to be opened first.
     let is_long = room.last_seq - last_seq > event::BATCH_ROWS;
-    let database = if is_long { room.database.aside() } else { room.database.clone() };
+    let aside = |room: &Room| if is_long { room.database.aside() } else { room.database.clone() };
+    let mut database = aside(&room);
     let mut first_seq = room.first_seq;
     // What is said from now on comes from the hub: a reader at the end asks nothing here.
     let mut is_behind = last_seq < room.last_seq;
@@ -121,8 +123,12 @@ async fn replay(
         {
             if let End::Closed(frame) = end {
                 sender.send(frame.to_vec()).await?;
+                return Err(Ended::Closed);
             }
-            return Err(Ended::Closed);
+            let Some((found, key)) = find_again(&id, room.key.log).await? else { return Err(Ended::Closed) };
+            (room.database, room.key) = (found, key);
+            database = aside(&room);
+            continue;
         }
         let mut chunk = Vec::new();
         for event in batch.events {
@@ -161,7 +167,7 @@ async fn replay(
             sender.send(poll::signal_frame(&signals)).await?;
         }
     }
-    Ok(Reader::new(&room, sender.writer, last_seq, ends_at_ms, place))
+    Ok(Reader::new(id, &room, sender.writer, last_seq, ends_at_ms, place))
 }
 
 /// Writes a replay's frames, and gives a client up that takes none of them for long enough.

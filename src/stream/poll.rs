@@ -59,6 +59,7 @@ pub(crate) struct Update {
 pub(crate) enum End {
     /// It is no more; the frame says so.
     Closed(Rc<[u8]>),
+    /// Its row is not here any more: its slot went to another database, or it was swept.
     Elsewhere,
 }
 
@@ -118,6 +119,12 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
                 if *last_seq > room.last_seq {
                     update.events = framed(database, &room).await?;
                     update.last_seq = update.events.last().map_or(*last_seq, |last| last.seq);
+                    // Its slot may have gone between the two statements.
+                    if update.events.is_empty()
+                        && let Some(end) = end(database, &room.key).await?
+                    {
+                        (update.last_seq, update.end) = (room.last_seq, Some(end));
+                    }
                 }
                 if *signal_seq > room.signal_seq && signals_due {
                     let sent = signal::since(database, &room.key, room.signal_seq).await?;

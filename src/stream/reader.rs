@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use buddy_domain::{Mark, frame};
+use buddy_domain::{Mark, RoomId, frame};
 use buddy_host::http::Writer;
 use buddy_host::now_ms;
 use buddy_store::database::Database;
@@ -23,6 +23,7 @@ const QUEUE_MAX: usize = 1 << 20;
 pub(crate) type Written = (u64, Option<Writer>);
 
 pub(crate) struct Reader {
+    pub(crate) id: RoomId,
     pub(crate) database: Database,
     pub(crate) room: RowKey,
     log: Rc<str>,
@@ -54,8 +55,9 @@ pub(crate) enum Next {
 }
 
 impl Reader {
-    pub(crate) fn new(room: &Room, writer: Writer, last_seq: i64, ends_at_ms: i64, place: Place) -> Self {
+    pub(crate) fn new(id: RoomId, room: &Room, writer: Writer, last_seq: i64, ends_at_ms: i64, place: Place) -> Self {
         Self {
+            id,
             database: room.database.clone(),
             room: room.key,
             log: room.log().into(),

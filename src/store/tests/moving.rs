@@ -56,7 +56,8 @@ async fn say(room: &Made, fields: &str) -> Result<i64, Error> {
 fn seen(room: &Made) -> Vec<(i64, String, Option<String>)> {
     native::run(async {
         let found = room::read(&room.id, &room.access).await.expect("the room is there");
-        let events = event::page(&found, &Page::After { seq: 0, limit: 200 }).await.expect("a page");
+        let events =
+            event::page(&found, &Page::After { seq: 0, limit: 200 }).await.expect("a page").expect("it is here");
         events.into_iter().map(|event| (event.seq, event.body, event.erased)).collect()
     })
 }

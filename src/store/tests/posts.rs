@@ -35,7 +35,7 @@ fn a_post_is_stored_once_and_an_erased_one_leaves_its_hash() {
         append(&id, &owner, &post(2, r#""kind":"delete","target":1"#)).await.expect("erased");
 
         let room = room::read(&id, &owner).await.expect("readable");
-        let events = event::page(&room, &Page::Newest { limit: 10 }).await.expect("a page");
+        let events = event::page(&room, &Page::Newest { limit: 10 }).await.expect("a page").expect("it is here");
         let shown: Vec<_> = events.iter().map(|event| (event.body.as_str(), event.erased.as_deref())).collect();
         let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(shown, [("", Some(hash)), ("", None)]);
