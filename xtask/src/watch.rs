@@ -9,8 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::root;
 use crate::up::{self, Running, Up};
@@ -37,8 +36,8 @@ pub(crate) fn watch(options: &Up) -> Result<ExitCode> {
             thread::sleep(up::LOOK);
             continue;
         }
-        // What changed while the last build ran, or came in several pieces, is in this one.
-        while changes.try_recv().is_ok() {}
+        // What changed while the last build ran, or comes in several pieces, is in this one.
+        while changes.recv_timeout(QUIET).is_ok() {}
         match up::build(options) {
             Ok(command) => {
                 if let Some(server) = running.take() {
@@ -56,20 +55,20 @@ pub(crate) fn watch(options: &Up) -> Result<ExitCode> {
 }
 
 /// Says whenever something below `root` changed that a server is made of.
-fn changes(root: &Path) -> Result<(Debouncer<RecommendedWatcher>, Receiver<()>)> {
+fn changes(root: &Path) -> Result<(RecommendedWatcher, Receiver<()>)> {
     let (sender, receiver) = channel();
-    let mut debouncer = new_debouncer(QUIET, move |events: DebounceEventResult| {
-        if events.is_ok_and(|events| !events.is_empty()) {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // A build reads all of it, which is no reason for another.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
             // Nobody listens any more while the program ends.
             let _ = sender.send(());
         }
     })?;
     for name in WATCHED {
         let path = root.join(name);
-        let watched = debouncer.watcher().watch(&path, RecursiveMode::Recursive);
-        watched.with_context(|| format!("cannot watch {}", path.display()))?;
+        watcher.watch(&path, RecursiveMode::Recursive).with_context(|| format!("cannot watch {}", path.display()))?;
     }
-    Ok((debouncer, receiver))
+    Ok((watcher, receiver))
 }
 
 #[cfg(test)]
@@ -77,14 +76,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_file_is_noticed() {
+    fn a_file_that_changes_is_noticed_and_one_that_is_read_is_not() {
         let folder = std::env::temp_dir().join(format!("buddy-watch-{}", std::process::id()));
         for name in WATCHED {
             std::fs::create_dir_all(folder.join(name)).expect("a folder can be made");
         }
-        let (_watcher, changes) = changes(&folder).expect("folders can be watched");
+        std::fs::write(folder.join("src/old.rs"), "1").expect("a file can be written");
+        let (watcher, changes) = changes(&folder).expect("folders can be watched");
+        assert_eq!(std::fs::read(folder.join("src/old.rs")).expect("a file can be read"), b"1");
         std::fs::write(folder.join("static/new.js"), "1").expect("a file can be written");
         changes.recv_timeout(Duration::from_secs(30)).expect("the change is noticed");
+        while changes.recv_timeout(QUIET).is_ok() {}
+        // What is read is told before what is written after it: once this is told, nothing else comes.
+        for _ in 0..3 {
+            assert_eq!(std::fs::read(folder.join("src/old.rs")).expect("a file can be read"), b"1");
+        }
+        drop(watcher);
+        assert_eq!(changes.iter().count(), 0, "to read is not to change");
         std::fs::remove_dir_all(folder).expect("the folder can be removed");
     }
 }
