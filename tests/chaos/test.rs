@@ -20,6 +20,7 @@ async fn everybody_who_stays_ends_with_exactly_the_acknowledged_posts_in_order()
     // Chaos that did not happen proves nothing.
     assert!(outcome.herds >= 6, "seed {seed}: {outcome:?}");
     assert!(outcome.kills >= 2 && outcome.cuts >= 20 && outcome.stalls >= 5, "seed {seed}: {outcome:?}");
+    assert!(outcome.moves >= 6, "seed {seed}: {outcome:?}");
     assert!(outcome.acknowledged >= 100, "seed {seed}: {outcome:?}");
     assert!(outcome.renewals >= 6 && outcome.removed == 6, "seed {seed}: {outcome:?}");
 }

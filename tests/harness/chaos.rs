@@ -1,14 +1,14 @@
 //! The chaos test: people who write and read in several rooms, end to end encrypted through the native client, behind
-//! a proxy that mistreats their connections, while the server is killed and restarted and owners renew the keys and
-//! remove people. In the end everybody who stayed holds exactly what was acknowledged, in order, dense, and equal to
+//! a proxy that mistreats their connections, while the server is killed and restarted, slots move between two databases,
+//! and owners renew the keys and remove people. In the end everybody who stayed holds exactly what was acknowledged, in order, dense, and equal to
 //! what a newcomer reads; who was removed holds nothing that was said afterwards; and nobody raised an alarm.
 //!
 //! Every random choice follows from one seed. The machine's timing does not, so a seed replays the same faults
 //! against the same traffic, not the same interleaving.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,12 +22,13 @@ use buddy_client::rotation;
 use futures::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::Server;
 use crate::fault_proxy::FaultProxy;
+use crate::{Api, Server};
 
 /// How much is going on.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub struct Outcome {
     pub removed: usize,
     pub streams_opened: u64,
     pub kills: u32,
+    /// How often a room's slot arrived in the other database.
+    pub moves: u64,
     /// How often all connections were cut at once, and all readers came back at once.
     pub herds: u64,
     pub connections: u64,
@@ -56,6 +59,7 @@ pub struct Outcome {
     pub stalls: u64,
 }
 
+const OPERATOR: &str = "the operator of the chaos test";
 /// How long readers may take to catch up once the faults have stopped.
 const CATCH_UP: Duration = Duration::from_secs(90);
 /// A reader that hears nothing for this long, several heartbeats, takes its connection for dead.
@@ -68,6 +72,19 @@ struct Progress {
     /// Writers finish what they have begun, and begin nothing new.
     closing: AtomicBool,
     streams_opened: AtomicU64,
+    moves: AtomicU64,
+    /// Where the server is now: it moves with each restart.
+    address: Mutex<String>,
+}
+
+impl Progress {
+    fn is_at(&self, address: &str) {
+        address.clone_into(&mut self.address.lock().expect("nobody panics with the lock"));
+    }
+
+    fn address(&self) -> String {
+        self.address.lock().expect("nobody panics with the lock").clone()
+    }
 }
 
 /// What one person's posts came to: the text of each sequence that was acknowledged.
@@ -108,6 +125,9 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
         .without_rate_limits()
         .variable("rotations_per_room_per_hour", 1_000_000)
         .variable("heartbeat_s", 1)
+        .grant_databases(&["second"])
+        .variable("databases", "default,second")
+        .variable("admin_token", OPERATOR)
         .start()
         .await;
     let proxy = FaultProxy::start(server.address(), random.random()).await;
@@ -118,9 +138,14 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
     for number in 0..plan.rooms {
         rooms.push(People::enter(&server, &address, number, &plan, &mut random, &progress).await?);
     }
+    progress.is_at(server.address());
+    let slots: BTreeSet<_> = rooms.iter().map(|people| people.link.room.to_string()[..2].to_owned()).collect();
+    let movers: Vec<_> =
+        slots.into_iter().map(|slot| spawn_local(move_to_and_fro(slot, Arc::clone(&progress)))).collect();
     let kills = kill_and_cut_now_and_then(&mut server, &proxy, &progress, &mut random, plan.duration).await;
     proxy.calm_down();
     progress.closing.store(true, Ordering::Relaxed);
+    timeout(CATCH_UP, joined(movers)).await.context("a slot does not arrive")??;
 
     let mut outcome = Outcome {
         acknowledged: 0,
@@ -128,6 +153,7 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
         removed: 0,
         streams_opened: 0,
         kills,
+        moves: progress.moves.load(Ordering::Relaxed),
         herds: progress.herds.load(Ordering::Relaxed),
         connections: 0,
         cuts: 0,
@@ -286,9 +312,36 @@ async fn kill_and_cut_now_and_then(
         server.kill();
         sleep(Duration::from_millis(random.random_range(0..500))).await;
         server.restart().await;
+        progress.is_at(server.address());
         proxy.set_upstream(server.address());
         kills += 1;
     }
+}
+
+/// Has the operator move a slot to the other database and back, until the run closes and it has arrived.
+async fn move_to_and_fro(slot: String, progress: Arc<Progress>) -> Result<()> {
+    for to in ["second", "default"].into_iter().cycle() {
+        loop {
+            let path = format!("/internal/router/slots/{slot}/move");
+            let call = Api::new(&progress.address()).post(&path).token(OPERATOR).json(&json!({ "to": to }));
+            match call.answer().await {
+                Ok(answer) if answer.status() == 200 => {
+                    progress.moves.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                // It is there, for nobody has moved it yet.
+                Ok(answer) if answer.status() == 400 => break,
+                Ok(answer) => ensure!(matches!(answer.status(), 202 | 503), "a move is refused: {answer}"),
+                // The server is gone for the moment.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+        if progress.closing.load(Ordering::Relaxed) {
+            break;
+        }
+        sleep(Duration::from_millis(300)).await;
+    }
+    Ok(())
 }
 
 /// Whether the same may well work later.

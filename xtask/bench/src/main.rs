@@ -92,6 +92,8 @@ enum Beside {
 enum Part {
     /// Posts a second with 1, 8 and 32 writers, beside what bare SQLite commits
     Publish,
+    /// The same to 60 rooms in one database, and in three
+    Databases,
     /// Delivery to readers of one room, and what they cost
     Delivery,
     /// The same with 1, 10 and 100 rooms, the same number of readers and messages spread over them

@@ -41,7 +41,15 @@ impl<'a> Bench<'a> {
         let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
         if wanted(Part::Publish) {
             for writers in [1, 8, 32] {
-                self.publish(writers, 1)?;
+                self.publish(writers, 1, 1)?;
+            }
+        }
+        if wanted(Part::Databases) {
+            // So many rooms that each database has some. In turns, for other programs slow a disk down.
+            for writers in [8, 32] {
+                for databases in [1, 3] {
+                    self.publish(writers, 60, databases)?;
+                }
             }
         }
         if wanted(Part::Delivery) {
@@ -72,7 +80,7 @@ impl<'a> Bench<'a> {
         for rooms in [1, 10, 100] {
             // What was measured already need not be measured again.
             if !self.report.publish.iter().any(|p| p.writers == 8 && p.rooms == rooms) {
-                self.publish(8, rooms)?;
+                self.publish(8, rooms, 1)?;
             }
             if !self.report.delivery.iter().any(|d| d.readers == readers && d.rooms == rooms && d.rate == 50) {
                 self.deliver(Case { readers, rooms, arrival: Arrival::Gentle }, &[50])?;
@@ -81,9 +89,9 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn publish(&mut self, writers: usize, rooms: usize) -> Result<()> {
-        eprintln!("publishing: writers {writers}, rooms {rooms}");
-        let server = self.server()?;
+    fn publish(&mut self, writers: usize, rooms: usize, databases: usize) -> Result<()> {
+        eprintln!("publishing: writers {writers}, rooms {rooms}, databases {databases}");
+        let server = self.server_with(databases)?;
         // Other programs slow a disk down, so the limit is measured anew each time. Which disk is
         // behind a server elsewhere is not known.
         let bare = match self.arguments.address {
@@ -91,6 +99,7 @@ impl<'a> Bench<'a> {
             None => Some(commits::per_second(self.data.path(), self.duration / 4)?),
         };
         let published = publish::measure(&server.address, writers, rooms, self.duration / 2, bare)?;
+        let published = publish::Publish { databases, ..published };
         self.report.publish.push(published);
         Ok(())
     }
@@ -132,12 +141,16 @@ impl<'a> Bench<'a> {
 
     /// A new server for each figure, so that none inherits another's memory, rooms and instances.
     fn server(&self) -> Result<Server> {
+        self.server_with(1)
+    }
+
+    fn server_with(&self, databases: usize) -> Result<Server> {
         if let Some(url) = &self.arguments.address {
             return Server::at(url);
         }
         let embedded = || format!("{} up", root().join("target/native/buddy-local").display());
         let command = self.arguments.server.clone().unwrap_or_else(embedded);
-        Server::start(&command, &root().join("spin.toml"), &self.arguments.variable, self.data.path())
+        Server::start(&command, &root().join("spin.toml"), &self.arguments.variable, self.data.path(), databases)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::room::{self, Writer};
 pub(crate) struct Publish {
     pub(crate) writers: usize,
     pub(crate) rooms: usize,
+    /// Over which the rooms are spread; of a server elsewhere that is its own affair.
+    pub(crate) databases: usize,
     pub(crate) per_second: f64,
     /// What bare SQLite committed on the same disk just before. Unknown of a server elsewhere.
     pub(crate) bare_commits_per_second: Option<f64>,
@@ -78,6 +80,7 @@ pub(crate) fn measure(
     Ok(Publish {
         writers,
         rooms: rooms.len(),
+        databases: 1,
         per_second,
         bare_commits_per_second,
         latency: latencies.summary(),

@@ -162,11 +162,23 @@ impl Report {
     fn publish_table(&self) -> Option<String> {
         section(
             "Publishing: posts stored a second, each writer waiting for its answer",
-            &["writers", "rooms", "posts/s", "bare commits/s", "%", "p50 ms", "p99 ms", "max ms", "retries"],
+            &[
+                "writers",
+                "rooms",
+                "databases",
+                "posts/s",
+                "bare commits/s",
+                "%",
+                "p50 ms",
+                "p99 ms",
+                "max ms",
+                "retries",
+            ],
             self.publish.iter().map(|p| {
                 vec![
                     p.writers.to_string(),
                     p.rooms.to_string(),
+                    p.databases.to_string(),
                     format!("{:.0}", p.per_second),
                     optional(p.bare_commits_per_second, 0),
                     optional(p.bare_commits_per_second.map(|bare| 100.0 * p.per_second / bare), 0),

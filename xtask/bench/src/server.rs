@@ -42,14 +42,27 @@ impl Server {
     }
 
     /// Starts `command`, a program and arguments to which the flags of `spin up` are added, with its
-    /// data in a new folder inside `folder`. `variables` are `name=value`.
-    pub(crate) fn start(command: &str, manifest: &Path, variables: &[String], folder: &Path) -> Result<Self> {
+    /// data in a new folder inside `folder`. `variables` are `name=value`; rooms are spread over so many `databases`.
+    pub(crate) fn start(
+        command: &str,
+        manifest: &Path,
+        variables: &[String],
+        folder: &Path,
+        databases: usize,
+    ) -> Result<Self> {
         let state = tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?;
         let mut words = command.split_whitespace();
         let mut program = Command::new(words.next().context("the server's command is empty")?);
         // A port of its own, so that readers find the server where it was when it comes back.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        program.args(words).arg("--from").arg(manifest).arg("--listen").arg(format!("127.0.0.1:{port}"));
+        let further: Vec<_> = (2..=databases).map(|number| format!("database-{number}")).collect();
+        if further.is_empty() {
+            program.args(words).arg("--from").arg(manifest);
+        } else {
+            program.args(words).args(with_databases(manifest, &further, state.path())?);
+            program.arg("--variable").arg(format!("databases=default,{}", further.join(",")));
+        }
+        program.arg("--listen").arg(format!("127.0.0.1:{port}"));
         program.arg("--state-dir").arg(state.path());
         let mut settings = unlimited(&fs::read_to_string(manifest)?)?;
         let own = variables.iter().filter_map(|variable| variable.split_once('='));
@@ -96,6 +109,35 @@ impl Server {
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         self.process.as_ref().map(|process| Usage::of_tree(process.child.id())).transpose()
     }
+}
+
+/// The flags that grant every component with a database further ones, as files in `folder`.
+fn with_databases(manifest: &Path, labels: &[String], folder: &Path) -> Result<[PathBuf; 4]> {
+    let root = manifest.parent().context("a manifest lies in a folder")?;
+    let mut derived: toml::Table = fs::read_to_string(manifest)?.parse()?;
+    let components = derived.get_mut("component").and_then(toml::Value::as_table_mut);
+    for (_, component) in components.context("a manifest without components")? {
+        // Paths are relative to the manifest.
+        let source = component.get("source").and_then(toml::Value::as_str).context("a component without a source")?;
+        let source = root.join(source).display().to_string();
+        let component = component.as_table_mut().context("a component is a table")?;
+        component.insert("source".to_owned(), source.into());
+        if let Some(granted) = component.get_mut("sqlite_databases").and_then(toml::Value::as_array_mut) {
+            granted.extend(labels.iter().cloned().map(toml::Value::String));
+        }
+    }
+    let places = labels.iter().map(|label| {
+        let mut place = toml::Table::new();
+        place.insert("type".to_owned(), "spin".into());
+        place.insert("path".to_owned(), folder.join(format!("{label}.db")).display().to_string().into());
+        (label.clone(), toml::Value::Table(place))
+    });
+    let places = toml::Table::from_iter(places);
+    let config = toml::Table::from_iter([("sqlite_database".to_owned(), toml::Value::Table(places))]);
+    let (from, runtime) = (folder.join("spin.toml"), folder.join("runtime.toml"));
+    fs::write(&from, derived.to_string())?;
+    fs::write(&runtime, config.to_string())?;
+    Ok(["--from".into(), from, "--runtime-config-file".into(), runtime])
 }
 
 /// Starts a program and waits for the address at which it says that it serves.
