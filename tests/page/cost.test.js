@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { judging, naming, quantile, reacting } from './costs.js';
 
 // Other programs on the machine cost time, too: what something takes is what it took where they left it alone.
-const least = (costs) => quantile(costs, 0.05);
+const least = (/** @type {number[]} */ costs) => quantile(costs, 0.05);
 
 test('judging an event costs little more than hashing its window, which no machine can save', async (context) => {
 	const { costs, hashes } = await judging();

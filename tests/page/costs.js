@@ -1,6 +1,11 @@
 /**
  * Measures what the page's own work costs, beside the network, decryption and drawing. For a test that bounds it
  * and a benchmark that tells it.
+ *
+ * @import { Content } from '../../static/crypto/content.js'
+ * @import { Item } from '../../static/room/trust.js'
+ * @import { Device, Person } from './conversation.js'
+ * @import { LogEvent } from '../../static/values/event.js'
  */
 
 import assert from 'node:assert/strict';
@@ -14,15 +19,15 @@ const EVENTS = 4_000;
 export const PAGE = 200;
 const RUNS = 15;
 
-/** One more reaction to a message that has many, as each comes while people look. In milliseconds. */
+/** One more reaction to a message that has many, as each comes while people look. @param {number} before @returns {Promise<number[]>} in milliseconds */
 export async function reacting(before) {
 	const room = await Conversation.begin();
 	const people = await crowd(room, 50);
 	const target = say(room, room.owner, { text: 'a message' });
-	const react = (at) => {
+	const react = (/** @type {number} */ at) => {
 		const emoji = String.fromCodePoint(0x1f400 + (at % 30));
 		const said = { emoji, on: at % 3 !== 0, target_id: target.client_id };
-		return say(room, people[at % people.length], said, target.seq);
+		return say(room, people[at % people.length] ?? room.owner, said, target.seq);
 	};
 	for (let at = 0; at < before; at += 1) react(at);
 	const view = await reader(room);
@@ -37,7 +42,7 @@ export async function reacting(before) {
 	return costs;
 }
 
-/** Pages of a history in which many people gave one reaction, and showing what they gave it to again. In milliseconds. */
+/** Pages of a history in which many people gave one reaction, and showing what they gave it to again, in milliseconds. @param {number} count */
 export async function naming(count) {
 	const room = await Conversation.begin();
 	const people = await crowd(room, count);
@@ -66,7 +71,7 @@ export async function judging() {
 	const devices = [room.device(room.owner)];
 	for (const name of ['Ada', 'Ben', 'Cleo']) devices.push(room.device(await room.person(name)));
 	for (let at = 0; at < EVENTS; at += 1) {
-		const device = devices[at % devices.length];
+		const device = /** @type {Device} */ (devices[at % devices.length]);
 		device.follow();
 		device.say('message', { text: `message ${at}` });
 		await device.send();
@@ -93,40 +98,41 @@ export async function judging() {
 	return { costs, hashes };
 }
 
-/** People whom the owner kept, so that no card is needed. */
+/** People whom the owner kept, so that no card is needed. @param {Conversation} room @param {number} count @returns {Promise<Person[]>} */
 async function crowd(room, count) {
 	const people = Array.from({ length: count }, (_, at) => ({
 		signer: `${at}-signer`.padStart(16, '0'),
 		author: at.toString(16).padStart(32, '0'),
 		name: `Person ${at}`,
 		identity: room.owner.identity,
-		carded: new Set(),
+		carded: /** @type {Set<number>} */ (new Set()),
 	}));
 	await room.renew(people, []);
 	return people;
 }
 
+/** @param {Conversation} room @param {Person} person @param {Content} content @param {number | null} [target] @returns {LogEvent} */
 function say(room, person, content, target = null) {
 	const { epoch } = room.epoch;
 	const body = room.seal(person, epoch, { prev: null, ...content });
 	const kind = target === null ? 'message' : 'react';
-	const { seq } = room.append({ client_id: room.id(), kind, author: person.author, target, body, epoch });
-	return room.events[seq - 1];
+	const { seq = 0 } = room.append({ client_id: room.id(), kind, author: person.author, target, body, epoch });
+	return room.event(seq);
 }
 
-/** Somebody to whom events are shown as the page does. */
+/** Somebody to whom events are shown as the page does. @param {Conversation} room */
 async function reader(room) {
 	const one = room.reader();
 	await one.meet();
 	const log = new Log({ signer: room.owner.signer, author: room.owner.author }, one.trust);
-	const take = async (items) => {
+	const take = async (/** @type {Item[]} */ items) => {
 		log.add(items, await one.trust.add(items));
 		return log.entries.length;
 	};
 	return { log, take };
 }
 
-/** @returns {number} the value that a share of them is not above */
+/** @param {number[]} costs @param {number} share @returns {number} the value that this share of them is not above */
 export function quantile(costs, share) {
 	const sorted = costs.slice().sort((one, other) => one - other);
 	return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

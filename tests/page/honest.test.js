@@ -7,9 +7,11 @@ import { Conversation, generator } from './conversation.js';
 
 const EVENTS = 100_000;
 
+/** @param {number} seed @param {number} count */
 async function talk(seed, count) {
 	const random = generator(seed);
-	const pick = (list) => list[Math.floor(random() * list.length)];
+	/** @template T @param {T[]} list @returns {T} */
+	const pick = (list) => /** @type {T} */ (list[Math.floor(random() * list.length)]);
 	const room = await Conversation.begin();
 	const people = [];
 	for (let at = 0; at < 12; at += 1) people.push(await room.person(`Person ${at}`));

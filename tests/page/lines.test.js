@@ -40,7 +40,7 @@ test('a window’s digest is that of its lines, however they came and went', asy
 				const held = new Map();
 				const copies = [];
 				let version = 0;
-				const set = (seq) => {
+				const set = (/** @type {number} */ seq) => {
 					// Long ones, and such as no honest server makes, begin new pieces of memory.
 					const line = `${seq}|${version % 3}|é${long ? 'x'.repeat(1_000 * (seq % 5)) : ''}`;
 					lines.set(seq, line);

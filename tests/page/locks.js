@@ -1,8 +1,15 @@
 /** Web Locks as a browser has them for all tabs of one origin; Node 20 has none. Exclusive locks only. */
+/**
+ * @typedef {{ name: string, work: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void }} Request
+ */
+
 export class TestLocks {
+	/** @type {Map<string, Request>} */
 	#held = new Map();
+	/** @type {Request[]} */
 	#waiting = [];
 
+	/** @param {string} name @param {{ signal?: AbortSignal, steal?: boolean }} options @param {() => unknown} work */
 	request(name, options, work) {
 		return new Promise((resolve, reject) => {
 			const request = { name, work, resolve, reject };

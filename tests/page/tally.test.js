@@ -24,23 +24,32 @@ const STEP = fc.record({
 	on: fc.boolean(),
 });
 
-/** A room in which that happened, with what no honest page would say in between. */
+/**
+ * @import { Item, Trust } from '../../static/room/trust.js'
+ * @import { Person } from './conversation.js'
+ * @import { LogEvent } from '../../static/values/event.js'
+ *
+ * @typedef {{ who: number, kind: string, to: number, emoji: string, on: boolean }} Step
+ */
+
+/** A room in which that happened, with what no honest page would say in between. @param {Step[]} steps */
 async function happened(steps) {
 	const room = await Conversation.begin();
 	const people = [room.owner];
 	for (const name of ['Ada', 'Ben', 'Cleo']) people.push(await room.person(name));
 	const devices = people.map((person) => room.device(person));
+	/** @type {LogEvent[]} */
 	const messages = [];
 	for (const device of devices.slice(0, 2)) {
 		device.follow();
 		device.say('message', { text: 'at first' });
 		await device.send();
-		messages.push(room.events.at(-1));
+		messages.push(room.event(room.last));
 	}
 	const { epoch } = room.epoch;
 	for (const { who, kind, to, emoji, on } of steps) {
-		const person = people[who];
-		const target = messages[to];
+		const person = /** @type {Person} */ (people[who]);
+		const target = /** @type {LogEvent} */ (messages[to]);
 		const said = {
 			emoji,
 			on,
@@ -48,7 +57,7 @@ async function happened(steps) {
 			target_id: kind === 'stray' ? 'another' : target.client_id,
 			prev: null,
 		};
-		const last = room.events.at(-1);
+		const last = room.event(room.last);
 		const post = { client_id: room.id(), author: person.author, target: target.seq, sent_at_ms: room.now };
 		if (kind === 'twice') room.events.push({ ...last, seq: room.last + 1 });
 		else if (kind === 'again') {
@@ -65,7 +74,7 @@ async function happened(steps) {
 	return room;
 }
 
-/** What somebody sees who is given events in these batches. */
+/** What somebody sees who is given events in these batches. @param {Conversation} room @param {Item[][]} batches */
 async function shown(room, batches) {
 	const reader = room.reader();
 	await reader.meet();
@@ -75,13 +84,15 @@ async function shown(room, batches) {
 	return { log, reader };
 }
 
-/** What is given, told by going through everything that was ever said of a message. */
+/** What is given, told by going through everything that was ever said of a message. @param {Conversation} room @param {Trust} trust @param {number | null} target */
 function fromScratch(room, trust, target) {
+	/** @type {Map<string, Map<string, number>>} */
 	const since = new Map();
+	/** @type {string | undefined | null} */
 	let edit = null;
 	for (const { event, opened } of room.items(room.events)) {
-		if (event.target !== target || !trust.outcome(event.seq).counts || !opened) continue;
-		const { emoji, on, text } = opened.content;
+		if (event.target !== target || !trust.outcome(event.seq).counts || !opened?.ok) continue;
+		const { emoji = '', on, text } = opened.content;
 		if (event.kind === 'edit') edit = text;
 		if (event.kind !== 'react' || emoji === 'no emoji') continue;
 		const givers = since.get(emoji) ?? new Map();
@@ -90,7 +101,7 @@ function fromScratch(room, trust, target) {
 		else if (!givers.has(opened.signer)) givers.set(opened.signer, event.seq);
 	}
 	const given = Array.from(since).filter(([, givers]) => givers.size > 0);
-	const first = (givers) => Math.min(...givers.values());
+	const first = (/** @type {Map<string, number>} */ givers) => Math.min(...givers.values());
 	given.sort(([, one], [, other]) => first(one) - first(other));
 	return { edit, given: given.map(([emoji, givers]) => [emoji, givers.size, givers.has(room.owner.signer)]) };
 }
@@ -118,10 +129,11 @@ test('tallies kept as events come are those made from scratch, whatever order, r
 				}
 				const random = generator(seed);
 				const mixed = items.map((item) => ({ item, at: random() })).sort((one, other) => one.at - other.at);
+				/** @type {Item[][]} */
 				const batches = [];
 				for (const { item } of mixed) {
 					if (batches.length === 0 || random() < 0.4) batches.push([]);
-					batches.at(-1).push(item);
+					batches.at(-1)?.push(item);
 				}
 				// Some come a second time.
 				const kept = await shown(room, [...batches, ...batches.slice(0, 2)]);
@@ -131,7 +143,8 @@ test('tallies kept as events come are those made from scratch, whatever order, r
 				kept.reader.trust.forgetAfter(at);
 				kept.log.loseAfter(at);
 				const shorter = await shown(room, [items.slice(0, at)]);
-				const whole = ({ log }) => log.entries.filter(({ type }) => type === 'message' || type === 'removed');
+				const whole = (/** @type {{ log: Log }} */ { log }) =>
+					log.entries.filter(({ type }) => type === 'message' || type === 'removed');
 				assert.deepEqual(whole(kept), whole(shorter));
 			},
 		),
@@ -142,18 +155,22 @@ test('tallies kept as events come are those made from scratch, whatever order, r
 
 test('of many reactions the first and one’s own are shown, of many people the first are named', () => {
 	const tally = new Tally();
-	const emoji = (at) => String.fromCodePoint(0x1f400 + at);
+	const emoji = (/** @type {number} */ at) => String.fromCodePoint(0x1f400 + at);
 	for (let at = 0; at < 50; at += 1) tally.addWord(100 - at, { emoji: emoji(at), on: true, signer: `person ${at}` });
 	const { given, more } = tally.given('person 0', []);
 	// Whoever spoke first stands first; the own one is the last of all.
 	assert.deepEqual([given.length, more], [MOST_REACTIONS + 1, 50 - MOST_REACTIONS - 1]);
-	assert.equal(given[0].emoji, emoji(49));
+	assert.equal(given[0]?.emoji, emoji(49));
 	assert.deepEqual(given.at(-1), { emoji: emoji(0), count: 1, own: true, signers: ['person 0'], pending: false });
 
 	const crowd = new Tally();
 	for (let seq = 1; seq <= 500; seq += 1) crowd.addWord(seq, { emoji: '👍', on: true, signer: `person ${seq}` });
-	const named = (own, waiting) => crowd.given(own, waiting).given[0];
-	const people = (from) => Array.from({ length: MOST_NAMES }, (_, at) => `person ${from + at}`);
+	const named = (/** @type {string} */ own, /** @type {{ emoji: string, on: boolean }[]} */ waiting) => {
+		const [given] = crowd.given(own, waiting).given;
+		assert.ok(given);
+		return given;
+	};
+	const people = (/** @type {number} */ from) => Array.from({ length: MOST_NAMES }, (_, at) => `person ${from + at}`);
 	assert.deepEqual([named('', []).count, named('', []).signers], [500, people(1)]);
 	// Taken back, though the server does not know it yet; then it does.
 	const back = named('person 1', [{ emoji: '👍', on: false }]);

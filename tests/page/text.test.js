@@ -17,11 +17,12 @@ import { tableOfTwins } from './confusables.js';
 import { fingerprint, shortTag } from '../../static/crypto/words.js';
 
 /** Parts in short: links as [text, href], code as [kind, text], text as itself. */
-const short = (text) =>
+const short = (/** @type {string} */ text) =>
 	tokenise(text).map((part) =>
 		part.type === 'text' ? part.text : part.type === 'link' ? [part.text, part.href] : [part.type, part.text],
 	);
 
+/** @type {[string, (string | string[])[]][]} */
 const TABLE = [
 	['', []],
 	['plain', ['plain']],
@@ -82,7 +83,7 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 			const parts = tokenise(text);
 			for (const part of parts) if (part.type === 'link') assert.match(part.href, /^https?:\/\/[^@]+$/);
 			// Of code, only the marks around it are gone.
-			const bare = (whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
+			const bare = (/** @type {string} */ whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
 			if (!text.includes('`')) assert.equal(parts.map((part) => part.text).join(''), cleanText(text));
 			else assert.ok(bare(parts.map((part) => part.text).join('')).length <= bare(cleanText(text)).length);
 		}),
@@ -191,6 +192,7 @@ test('nobody is called what the page calls somebody else', () => {
 });
 
 test('a link tells where it leads if that is not what stands there', () => {
+	/** @type {[string, string | null][]} */
 	const hosts = [
 		['https://example.org/a', null],
 		['HTTPS://Example.ORG', null],
@@ -203,7 +205,7 @@ test('a link tells where it leads if that is not what stands there', () => {
 	];
 	for (const [text, host] of hosts) {
 		const [link] = tokenise(text);
-		assert.equal(link.type, 'link', text);
+		assert.ok(link?.type === 'link', text);
 		assert.equal(link.host, host, text);
 	}
 });

@@ -5,11 +5,13 @@ import fc from 'fast-check';
 
 import { FIRST, MOST, STEP, Window } from '../../static/chat/window.js';
 
-const entries = (from, to) => Array.from({ length: to - from }, (_, index) => ({ key: `k${from + index}` }));
-const keysOf = ({ start, end, drawn }) => drawn.slice(start, end).map(({ key }) => key);
+const entries = (/** @type {number} */ from, /** @type {number} */ to) =>
+	Array.from({ length: to - from }, (_, index) => ({ key: `k${from + index}` }));
+const keysOf = (/** @type {Window<{ key: string }>} */ { start, end, drawn }) =>
+	drawn.slice(start, end).map(({ key }) => key);
 
 test('a window begins at the end, or at what is unread amid what is around it', () => {
-	const window = new Window();
+	const window = /** @type {Window<{ key: string }>} */ (new Window());
 	window.place(entries(0, 1000), -1);
 	assert.deepEqual([window.start, window.end], [1000 - FIRST, 1000]);
 	window.place(entries(0, 1000), 500);
@@ -21,7 +23,7 @@ test('a window begins at the end, or at what is unread amid what is around it', 
 });
 
 test('what is seen stays in the window when older history comes above it', () => {
-	const window = new Window();
+	const window = /** @type {Window<{ key: string }>} */ (new Window());
 	window.drawn = entries(100, 200);
 	window.place(window.drawn, 20);
 	const before = keysOf(window);
@@ -33,7 +35,7 @@ test('what is seen stays in the window when older history comes above it', () =>
 
 test('whoever is at the end sees what is new, and whoever reads above keeps what they see', () => {
 	for (const followed of [true, false]) {
-		const window = new Window();
+		const window = /** @type {Window<{ key: string }>} */ (new Window());
 		window.drawn = entries(0, MOST);
 		window.start = 0;
 		window.end = MOST;
@@ -53,7 +55,7 @@ test('whatever happens, a window lies within the entries and is never too wide',
 	);
 	fc.assert(
 		fc.property(fc.array(step, { maxLength: 40 }), fc.boolean(), (steps, followed) => {
-			const window = new Window();
+			const window = /** @type {Window<{ key: string }>} */ (new Window());
 			let [from, to] = [5000, 5050];
 			window.drawn = entries(from, to);
 			window.place(window.drawn, -1);

@@ -35,6 +35,8 @@ pub(crate) fn lint(page: &Path) -> Result<Counts> {
     check("cargo machete", Command::new(machete).arg("--with-metadata").args(["src", "tests", "xtask"]))?;
     check("Prettier", prettier(page).arg("--check"))?;
     let eslint = ["--config", "tests/page/eslint.config.js", "static", "tests/page"];
+    // What the page itself is checked for, `npm run check` says in the group `page`.
+    check("tsc", Command::new(program(page, "tsc")).args(["--project", "tests/page/tsconfig.tests.json"]))?;
     check("ESLint", Command::new(program(page, "eslint")).args(eslint))?;
     check("Stylelint", Command::new(program(page, "stylelint")).arg("static/**/*.css"))?;
     Ok(counts)
