@@ -12,8 +12,8 @@ use buddy_host::{now_ms, sleep, variables};
 use futures::future::{Either, select};
 
 use crate::queue::Place;
-use crate::schema;
 use crate::turn::{self, Turn};
+use crate::{lease, schema};
 
 /// Waiting for other writers is this crate's own affair. A server refuses it, and is none the worse for it.
 const WAIT_FOR_NOBODY: &str = "PRAGMA busy_timeout = 0";
@@ -38,19 +38,17 @@ impl Open {
     fn is_fresh(&self) -> bool {
         !self.is_server || now_ms() - self.used_at_ms.get() < FRESH_MS
     }
+}
 
-    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
-        let running = self.connection.run(sql, parameters);
-        let outcome = if self.is_server {
-            self.used_at_ms.set(now_ms());
-            match select(pin!(running), pin!(sleep(DEADLINE))).await {
-                Either::Left((outcome, _)) => outcome,
-                Either::Right(_) => return Err("no answer for too long".to_owned()),
-            }
-        } else {
-            running.await
-        };
-        outcome.map_err(|failure| failure.to_string())
+/// A statement that a server has not answered yet. Where nobody waits for the answer any more, its connection must not
+/// be used again: the next statement would follow this one before it has ended.
+struct Unanswered<'a>(Option<&'a Database>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(database) = self.0 {
+            database.close();
+        }
     }
 }
 
@@ -126,7 +124,7 @@ impl Database {
                 }
                 return Err(Error::Unavailable(format!("database {}: {cause} for too long", self.label)));
             }
-            OPEN.with_borrow_mut(|open| open.remove(self));
+            self.close();
             if let Some(before) = before {
                 let causes = format!("database {}: {cause}; before that: {before}", self.label);
                 return Err(Error::Unavailable(causes));
@@ -156,7 +154,36 @@ impl Database {
     }
 
     async fn try_to_run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
-        self.connection().await?.run(sql, parameters).await
+        if self.open().is_some_and(|open| !open.is_server) {
+            return self.run_once(sql, parameters).await;
+        }
+        let mut unanswered = Unanswered(Some(self));
+        match select(pin!(self.run_once(sql, parameters)), pin!(sleep(DEADLINE))).await {
+            Either::Left((outcome, _)) => {
+                unanswered.0 = None;
+                outcome
+            }
+            Either::Right(_) => Err("no answer for too long".to_owned()),
+        }
+    }
+
+    async fn run_once(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
+        let open = self.connection().await?;
+        if open.is_server {
+            if turn::writes(sql) {
+                lease::obtain(&self.label).await;
+            }
+            open.used_at_ms.set(now_ms());
+        }
+        let outcome = open.connection.run(sql, parameters).await;
+        if open.is_server {
+            lease::wrote(&self.label);
+        }
+        outcome.map_err(|failure| failure.to_string())
+    }
+
+    fn close(&self) {
+        OPEN.with_borrow_mut(|open| open.remove(self));
     }
 
     fn open(&self) -> Option<Rc<Open>> {

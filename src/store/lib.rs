@@ -1,7 +1,8 @@
 //! The schema, its migrations and all SQL: a module a table. It knows no HTTP and builds no answers.
 //!
 //! - `database`: connections by label, and running one statement to its end; `turn`: waiting while another writer
-//!   holds a database; `queue`: one statement at a time for a server; `schema`: the migrations;
+//!   holds a database; `queue`: one statement at a time for a server; `lease`: one instance at a time that writes
+//!   to it; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
 //! - `room`, `event`, `signal`, `address`: what stands in a database;
@@ -14,6 +15,7 @@ mod address;
 pub mod card;
 pub mod database;
 pub mod event;
+mod lease;
 pub mod link;
 pub mod measure;
 pub mod moving;

@@ -2,28 +2,50 @@
 //! stored, and how the server behaves where the truth in the database changes under it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, OpenFlags, Params};
+
+use crate::Storage;
 
 /// A connection to a database that a server may be using at the same time.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
+    /// The server to which it belongs, by its label, where it is not the file's own master.
+    served: Option<(Arc<Storage>, String)>,
 }
 
 impl Database {
     pub fn open(file: &Path) -> Self {
         let connection = Connection::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         connection.busy_timeout(Duration::from_secs(20)).expect("a timeout can be set");
-        Self { connection }
+        Self { connection, served: None }
+    }
+
+    /// One that a server of libSQL has: its file is read, and the server changes it.
+    pub(crate) fn at(storage: Arc<Storage>, label: &str) -> Self {
+        let file = storage.file(label);
+        let connection = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        connection.busy_timeout(Duration::from_secs(20)).expect("a timeout can be set");
+        Self { connection, served: Some((storage, label.to_owned())) }
     }
 
     /// Runs one statement and returns how many rows it changed.
     #[track_caller]
     pub fn execute(&self, sql: &str, parameters: impl Params) -> usize {
-        self.connection.execute(sql, parameters).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        let Some((storage, label)) = &self.served else {
+            return self.connection.execute(sql, parameters).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        };
+        let bind = || -> rusqlite::Result<String> {
+            let mut statement = self.connection.prepare(sql)?;
+            parameters.__bind_in(&mut statement)?;
+            Ok(statement.expanded_sql().expect("a bound statement has a text"))
+        };
+        storage.execute(label, &bind().unwrap_or_else(|error| panic!("{sql}: {error}")))
     }
 
     /// The first column of the only row.

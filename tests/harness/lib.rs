@@ -17,6 +17,7 @@ mod manifest;
 mod request;
 mod room;
 mod server;
+mod storage;
 mod stream;
 mod wait;
 
@@ -26,7 +27,8 @@ pub use keyed::{KeyedRoom, OWNER, base64url};
 pub use liar::{Asked, Liar, Told, renumbered};
 pub use request::{Api, Request};
 pub use room::{Room, act, message};
-pub use server::{Server, Setup, project_root};
+pub use server::{Server, Setup, project_root, server_command};
+pub use storage::{Service, Storage};
 pub use stream::{Block, BrokenOff, Stream};
 pub use wait::{DEADLINE, eventually, now_ms};
 

@@ -31,8 +31,8 @@ pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> Pa
     path
 }
 
-/// Writes the runtime configuration that says where the further databases are, and returns its path.
-pub(crate) fn runtime_config(folder: &Path, labels: &[String]) -> PathBuf {
+/// Writes the runtime configuration that says where the further databases are.
+pub(crate) fn runtime_config(folder: &Path, labels: &[String]) {
     let place = |label: &String| {
         let mut database = Table::new();
         database.insert("type".to_owned(), Value::String("spin".to_owned()));
@@ -41,9 +41,12 @@ pub(crate) fn runtime_config(folder: &Path, labels: &[String]) -> PathBuf {
     };
     let places = Table::from_iter(labels.iter().map(place));
     let config = Table::from_iter([("sqlite_database".to_owned(), Value::Table(places))]);
-    let path = folder.join("runtime.toml");
-    fs::write(&path, config.to_string()).expect("the runtime configuration can be written");
-    path
+    fs::write(runtime_config_file(folder), config.to_string()).expect("the runtime configuration can be written");
+}
+
+/// Where a state folder's runtime configuration is, if there is one.
+pub(crate) fn runtime_config_file(folder: &Path) -> PathBuf {
+    folder.join("runtime.toml")
 }
 
 pub(crate) fn database_file(folder: &Path, label: &str) -> PathBuf {

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::{Api, DEADLINE, Database, Room, manifest};
+use crate::{Api, DEADLINE, Database, Room, Storage, manifest};
 
 /// The program and leading arguments that start a server, such as `spin up`.
 const SERVER_VARIABLE: &str = "BUDDY_SERVER";
@@ -30,6 +30,7 @@ pub struct Setup {
     databases: Vec<String>,
     /// Variables that no component gets.
     hidden: Vec<String>,
+    elsewhere: bool,
     unhealthy: bool,
 }
 
@@ -76,6 +77,12 @@ impl Setup {
         self
     }
 
+    /// Keeps all data in libSQL and Redis, whatever the others do.
+    pub fn on_libsql(mut self) -> Self {
+        self.elsewhere = true;
+        self
+    }
+
     /// Does not wait for `/api/health` to answer 200.
     pub fn expect_unhealthy(mut self) -> Self {
         self.unhealthy = true;
@@ -85,30 +92,37 @@ impl Setup {
     /// Starts a server on a new, empty state folder.
     pub async fn start(self) -> Server {
         let folder = tempfile::Builder::new().prefix("buddy-test-").tempdir().expect("a temporary folder can be made");
-        self.start_on(Arc::new(folder)).await
+        let elsewhere = self.elsewhere || Storage::is_asked_for();
+        let storage = elsewhere.then(|| Arc::new(Storage::start(folder.path(), &self.databases)));
+        if let Some(storage) = &storage {
+            storage.runtime_config(folder.path());
+        } else if !self.databases.is_empty() {
+            manifest::runtime_config(folder.path(), &self.databases);
+        }
+        self.start_on(Arc::new(folder), storage).await
     }
 
-    async fn start_on(self, folder: Arc<TempDir>) -> Server {
+    async fn start_on(self, folder: Arc<TempDir>, storage: Option<Arc<Storage>>) -> Server {
         let log = log_file(folder.path());
         let child = self.spawn(folder.path(), &log);
-        let mut server = Server { setup: self, folder, log, child: Some(child), address: String::new() };
+        let mut server = Server { setup: self, storage, folder, log, child: Some(child), address: String::new() };
         server.wait_until_serving().await;
         server
     }
 
     fn spawn(&self, folder: &Path, log: &Path) -> Child {
-        let (program, arguments) = server_command();
+        let mut command = server_command();
         let output = File::create(log).expect("the log file can be made");
         let errors = output.try_clone().expect("a file handle can be copied");
-        let mut command = Command::new(&program);
-        command.args(arguments).arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
+        command.arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
         if self.databases.is_empty() && self.hidden.is_empty() {
             command.arg("--from").arg(project_root().join("spin.toml"));
         } else {
             command.arg("--from").arg(manifest::derived(folder, &self.databases, &self.hidden));
         }
-        if !self.databases.is_empty() {
-            command.arg("--runtime-config-file").arg(manifest::runtime_config(folder, &self.databases));
+        let config = manifest::runtime_config_file(folder);
+        if config.exists() {
+            command.arg("--runtime-config-file").arg(config);
         }
         for (name, value) in &self.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
@@ -116,7 +130,7 @@ impl Setup {
         // `spin up` runs its trigger as a child: a group of its own lets both be ended together.
         command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(errors);
         command.spawn().unwrap_or_else(|error| {
-            panic!("cannot start `{}` ({error}); `cargo xtask test` builds what is missing", program.display())
+            panic!("cannot start {:?} ({error}); `cargo xtask test` builds what is missing", command.get_program())
         })
     }
 }
@@ -125,6 +139,8 @@ impl Setup {
 #[derive(Debug)]
 pub struct Server {
     setup: Setup,
+    // Its processes end before their folder goes.
+    storage: Option<Arc<Storage>>,
     folder: Arc<TempDir>,
     log: PathBuf,
     child: Option<Child>,
@@ -168,19 +184,29 @@ impl Server {
 
     /// The database labelled `default`.
     pub fn database(&self) -> Database {
-        Database::open(&self.database_file())
+        self.database_of("default")
     }
 
     /// The database with this label: `default`, or one that was granted.
     pub fn database_of(&self, label: &str) -> Database {
-        if label == "default" {
-            self.database()
-        } else {
-            Database::open(&manifest::database_file(self.folder.path(), label))
+        match &self.storage {
+            Some(storage) => Database::at(Arc::clone(storage), label),
+            None if label == "default" => Database::open(&self.database_file()),
+            None => Database::open(&manifest::database_file(self.folder.path(), label)),
         }
     }
 
-    /// The file behind the key-value store labelled `default`.
+    /// What holds its data, where that is not in its own files.
+    pub fn storage(&self) -> &Storage {
+        self.storage.as_ref().expect("this server was set up with libSQL and Redis")
+    }
+
+    /// Its state folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file behind the key-value store labelled `default`, where that is one.
     pub fn key_value_file(&self) -> PathBuf {
         self.folder.path().join("sqlite_key_value.db")
     }
@@ -245,7 +271,7 @@ impl Server {
 
     /// A second server beside this one, on the same data.
     pub async fn sibling(&self) -> Self {
-        self.setup.clone().start_on(Arc::clone(&self.folder)).await
+        self.setup.clone().start_on(Arc::clone(&self.folder), self.storage.clone()).await
     }
 
     async fn wait_until_serving(&mut self) {
@@ -298,14 +324,20 @@ fn copy_databases(from: &Path, to: &Path) {
     }
 }
 
-fn server_command() -> (PathBuf, Vec<String>) {
+/// What starts a server, before its flags.
+pub fn server_command() -> Command {
     match std::env::var(SERVER_VARIABLE) {
-        Ok(command) if !command.trim().is_empty() => {
-            let mut words = command.split_whitespace().map(str::to_owned);
-            let program = words.next().expect("the command is not empty");
-            (PathBuf::from(program), words.collect())
+        Ok(words) if !words.trim().is_empty() => {
+            let mut words = words.split_whitespace();
+            let mut command = Command::new(words.next().expect("the command is not empty"));
+            command.args(words);
+            command
         }
-        _ => (project_root().join("target/native/buddy-local"), vec!["up".to_owned()]),
+        _ => {
+            let mut command = Command::new(project_root().join("target/native/buddy-local"));
+            command.arg("up");
+            command
+        }
     }
 }
 

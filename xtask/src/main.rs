@@ -16,6 +16,7 @@ mod debian;
 mod lint;
 mod rebalance;
 mod server;
+mod sqld;
 mod step;
 mod test;
 mod up;

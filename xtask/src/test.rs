@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::{components, debian, lint, root, server, step, target};
+use crate::{components, debian, lint, root, server, sqld, step, target};
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
@@ -21,6 +21,16 @@ pub(crate) struct Test {
     /// The server to test: a command before its flags, for example "spin up" [default: the embedded server]
     #[arg(long, value_name = "COMMAND", env = "BUDDY_SERVER")]
     server: Option<String>,
+    /// Where the servers of the API's tests keep their data [default: files of their own]
+    #[arg(long, value_enum, value_name = "KIND", requires = "group")]
+    database: Option<Kind>,
+}
+
+/// Where data may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// A server of libSQL for each database, and Redis for the key-value store
+    Libsql,
 }
 
 /// What can be run alone, each with no more than it needs.
@@ -34,6 +44,8 @@ enum Group {
     Page,
     /// The page in Chromium and Firefox, against a server
     Browser,
+    /// Data in libSQL and Redis, and several servers over the same data
+    Storage,
     /// The native client, its program `buddy`, and chaos and lies around them, against a server
     Client,
     /// The SQL over native SQLite; needs no server
@@ -44,8 +56,25 @@ enum Group {
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
 const DEPLOYED: [(&str, &str); 4] =
     [("nginx", "nginx"), ("openssl", "openssl"), ("curl", "curl"), ("sqlite3", "sqlite3")];
+const REDIS: [(&str, &str); 1] = [("redis-server", "redis-server")];
 const BROWSERS: [(&str, &str); 3] =
     [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
+
+const API: [&str; 4] = ["--package", "buddy-tests", "--test", "api"];
+/// Tests of the API that meet each component and each kind of statement, for the short run on libSQL.
+const ON_LIBSQL: [&str; 9] = [
+    "messages::",
+    "rooms::",
+    "signals::",
+    "statements::",
+    "rotations::",
+    "link_openings::",
+    "router::",
+    "replay::",
+    "concurrency::",
+];
+/// Tests that are about files: they exchange or look into those of the databases and the store.
+const IN_FILES_ONLY: [&str; 2] = ["losing_the_key_value_store_loses_nothing", "a_stale_hint_loses_nothing"];
 
 /// What steers Firefox. Debian has no package of it; crates.io has its source.
 const GECKODRIVER: (&str, &str) = ("geckodriver", "0.37.1");
@@ -88,6 +117,7 @@ impl Group {
             Self::Api => "api",
             Self::Page => "page",
             Self::Browser => "browser",
+            Self::Storage => "storage",
             Self::Client => "client",
             Self::Store => "store",
         }
@@ -96,19 +126,27 @@ impl Group {
 
 fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     let page = page_folder();
-    install_programs(&[&NODE[..], &DEPLOYED[..], &BROWSERS[..]].concat())?;
+    install_programs(&[&NODE[..], &DEPLOYED[..], &REDIS[..], &BROWSERS[..]].concat())?;
     // For the browser tests too: they run an audit that comes from npm.
     install_npm_packages(&page)?;
     install_geckodriver()?;
     let lints = lint::lint(&page);
     let server = built_server(options)?;
-    let rust = rust_tests(&["--workspace"], "", &server);
-    Ok(vec![("lint", lints), ("Rust", rust), ("page", page_tests(&page, ""))])
+    // What needs it fails by name where it cannot be had.
+    let sqld = sqld::install();
+    let rust = rust_tests(&["--workspace"], &[], &server, None);
+    let on_libsql = sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &server, Some(Kind::Libsql)));
+    Ok(vec![("lint", lints), ("Rust", rust), ("the API on libSQL", on_libsql), ("page", page_tests(&page, ""))])
 }
 
 fn one_group(group: Group, options: &Test) -> Result<Counts> {
     let page = page_folder();
     let filter = options.filter.as_deref().unwrap_or_default();
+    if options.database == Some(Kind::Libsql) {
+        ensure!(group == Group::Api, "--database is for the group `api`");
+        install_programs(&REDIS)?;
+        sqld::install()?;
+    }
     match group {
         Group::Lint => {
             install_programs(&NODE)?;
@@ -118,8 +156,16 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
         Group::Api => {
             install_programs(&DEPLOYED)?;
             let server = built_server(options)?;
-            let api = rust_tests(&["--package", "buddy-tests", "--test", "api"], filter, &server)?;
-            Ok(api.plus(rust_tests(&["--package", "buddy-rebalance"], filter, &server)?))
+            let api = rust_tests(&API, &[filter], &server, options.database)?;
+            if options.database.is_some() {
+                return Ok(api);
+            }
+            Ok(api.plus(rust_tests(&["--package", "buddy-rebalance"], &[filter], &server, None)?))
+        }
+        Group::Storage => {
+            install_programs(&REDIS)?;
+            sqld::install()?;
+            rust_tests(&["--package", "buddy-tests", "--test", "storage"], &[filter], &built_server(options)?, None)
         }
         Group::Page => {
             install_programs(&NODE)?;
@@ -130,14 +176,14 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             install_programs(&[&NODE[..], &BROWSERS[..]].concat())?;
             install_npm_packages(&page)?;
             install_geckodriver()?;
-            rust_tests(&["--package", "buddy-tests", "--test", "browser"], filter, &built_server(options)?)
+            rust_tests(&["--package", "buddy-tests", "--test", "browser"], &[filter], &built_server(options)?, None)
         }
         Group::Client => {
             let server = built_server(options)?;
-            let client = rust_tests(&["--package", "buddy-client"], filter, &server)?;
-            Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], filter, &server)?))
+            let client = rust_tests(&["--package", "buddy-client"], &[filter], &server, None)?;
+            Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], &[filter], &server, None)?))
         }
-        Group::Store => rust_tests(&["--package", "buddy-store"], filter, ""),
+        Group::Store => rust_tests(&["--package", "buddy-store"], &[filter], "", None),
     }
 }
 
@@ -183,11 +229,15 @@ fn install_programs(programs: &[(&str, &str)]) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { debian::install("what the tests need", &missing) }
 }
 
-/// Tests written in Rust: those that `selection` names and whose names contain `filter`. What needs a server
-/// starts `server`.
-fn rust_tests(selection: &[&str], filter: &str, server: &str) -> Result<Counts> {
+/// Tests written in Rust: those that `selection` names and whose names contain one of `filters`. What needs a server
+/// starts `server`, whose data is in files unless `database` says otherwise.
+fn rust_tests(selection: &[&str], filters: &[&str], server: &str, database: Option<Kind>) -> Result<Counts> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.arg("test").args(selection).args(["--no-fail-fast", "--target-dir"]).arg(target()).arg("--").arg(filter);
+    cargo.arg("test").args(selection).args(["--no-fail-fast", "--target-dir"]).arg(target()).arg("--").args(filters);
+    cargo.env("BUDDY_SQLD", sqld::program());
+    if database == Some(Kind::Libsql) {
+        cargo.env("BUDDY_DATABASE", "libsql").args(IN_FILES_ONLY.iter().flat_map(|name| ["--skip", *name]));
+    }
     // nginx lies where only root looks for programs.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
     let (status, printed) = step::tee(cargo.env("BUDDY_SERVER", server).env("PATH", path).current_dir(root()))?;
