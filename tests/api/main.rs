@@ -31,6 +31,7 @@ mod rooms;
 mod rotations;
 mod router;
 mod signals;
+mod spinkube;
 mod statements;
 mod stream;
 mod stream_ends;
