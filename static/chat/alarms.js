@@ -104,9 +104,9 @@ const ROOM = {
 		tone: 'warm',
 	},
 	left_waiting: {
-		text: 'The keys of this room have changed, and there are none for this browser yet. What you wrote waits here.',
+		text: 'The owner gave you new keys, and the server kept them from you.',
 		meaning:
-			'The owner changed the keys, and the server has not given you yours. They may come by themselves. If not, ask the owner for a new link.',
+			'When the owner changes the keys, there are new ones for everybody who stays. The owner’s list has you, and the server handed you none; the link that you came by brought them all the same. Nothing is lost by that, but the server should not do it.',
 		tone: 'warm',
 	},
 };

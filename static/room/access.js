@@ -33,6 +33,7 @@ export class Access {
 	#owning;
 	#refused;
 	#setBack;
+	#leftWaiting;
 	#closed;
 	/** The last card that is known of, whether it is one or not. */
 	cardsSeen = 0;
@@ -53,9 +54,10 @@ export class Access {
 	 * @param {Owning | null} parts.owning
 	 * @param {(fault: RotationError) => void} parts.refused Something that is no rotation was offered as one.
 	 * @param {(is: boolean) => void} parts.setBack Whether the server does not know renewals that are known here.
+	 * @param {() => void} parts.leftWaiting The owner gave this person keys, and the server kept them back.
 	 * @param {AbortSignal} parts.closed
 	 */
-	constructor({ record, identity, keyring, api, store, owning, refused, setBack, closed }) {
+	constructor({ record, identity, keyring, api, store, owning, refused, setBack, leftWaiting, closed }) {
 		this.#record = record;
 		this.#identity = identity;
 		this.keyring = keyring;
@@ -64,6 +66,7 @@ export class Access {
 		this.#owning = owning;
 		this.#refused = refused;
 		this.#setBack = setBack;
+		this.#leftWaiting = leftWaiting;
 		this.#closed = closed;
 	}
 
@@ -117,7 +120,10 @@ export class Access {
 			throw cause;
 		}
 		await this.#fetch();
-		return this.#settled();
+		const outcome = await this.#settled();
+		const kept = this.keyring.keptIn(followed.epoch) ?? [];
+		if (!followed.given && kept.some(({ signer }) => signer === this.#identity.signer)) this.#leftWaiting();
+		return outcome;
 	}
 
 	/** @returns {Promise<Outcome>} */

@@ -132,7 +132,7 @@ export interface Renewed {
  * - `fork`: somebody who is here sees another log; `by` is their signer.
  * - `server_state`: the server does something else than the owner signed: `lock`, `lifetime` or `expiry` in `detail`.
  * - `set_back`: the server does not know renewals that are known here, as after a restored backup.
- * - `left_waiting`: what was written cannot be sent, since there are new keys and none for this person yet.
+ * - `left_waiting`: the owner gave this person new keys, and the server kept them back; a link led on.
  */
 export interface Alarm {
   id: string;

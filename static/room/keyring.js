@@ -37,9 +37,10 @@ import { hashToken } from '../crypto/keys.js';
  * @property {EpochKeys | null} keys
  * @property {Content | null} content
  *
- * How following ended: all that the server told of was taken, or there was no grant for an epoch.
+ * How following ended: all that the server told of was taken, or there was no grant for an epoch that opens. `given`:
+ * there was one all the same.
  *
- * @typedef {{ state: 'current' } | { state: 'no_grant', epoch: number, removed: boolean }} Followed
+ * @typedef {{ state: 'current' } | { state: 'no_grant', epoch: number, removed: boolean, given: boolean }} Followed
  */
 
 export class Keyring {
@@ -164,7 +165,7 @@ export class Keyring {
 			this.#epochs.set(part.epoch, taken);
 			await this.#openContent(taken);
 			if (!keys && part.epoch > (this.current?.part.epoch ?? -1) && outcome.state === 'current') {
-				outcome = { state: 'no_grant', epoch: part.epoch, removed: false };
+				outcome = { state: 'no_grant', epoch: part.epoch, removed: false, given: row.grant !== null };
 			}
 		}
 		return outcome.state === 'no_grant' ? { ...outcome, removed } : outcome;

@@ -308,6 +308,7 @@ export class Room extends EventTarget {
 			store: this.#store,
 			owning,
 			refused: (fault) => this.#refuse(fault),
+			leftWaiting: () => this.#raise('left_waiting'),
 			setBack: (is) => (is ? this.#raise('set_back') : this.#withdraw('set_back')),
 			closed: this.#closed.signal,
 		});
@@ -911,7 +912,6 @@ export class Room extends EventTarget {
 			if (cause.code === 'room_gone') await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
 			return false;
 		}
-		this.#withdraw('left_waiting');
 		const isNew = (this.#opened().keyring.current?.part.epoch ?? -1) > before;
 		if (isNew) await this.#renewed();
 		return isNew;

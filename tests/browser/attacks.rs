@@ -441,6 +441,34 @@ async fn who_is_given_no_keys_is_out_until_the_server_gives_them() {
 }
 
 #[tokio::test]
+async fn notes_about_links_that_the_server_swaps_are_not_believed() {
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let liar = scene.liar().await;
+    let ana = scene.newcomer().await;
+    ana.makes_room(&format!("http://{}/", liar.address())).await;
+    ana.calls_themself("Ana").await;
+    ana.say("Hello").await;
+    ana.makes_link("For the press", "only read", &[]).await;
+    ana.makes_link("For Ben", "read and write", &[]).await;
+    liar.changes(|asked, told| {
+        if let Some([.., one, other]) = told.body["links"].as_array_mut().map(Vec::as_mut_slice)
+            && asked.is("GET", "/links")
+        {
+            std::mem::swap(&mut one["note"], &mut other["note"]);
+        }
+    });
+    ana.opens_links().await;
+    ana.finds(
+        "neither of the two is given to anybody",
+        "return [...document.querySelectorAll('dialog .links > li')]
+            .filter((link) => link.textContent.includes('Not made by you')).length === 2",
+    )
+    .await;
+    ana.sees_no("For the press").await;
+    ana.sees_no("For Ben").await;
+}
+
+#[tokio::test]
 async fn what_was_sealed_for_another_link_or_another_time_opens_nothing() {
     let plot = Plot::hatch().await;
     plot.ana_says(&["Hello"]).await;

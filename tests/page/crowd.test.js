@@ -84,5 +84,5 @@ test('five hundred people are given new keys within 3 s, and each follows within
 	const out = new Keyring(room, null, weak);
 	await out.add(rotation);
 	const none = { epoch: 1, seq: 1000, public: sent.public, signature: sent.signature, private: null, grant: null };
-	assert.deepEqual(await out.follow([none]), { state: 'no_grant', epoch: 1, removed: false });
+	assert.deepEqual(await out.follow([none]), { state: 'no_grant', epoch: 1, removed: false, given: false });
 });

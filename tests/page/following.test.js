@@ -74,6 +74,7 @@ test('without a grant one is told so, and an epoch that is known is not exchange
 		state: 'no_grant',
 		epoch: 1,
 		removed: false,
+		given: false,
 	});
 	await keyring.follow([next]);
 	assert.equal(keyring.current.part.epoch, 1);

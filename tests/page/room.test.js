@@ -811,6 +811,42 @@ for (const lifetime of [null, 86_400]) {
 	});
 }
 
+test('keys that the owner gave and the server kept back are told once a link leads on', async () => {
+	const { room: ada } = await ownersRoom();
+	const press = await ada.makeLink({ name: 'The press', role: 'reader', openings: null, expiresInS: null });
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('I am Ben');
+	await until(() => texts(ada).includes('I am Ben') && ben.sending.count === 0, 'Ben has spoken');
+	const kept = (await ada.links()).map(({ id }) => id).filter((id) => id !== press.id);
+	const owners = server.requests.findLast(({ path }) => path.endsWith('/links')).headers.authorization;
+	/** The token with which Ben asks first is of the epoch before. @type {string | null} */
+	let former = null;
+	server.intercept = ({ method, path, headers: { authorization } }, response) => {
+		const asked = method === 'GET' && path.includes(ada.room) && path.includes('/keys');
+		if (!asked || authorization === owners) return false;
+		former ??= authorization;
+		const { epoch, rotations } = server.rooms.get(ada.room);
+		const told = rotations.slice(1).map(({ epoch: begun, seq, public: text, signature, private: sealed }) => {
+			return {
+				epoch: begun,
+				seq,
+				public: text,
+				signature,
+				private: authorization === former ? null : sealed,
+				grant: null,
+			};
+		});
+		return answer(response, 200, { epoch, rotations: told });
+	};
+	const guests = (await ada.guests()).map(({ signer }) => signer);
+	await ada.renew({ remove: [], stay: guests, links: kept, sharePast: true });
+	await until(() => alarms(ben).includes('left_waiting'), 'Ben is told');
+	server.intercept = () => false;
+	await ben.send('There I am');
+	await until(() => texts(ada).includes('There I am'), 'and goes on');
+	assert.deepEqual([alarms(ben), alarms(ada)], [['left_waiting'], []]);
+});
+
 test('who was left out for a withheld grant comes in again once the server is honest, and after a reload', async () => {
 	const { room: ada } = await ownersRoom();
 	const { room: ben, store } = await guestOf(ada, 'Ben');
