@@ -253,9 +253,7 @@ function drawText(element, text) {
 	for (const part of tokenise(text)) {
 		switch (part.type) {
 			case 'link':
-				element.append(
-					make('a', { href: part.href, rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, part.text),
-				);
+				element.append(makeLink(part));
 				if (part.host !== null) element.append(make('span', { class: 'host', dir: 'ltr' }, ` (leads to ${part.host})`));
 				break;
 			case 'code':
@@ -268,6 +266,13 @@ function drawText(element, text) {
 				element.append(part.text);
 		}
 	}
+}
+
+/** @param {{ href: string, text: string }} part */
+function makeLink({ href, text }) {
+	const rel = 'noopener noreferrer nofollow ugc';
+	// A program that writes mail would leave an empty tab.
+	return make('a', href.startsWith('mailto:') ? { href, rel } : { href, rel, target: '_blank' }, text);
 }
 
 /**

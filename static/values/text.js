@@ -30,7 +30,10 @@ const EMOJI_ONLY = /^[\p{Extended_Pictographic}\p{Emoji_Component}\u200d\ufe0f\u
 const FENCE = /^```([^\n`]*)$/gm;
 /** @type {Record<string, string>} */
 const CLOSING = { '(': ')', '[': ']', '{': '}' };
-const INLINE = /`([^`\n]+)`|\bhttps?:\/\/[^\s<>"`\p{Cc}\p{Cf}]+/giu;
+const INLINE =
+	/`([^`\n]+)`|(?:\bhttps?:\/\/|(?<![\w@./-])www\.)[^\s<>"`\p{Cc}\p{Cf}]+|(?<![\w.%+@/-])[\w.%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?![\w@])/giu;
+const MAIL = /^[\w.%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
+const WWW = /^www\./i;
 
 /**
  * Text without what could deceive about its order, or draw outside of its lines.
@@ -181,17 +184,19 @@ function inline(text, parts) {
 /** @param {string} found @returns {Extract<Part, { type: 'link' }> | null} */
 function toLink(found) {
 	const text = withoutTrailingPunctuation(found);
+	if (MAIL.test(text)) return { type: 'link', text, href: `mailto:${text}`, host: null };
+	const bare = WWW.test(text);
 	let url;
 	try {
-		url = new URL(text);
+		url = new URL(bare ? `https://${text}` : text);
 	} catch {
 		return null;
 	}
 	// A user name in an address serves to pass off its host as another.
 	const honest = (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
-	if (!honest) return null;
+	if (!honest || (bare && !/\..*\./.test(url.host))) return null;
 	// Letters that only look like a slash hide where the host ends; what differs is shown as it is.
-	const [, typed = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
+	const [, typed = ''] = /^(?:[a-z]+:\/\/)?([^/?#]*)/i.exec(text) ?? [];
 	return { type: 'link', text, href: url.href, host: typed.toLowerCase() === url.host ? null : url.host };
 }
 

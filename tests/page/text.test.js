@@ -36,6 +36,10 @@ const TABLE = [
 	['https://example.org, and', [['https://example.org', 'https://example.org/'], ', and']],
 	['"https://example.org"', ['"', ['https://example.org', 'https://example.org/'], '"']],
 	['<https://example.org>', ['<', ['https://example.org', 'https://example.org/'], '>']],
+	['www.example.org/a, and', [['www.example.org/a', 'https://www.example.org/a'], ', and']],
+	['www.example or ftp://www.example.org', ['www.example or ftp://www.example.org']],
+	['write to ana.b+c@example.org.', ['write to ', ['ana.b+c@example.org', 'mailto:ana.b+c@example.org'], '.']],
+	['a@b, ana@example, @ana, a@b@c.org', ['a@b, ana@example, @ana, a@b@c.org']],
 	['javascript:alert(1)', ['javascript:alert(1)']],
 	['data:text/html,x file:///etc ftp://x', ['data:text/html,x file:///etc ftp://x']],
 	['https://good.example@evil.example/', ['https://good.example@evil.example/']],
@@ -75,13 +79,27 @@ test('text is cut into links, code and the rest', () => {
 test('no text is lost, doubled or turned into a link elsewhere', () => {
 	const piece = fc.oneof(
 		fc.string({ unit: 'binary' }),
-		fc.constantFrom('https://a.example/', '`', '```\n', '\n```', '\n', 'x', '.', ')', '\u202e', 'javascript:'),
+		fc.constantFrom(
+			'https://a.example/',
+			'www.',
+			'a@b.example',
+			'@',
+			'`',
+			'```\n',
+			'\n```',
+			'\n',
+			'x',
+			'.',
+			')',
+			'\u202e',
+			'javascript:',
+		),
 	);
 	fc.assert(
 		fc.property(fc.array(piece), (pieces) => {
 			const text = pieces.join('');
 			const parts = tokenise(text);
-			for (const part of parts) if (part.type === 'link') assert.match(part.href, /^https?:\/\/[^@]+$/);
+			for (const part of parts) if (part.type === 'link') assert.match(part.href, /^(https?:\/\/[^@/]+(\/.*)?|mailto:[!-~]+)$/);
 			// Of code, only the marks around it are gone.
 			const bare = (/** @type {string} */ whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
 			if (!text.includes('`')) assert.equal(parts.map((part) => part.text).join(''), cleanText(text));
@@ -96,6 +114,9 @@ test('text made to be slow is not', () => {
 		'```\n',
 		'```a\n',
 		'https://',
+		'www.',
+		'a.a.',
+		'a@a.',
 		'https://a.example/)',
 		'((((',
 		'a\u0301',
@@ -199,6 +220,8 @@ test('a link tells where it leads if that is not what stands there', () => {
 		['http://example.org:8080/?q#f', null],
 		['https://paypal.com⧸account.evil.io', 'paypal.xn--comaccount-tl9g.evil.io'],
 		['https://pаypal.com/', 'xn--pypal-4ve.com'],
+		['www.pаypal.com/', 'www.xn--pypal-4ve.com'],
+		['WWW.Example.org', null],
 		['https://münchen.example/', 'xn--mnchen-3ya.example'],
 		['https://example.org\\.evil.io', 'example.org'],
 		['https://0x7f.1/', '127.0.0.1'],
