@@ -8,7 +8,7 @@
 //! - [`wasm`]: a compiler for the components, wherever one can be had.
 //! - [`components`]: builds the components where `spin.toml` looks for them.
 //! - [`server`]: chooses the server and builds it if it is the embedded one.
-//! - [`up`], [`watch`], [`mod@test`], [`lint`], [`mod@bench`]: what these tasks do.
+//! - [`up`], [`watch`], [`mod@test`], [`lint`], [`mod@bench`], [`mod@rebalance`]: what these tasks do.
 
 mod bench;
 mod components;
