@@ -99,7 +99,8 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 		fc.property(fc.array(piece), (pieces) => {
 			const text = pieces.join('');
 			const parts = tokenise(text);
-			for (const part of parts) if (part.type === 'link') assert.match(part.href, /^(https?:\/\/[^@/]+(\/.*)?|mailto:[!-~]+)$/);
+			for (const part of parts)
+				if (part.type === 'link') assert.match(part.href, /^(https?:\/\/[^@/]+(\/.*)?|mailto:[!-~]+)$/);
 			// Of code, only the marks around it are gone.
 			const bare = (/** @type {string} */ whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
 			if (!text.includes('`')) assert.equal(parts.map((part) => part.text).join(''), cleanText(text));
