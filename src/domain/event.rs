@@ -74,4 +74,7 @@ pub struct Mark<'a> {
     pub log: &'a str,
     pub first_seq: i64,
     pub last_seq: i64,
+    /// For how many seconds a stream lasts, where that is short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_max_s: Option<i64>,
 }

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use http_body_util::Full;
 
-use crate::p3::http as wire;
+use crate::guest::http as wire;
 
+pub use wire::Writer;
 /// What `serve!` refers to by this crate's name.
 #[doc(hidden)]
-pub use spin_sdk::http::{FromRequest, IntoResponse};
-pub use wire::Writer;
+pub use wire::sdk::*;
 
 /// What a request says beside its body.
 pub struct Caller {
@@ -27,21 +27,8 @@ pub struct Request {
     pub body: Body,
 }
 
-impl FromRequest for Request {
-    fn from_request(request: wire::Incoming) -> Result<Self, wire::Refusal> {
-        let (parts, body) = wire::Request::from_request(request)?.into_parts();
-        let caller = Caller {
-            method: parts.method,
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers,
-        };
-        Ok(Self { caller, body: Body(body) })
-    }
-}
-
 /// A body as it arrives.
-pub struct Body(wire::Body);
+pub struct Body(pub(crate) wire::Body);
 
 impl Body {
     /// The next bytes; `None` at the end.
@@ -58,15 +45,6 @@ pub enum Answer {
     Whole(Response<Full<Bytes>>),
     /// One that goes on after its headers, for as long as its `Writer` lives.
     Stream(wire::Stream),
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Result<wire::Outgoing, wire::Refusal> {
-        match self {
-            Self::Whole(response) => response.into_response(),
-            Self::Stream(stream) => stream.into_response(),
-        }
-    }
 }
 
 /// An answer of status 200 with these headers, and the end to write its body to.

@@ -3,7 +3,7 @@
 //!
 //! - `http`: a request in, an answer out, whole or as a stream; `api`: what all answers of the API have in common;
 //! - `sqlite`, `key_value`, `variables`: what Spin keeps for an application;
-//! - `p3`: the backend over WASI 0.3, chosen by a Cargo feature of that name;
+//! - `p3` and `p2`: the backends over WASI 0.3 and 0.2, chosen by Cargo features of those names;
 //! - `native`: databases, variables and a clock of a test's own. Components never run on it.
 
 pub mod api;
@@ -11,35 +11,31 @@ pub mod http;
 pub mod key_value;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
+#[cfg(feature = "p2")]
+mod p2;
+#[cfg(not(feature = "p2"))]
 #[cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 mod p3;
 pub mod sqlite;
 pub mod variables;
 
+#[cfg(target_family = "wasm")]
+use guest as backend;
 #[cfg(not(target_family = "wasm"))]
 use native as backend;
-#[cfg(target_family = "wasm")]
-use p3 as backend;
+
+/// With both features it is WASI 0.2.
+#[cfg(feature = "p2")]
+use p2 as guest;
+#[cfg(not(feature = "p2"))]
+use p3 as guest;
 
 use std::fmt::Display;
 use std::time::Duration;
 
 /// What `serve!` expands to refers to the SDK by this crate's name.
 #[doc(hidden)]
-pub use spin_sdk::{http_service, wasip3};
-
-/// Makes an `async fn(Request) -> Answer` the component's entry point.
-#[macro_export]
-macro_rules! serve {
-    ($handle:path) => {
-        extern crate buddy_host as spin_sdk;
-
-        #[spin_sdk::http_service]
-        async fn entry(request: $crate::http::Request) -> $crate::http::Answer {
-            $handle(request).await
-        }
-    };
-}
+pub use guest::sdk::*;
 
 /// Makes an `async fn(Request) -> Result<Answer, Error>` the entry point of a component of the API.
 #[macro_export]

@@ -2,6 +2,24 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// What the macro `http_service` refers to.
+pub(crate) mod sdk {
+    pub use spin_sdk::{http_service, wasip3};
+}
+
+/// Makes an `async fn(Request) -> Answer` the component's entry point.
+#[macro_export]
+macro_rules! serve {
+    ($handle:path) => {
+        extern crate buddy_host as spin_sdk;
+
+        #[spin_sdk::http_service]
+        async fn entry(request: $crate::http::Request) -> $crate::http::Answer {
+            $handle(request).await
+        }
+    };
+}
+
 pub(crate) fn now_ms() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
@@ -18,13 +36,40 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
 pub(crate) mod http {
     use bytes::Bytes;
     use http_body_util::BodyExt;
+    use spin_sdk::http::{FromRequest, IntoResponse};
     use spin_sdk::wasip3::{http::types, wit_bindgen, wit_future, wit_stream};
 
-    pub(crate) use spin_sdk::http::Request;
-    pub(crate) use types::{ErrorCode as Refusal, Request as Incoming, Response as Outgoing};
+    use crate::http::{Answer, Caller, Request};
 
     pub(crate) type Body = spin_sdk::wasip3::http_compat::IncomingRequestBody;
     type Trailers = Result<Option<types::Trailers>, types::ErrorCode>;
+
+    /// What the macro `http_service` refers to.
+    pub(crate) mod sdk {
+        pub use spin_sdk::http::{FromRequest, IntoResponse};
+    }
+
+    impl FromRequest for Request {
+        fn from_request(request: types::Request) -> Result<Self, types::ErrorCode> {
+            let (parts, body) = spin_sdk::http::Request::from_request(request)?.into_parts();
+            let caller = Caller {
+                method: parts.method,
+                path: parts.uri.path().to_owned(),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                headers: parts.headers,
+            };
+            Ok(Self { caller, body: crate::http::Body(body) })
+        }
+    }
+
+    impl IntoResponse for Answer {
+        fn into_response(self) -> Result<types::Response, types::ErrorCode> {
+            match self {
+                Self::Whole(response) => response.into_response(),
+                Self::Stream(Stream(response)) => Ok(response),
+            }
+        }
+    }
 
     /// The next data of a body; trailers are passed over.
     pub(crate) async fn chunk(body: &mut Body) -> Result<Option<Bytes>, types::ErrorCode> {
@@ -37,12 +82,6 @@ pub(crate) mod http {
     }
 
     pub struct Stream(types::Response);
-
-    impl Stream {
-        pub(crate) fn into_response(self) -> Result<Outgoing, Refusal> {
-            Ok(self.0)
-        }
-    }
 
     /// The writing end of a stream. Dropping it ends the body.
     pub struct Writer {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use wasmtime::component::{Component as Wasm, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
-use wasmtime_wasi_http::handler::ProxyHandler;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::handler::{ProxyHandler, ProxyPre};
+use wasmtime_wasi_http::{p2, p3};
 
 use crate::database;
 use crate::instance::{self, InstanceMaker, Reuse, State};
@@ -84,11 +84,17 @@ pub(crate) fn load(
 }
 
 /// Compiles a component (or takes it from the cache) and links it.
-fn prepare(linker: &Linker<State>, path: &Path) -> Result<ServicePre<State>> {
+fn prepare(linker: &Linker<State>, path: &Path) -> Result<ProxyPre<State>> {
     let wasm = Wasm::from_file(linker.engine(), path).map_err(anyhow::Error::from);
     let wasm = wasm.with_context(|| format!("{} is no component", path.display()))?;
-    let pre = ServicePre::new(linker.instantiate_pre(&wasm)?).map_err(anyhow::Error::from);
-    pre.with_context(|| format!("{} does not answer HTTP requests in the way of WASI 0.3", path.display()))
+    let pre = linker.instantiate_pre(&wasm)?;
+    if let Ok(service) = p3::bindings::ServicePre::new(pre.clone()) {
+        return Ok(ProxyPre::P3(service));
+    }
+    let proxy = p2::bindings::ProxyPre::new(pre).map_err(anyhow::Error::from);
+    let proxy =
+        proxy.with_context(|| format!("{} answers no HTTP requests, neither of WASI 0.3 nor 0.2", path.display()))?;
+    Ok(ProxyPre::P2(proxy))
 }
 
 fn open_all<P, T>(places: &BTreeMap<String, P>, open: impl Fn(&P) -> Result<T>) -> Result<HashMap<String, T>> {

@@ -12,12 +12,12 @@ use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
 use wasmtime::{Engine, Store, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::key_value::{self, KeyValue};
+use crate::spin_2;
 use crate::sqlite::{self, Sqlite};
 use crate::variables::{self, Variables};
 
@@ -53,7 +53,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// What a component is and may use; makes its instances.
 pub(crate) struct InstanceMaker {
     pub(crate) id: String,
-    pub(crate) component: ServicePre<State>,
+    pub(crate) component: ProxyPre<State>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) key_value: Arc<key_value::Grants>,
     pub(crate) sqlite: Arc<sqlite::Grants>,
@@ -83,9 +83,16 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     key_value::add_to_linker(&mut linker, |state: &mut State| &mut state.key_value)?;
     sqlite::add_to_linker(&mut linker, |state: &mut State| &mut state.sqlite)?;
     variables::add_to_linker(&mut linker, |state: &mut State| &mut state.variables)?;
+    spin_2::add_to_linker(
+        &mut linker,
+        |state| &mut state.key_value,
+        |state| &mut state.sqlite,
+        |state| &mut state.variables,
+    )?;
     Ok(linker)
 }
 
@@ -135,14 +142,23 @@ impl HandlerState for InstanceMaker {
             sqlite: Sqlite::new(Arc::clone(&self.sqlite)),
             variables: Variables(Arc::clone(&self.variables)),
         };
-        let mut store = Store::new(self.component.engine(), state);
-        let proxy = Proxy::P3(self.component.instantiate_async(&mut store).await?);
+        let engine = match &self.component {
+            ProxyPre::P2(component) => component.engine(),
+            ProxyPre::P3(component) => component.engine(),
+        };
+        let mut store = Store::new(engine, state);
+        let proxy = self.component.instantiate_async(&mut store).await?;
+        let reuse = match &proxy {
+            // An instance of WASI 0.2 has one request and is gone.
+            Proxy::P2(_) => Reuse { max_instance_reuse_count: 1, ..self.reuse },
+            Proxy::P3(_) => self.reuse,
+        };
         Ok(Instance {
             store,
             proxy,
             view: State::http,
-            expiration: Expiration { reuse: self.reuse, sleep: Box::pin(tokio::time::sleep(Duration::MAX)) },
-            state: Limits { component: self.id.clone(), reuse: self.reuse },
+            expiration: Expiration { reuse, sleep: Box::pin(tokio::time::sleep(Duration::MAX)) },
+            state: Limits { component: self.id.clone(), reuse },
         })
     }
 }

@@ -25,6 +25,15 @@ pub(crate) enum Stores {
     Server(Arc<redis::Server>),
 }
 
+impl Stores {
+    pub(crate) async fn open(self, label: String) -> Result<Store, Error> {
+        match self {
+            Self::File(file) => Ok(Store::File(InFile { label: label.into(), file })),
+            Self::Server(server) => server.connect().await.map(Store::Server),
+        }
+    }
+}
+
 /// A file of stores. Calls are few (components cache what they read), so they share one connection
 /// and run on Tokio's pool.
 pub(crate) struct StoreFile {
@@ -65,14 +74,14 @@ pub enum Store {
 }
 
 impl Store {
-    async fn get(self, key: String) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn get(self, key: String) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Self::File(store) => store.get(key).await,
             Self::Server(connection) => redis::get(connection, key).await,
         }
     }
 
-    async fn set(self, key: String, value: Vec<u8>) -> Result<(), Error> {
+    pub(crate) async fn set(self, key: String, value: Vec<u8>) -> Result<(), Error> {
         match self {
             Self::File(store) => store.set(key, value).await,
             Self::Server(connection) => redis::set(connection, key, value).await,
@@ -163,15 +172,15 @@ impl KeyValue {
         Self { grants, stores }
     }
 
-    fn granted(&self, label: &str) -> Result<Stores, Error> {
+    pub(crate) fn granted(&self, label: &str) -> Result<Stores, Error> {
         self.grants.get(label).cloned().ok_or(Error::AccessDenied)
     }
 
-    fn keep(&mut self, store: Store) -> Result<Resource<Store>, Error> {
+    pub(crate) fn keep(&mut self, store: Store) -> Result<Resource<Store>, Error> {
         self.stores.push(store).map_err(|_| Error::StoreTableFull)
     }
 
-    fn store(&self, store: &Resource<Store>) -> Result<Store, Error> {
+    pub(crate) fn store(&self, store: &Resource<Store>) -> Result<Store, Error> {
         self.stores.get(store).cloned().map_err(|_| Error::NoSuchStore)
     }
 }
@@ -196,8 +205,7 @@ impl HostStore for KeyValue {
 impl<T: Send> HostStoreWithStore<T> for HasSelf<KeyValue> {
     async fn open(accessor: &Accessor<T, Self>, label: String) -> wasmtime::Result<Result<Resource<Store>, Error>> {
         let store = match accessor.with(|mut access| access.get().granted(&label)) {
-            Ok(Stores::File(file)) => Ok(Store::File(InFile { label: label.into(), file })),
-            Ok(Stores::Server(server)) => server.connect().await.map(Store::Server),
+            Ok(stores) => stores.open(label).await,
             Err(error) => Err(error),
         };
         Ok(store.and_then(|store| accessor.with(|mut access| access.get().keep(store))))

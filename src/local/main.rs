@@ -8,7 +8,7 @@
 //! - [`manifest`] and [`runtime_config`] read what is to run, [`application`] makes it ready;
 //! - [`serve`] takes requests, [`route`] finds their component, [`instance`] runs it;
 //! - [`sqlite`] over [`database`] and [`page`] or [`libsql`], [`key_value`] over files or [`redis`], and
-//!   [`variables`] are what components may call.
+//!   [`variables`] are what components may call, [`spin_2`] the same for those of WASI 0.2.
 
 mod application;
 mod bindings;
@@ -22,6 +22,7 @@ mod redis;
 mod route;
 mod runtime_config;
 mod serve;
+mod spin_2;
 mod sqlite;
 mod variables;
 

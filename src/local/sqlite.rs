@@ -87,7 +87,7 @@ impl Sqlite {
         Self { grants, connections }
     }
 
-    fn open(&mut self, label: &str) -> Result<Resource<Connection>, Error> {
+    pub(crate) fn open(&mut self, label: &str) -> Result<Resource<Connection>, Error> {
         let database = self.grants.get(label).ok_or(Error::AccessDenied)?;
         self.connections.push(database.connect()).map_err(|_| Error::Io("too many connections opened".into()))
     }

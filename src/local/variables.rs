@@ -101,15 +101,19 @@ pub(crate) fn add_to_linker<T: Send + 'static>(
     variables::add_to_linker::<T, HasSelf<Variables>>(linker, get)
 }
 
+impl Variables {
+    pub(crate) fn get(&self, name: &str) -> Result<String, Error> {
+        check_name(name).map_err(|error| Error::InvalidName(error.to_string()))?;
+        let value = self.0.get(name).cloned();
+        value.ok_or_else(|| Error::Undefined(format!("no variable `{name}` is given to this component")))
+    }
+}
+
 impl Host for Variables {}
 
 impl<T: Send> HostWithStore<T> for HasSelf<Variables> {
     async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
-        if let Err(error) = check_name(&name) {
-            return Ok(Err(Error::InvalidName(error.to_string())));
-        }
-        let value = accessor.with(|mut access| access.get().0.get(&name).cloned());
-        Ok(value.ok_or_else(|| Error::Undefined(format!("no variable `{name}` is given to this component"))))
+        Ok(accessor.with(|mut access| access.get().get(&name)))
     }
 }
 

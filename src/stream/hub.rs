@@ -31,6 +31,8 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// A database is asked again only after so many times what its answers take. Where many hubs ask at once, or the
 /// machine is slow, answers take longer, and all find a pace at which they leave it time for other work.
 const PACE: u32 = 10;
+/// After a batch that left rows behind, the next one is read so soon, however seldom there is usually a look.
+const NEXT_BATCH: Duration = Duration::from_millis(5);
 
 thread_local! {
     static INBOX: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
@@ -124,7 +126,7 @@ impl Hub {
             // Counted from tick to tick, so that what a tick does makes no tick later.
             let due = self.sources.values().filter_map(|source| source.due).min();
             let pause = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(ticked));
-            let next = ticked + pause.clamp(self.limits.active, self.limits.idle);
+            let next = ticked + pause.clamp(NEXT_BATCH.min(self.limits.active), self.limits.idle);
             let mut tick = pin!(sleep(next.saturating_duration_since(Instant::now())));
             loop {
                 match self.step(tick.as_mut()).await {
@@ -135,7 +137,11 @@ impl Hub {
                         }
                     }
                     Step::Written((number, None)) => self.remove(number),
-                    Step::Polled((database, updates, took)) => self.polled(&database, updates, took),
+                    Step::Polled((database, updates, took)) => {
+                        if self.polled(&database, updates, took) {
+                            break;
+                        }
+                    }
                     Step::Found(found) => self.found(found),
                     Step::Tick => break,
                 }
@@ -233,16 +239,19 @@ impl Hub {
         }
     }
 
-    fn polled(&mut self, database: &Database, updates: Result<Vec<Update>, Error>, took: Duration) {
+    /// Whether the database has more, which is to be read before the next tick.
+    fn polled(&mut self, database: &Database, updates: Result<Vec<Update>, Error>, took: Duration) -> bool {
+        let mut has_more = false;
         let pause = match updates {
             Ok(updates) => {
                 for update in updates {
                     self.update(database, &update);
+                    has_more |= update.has_more;
                 }
                 match self.sources.get_mut(database) {
                     Some(source) if now_ms() < source.active_until_ms => {
                         source.answers_take = (source.answers_take * 3 + took) / 4;
-                        (source.answers_take * PACE).min(self.limits.idle)
+                        (source.answers_take * PACE).clamp(self.limits.active, self.limits.idle)
                     }
                     _ => self.limits.idle,
                 }
@@ -256,8 +265,9 @@ impl Hub {
             }
         };
         if let Some(source) = self.sources.get_mut(database) {
-            source.due = Some(Instant::now() + pause);
+            source.due = Some(Instant::now() + if has_more { NEXT_BATCH.min(pause) } else { pause });
         }
+        has_more
     }
 
     /// Hands what is new in a room to its readers.

@@ -102,7 +102,7 @@ async fn replay(
     let known = wanted >= room.first_seq - 1 && wanted <= room.last_seq;
     let mut last_seq = if known { wanted } else { room.last_seq };
     let log = room.log();
-    let data = Mark { log: &log, first_seq: room.first_seq, last_seq: room.last_seq };
+    let data = Mark { log: &log, first_seq: room.first_seq, last_seq: room.last_seq, stream_max_s: limits.short_s() };
     let pause = 1000 + u32::from_le_bytes(random()) % 4001;
     let mut greeting = retry(pause);
     greeting.extend(frame(Some(last_seq), if known { "hello" } else { "reset" }, &data));
@@ -144,7 +144,7 @@ async fn replay(
             if event.seq != last_seq + 1 {
                 last_seq = room.last_seq.max(event.seq);
                 let log = room.log();
-                let data = Mark { log: &log, first_seq: event.seq, last_seq };
+                let data = Mark { log: &log, first_seq: event.seq, last_seq, stream_max_s: None };
                 first_seq = event.seq;
                 chunk.extend(frame(Some(last_seq), "reset", &data));
                 break;

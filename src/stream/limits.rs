@@ -10,6 +10,9 @@ thread_local! {
     static STREAMS: Cell<i64> = const { Cell::new(0) };
 }
 
+/// Streams of a minute or less come from a host that counts requests.
+const SHORT_S: i64 = 60;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     streams: i64,
@@ -31,6 +34,12 @@ impl Limits {
             active: Duration::from_millis(active_ms.unsigned_abs()),
             idle: Duration::from_millis(idle_ms.unsigned_abs()),
         })
+    }
+
+    /// For how long a stream lasts, in seconds, where it costs a request so often that its client should know.
+    pub(crate) fn short_s(&self) -> Option<i64> {
+        let seconds = self.stream_max_ms / 1000;
+        (1..=SHORT_S).contains(&seconds).then_some(seconds)
     }
 
     /// When a stream that starts now ends itself: plus or minus 10 %, so that not all return at once.

@@ -49,6 +49,8 @@ pub(crate) struct Update {
     /// up to this one, as far as they are still shown.
     pub(crate) last_seq: i64,
     pub(crate) events: Vec<Framed>,
+    /// A batch is bounded: later events wait in the database.
+    pub(crate) has_more: bool,
     /// That of the room's newest renewal.
     pub(crate) rotate_seq: i64,
     pub(crate) signals: Option<Signals>,
@@ -102,6 +104,7 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
             after: room.last_seq,
             last_seq: room.last_seq,
             events: Vec::new(),
+            has_more: false,
             rotate_seq: 0,
             signals: None,
             end: None,
@@ -125,6 +128,7 @@ async fn updates(database: &Database, asked: Vec<Asked>) -> Result<Vec<Update>, 
                     {
                         (update.last_seq, update.end) = (room.last_seq, Some(end));
                     }
+                    update.has_more = update.end.is_none() && update.last_seq < *last_seq;
                 }
                 if *signal_seq > room.signal_seq && signals_due {
                     let sent = signal::since(database, &room.key, room.signal_seq).await?;

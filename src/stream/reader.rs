@@ -150,7 +150,7 @@ impl Reader {
 
     /// The log has no row any more that would come next: the client is to load the history.
     fn reset(&mut self, first_seq: i64, last_seq: i64) {
-        let mark = Mark { log: &self.log, first_seq, last_seq };
+        let mark = Mark { log: &self.log, first_seq, last_seq, stream_max_s: None };
         self.push(&frame(Some(last_seq), "reset", &mark).into());
         self.last_seq = last_seq;
     }

@@ -13,6 +13,7 @@
  * @property {string} log This incarnation of the log.
  * @property {number} first_seq
  * @property {number} last_seq
+ * @property {number} [stream_max_s] For how long a stream lasts, where that is so short that each costs.
  *
  * @typedef {object} Sink
  * @property {(events: LogEvent[]) => void | Promise<void>} events The next ones of the sequence.

@@ -60,6 +60,8 @@ const WAKING = ['online', 'pageshow', 'visibilitychange'];
 export class RoomStream {
 	/** @type {Connection} */
 	connection = { state: 'idle', code: null, retryAtMs: null };
+	/** The server's streams end so soon that one for nobody who looks is a waste. */
+	isDear = false;
 
 	#open;
 	#sequencer;
@@ -213,6 +215,8 @@ export class RoomStream {
 				const mark = /** @type {Mark} */ (parse(frame.data));
 				if (!isMark(mark)) throw new ApiError('bad_answer', 'the stream began with something unknown');
 				this.#liveFrom = mark.last_seq;
+				// A reset in the middle of a stream does not say it again.
+				if (frame.event === 'hello' || !this.isDear) this.isDear = mark.stream_max_s !== undefined;
 				this.#report('catching_up');
 				const goesOn = frame.event === 'reset' ? this.#sequencer.reset(mark) : this.#sequencer.hello(mark);
 				if (!(await goesOn)) return false;

@@ -26,10 +26,11 @@ import { RoomStream } from './stream.js';
  * @property {number} silence Two heartbeats.
  * @property {number} beat How often a leader tells that it hears the server.
  * @property {number} poll How often a hidden tab that may not stream asks for news.
+ * @property {number} seldom The same where the server counts requests.
  */
 
 /** @type {Patience} */
-const PATIENCE = { answer: 3_000, silence: 30_000, beat: 10_000, poll: 30_000 };
+const PATIENCE = { answer: 3_000, silence: 30_000, beat: 10_000, poll: 30_000, seldom: 120_000 };
 
 /** A browser has six connections for a server that speaks HTTP/1.1, and needs some for requests. */
 const MOST_STREAMS = 3;
@@ -176,23 +177,25 @@ export class SharedStream {
 		}
 	}
 
-	/** A leader streams; a hidden one among many leaves the connection to those that are looked at. */
+	/** A leader streams; a hidden one among many, or whose stream is dear, asks from time to time. */
 	async #chooseHow() {
 		const { held = [] } = (await this.#locks?.query()) ?? {};
 		if (!this.#leading || this.#running.signal.aborted) return;
 		const streams = held.filter(({ name }) => name?.startsWith(LOCKS)).length;
-		if (this.#visible || streams <= MOST_STREAMS) {
+		const { isDear } = this.#stream;
+		if (this.#visible || (streams <= MOST_STREAMS && !isDear)) {
 			this.#startStream();
 			return;
 		}
 		this.#stream.stop();
-		if (Date.now() - this.#polledAt < this.#patience.poll) return;
+		const pause = isDear ? this.#patience.seldom : this.#patience.poll;
+		if (Date.now() - this.#polledAt < pause) return;
 		this.#polledAt = Date.now();
 		try {
 			await this.sequencer.catchUp(await this.lastSeq());
 			this.#stand({ state: 'live', code: null, retryAtMs: null });
 		} catch {
-			this.#stand({ state: 'offline', code: 'network', retryAtMs: Date.now() + this.#patience.poll });
+			this.#stand({ state: 'offline', code: 'network', retryAtMs: Date.now() + pause });
 		}
 	}
 

@@ -26,7 +26,7 @@ fn bodies(events: &[Value]) -> Vec<String> {
 
 #[tokio::test]
 async fn an_honest_liar_passes_everything_on() {
-    let server = Server::setup().without_rate_limits().start().await;
+    let server = Server::setup().without_rate_limits().variable("stream_max_s", 1800).start().await;
     let (room, through, _liar) = lied_to(&server).await;
     assert_eq!(through.page("").await, room.page("").await);
     assert_eq!(through.page("?after=1&limit=2").await, room.page("?after=1&limit=2").await);

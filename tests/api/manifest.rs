@@ -1,9 +1,13 @@
-//! `spin.toml` is part of the contract: variables with their defaults (section 4) and least grants (section 1).
+//! `spin.toml` is part of the contract: variables with their defaults (section 4) and least grants (section 1). So is
+//! what components import: a host that lacks one of it starts none of them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use buddy_tests::project_root;
 use toml::{Table, Value};
+use wasmparser::{Parser, Payload};
 
 fn manifest() -> Table {
     let text = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
@@ -68,4 +72,91 @@ fn every_component_gets_what_it_needs_and_no_more() {
         assert!(build["command"].as_str().is_some_and(|command| command.contains("wasm32-wasip2")), "{name}");
         assert!(build["watch"].as_array().is_some_and(|watch| !watch.is_empty()), "{name}");
     }
+}
+
+/// What Rust's own library asks of its host, whatever else a component needs.
+const OF_THE_LIBRARY: [&str; 17] = [
+    "wasi:cli/environment@0.2",
+    "wasi:cli/exit@0.2",
+    "wasi:cli/stderr@0.2",
+    "wasi:cli/stdin@0.2",
+    "wasi:cli/stdout@0.2",
+    "wasi:cli/terminal-input@0.2",
+    "wasi:cli/terminal-output@0.2",
+    "wasi:cli/terminal-stderr@0.2",
+    "wasi:cli/terminal-stdin@0.2",
+    "wasi:cli/terminal-stdout@0.2",
+    "wasi:clocks/monotonic-clock@0.2",
+    "wasi:clocks/wall-clock@0.2",
+    "wasi:io/error@0.2",
+    "wasi:io/poll@0.2",
+    "wasi:io/streams@0.2",
+    "wasi:random/insecure-seed@0.2",
+    "wasi:random/random@0.2",
+];
+
+/// Spin 4.1.
+const OF_SPIN: [&str; 7] = [
+    "spin:key-value/key-value@3.0",
+    "spin:sqlite/sqlite@3.1",
+    "spin:variables/variables@3.0",
+    "wasi:cli/stdin@0.3",
+    "wasi:clocks/monotonic-clock@0.3",
+    "wasi:clocks/types@0.3",
+    "wasi:http/types@0.3",
+];
+
+/// Every Spin since version 2, and Fermyon Cloud.
+const OF_THE_CLOUD: [&str; 4] =
+    ["fermyon:spin/key-value@2.0", "fermyon:spin/sqlite@2.0", "fermyon:spin/variables@2.0", "wasi:http/types@0.2"];
+
+#[test]
+fn components_import_what_their_host_has_and_nothing_else() {
+    let path = buddy_tests::manifest::path();
+    let manifest: Table = fs::read_to_string(&path).expect("the manifest").parse().expect("TOML");
+    let folder = path.parent().expect("a folder");
+    for (id, component) in manifest["component"].as_table().expect("components") {
+        let (imports, exports) = interface(&folder.join(component["source"].as_str().expect("a source")));
+        let own: &[&str] = if exports.contains("wasi:http/handler@0.3") {
+            &OF_SPIN
+        } else {
+            assert!(exports.contains("wasi:http/incoming-handler@0.2"), "{id} answers HTTP requests: {exports:?}");
+            &OF_THE_CLOUD
+        };
+        let unknown: Vec<_> = imports
+            .iter()
+            .filter(|name| !OF_THE_LIBRARY.contains(&name.as_str()) && !own.contains(&name.as_str()))
+            .collect();
+        assert!(unknown.is_empty(), "{id} imports {unknown:?}");
+        let variables = own.iter().find(|name| name.contains("variables")).expect("both have variables");
+        assert!(
+            imports.contains(*variables),
+            "{id} reads variables, so that its imports were really read: {imports:?}"
+        );
+    }
+}
+
+/// The names of a component's imports and exports with the versions that count: two numbers, the rest is compatible.
+fn interface(path: &Path) -> (BTreeSet<String>, BTreeSet<String>) {
+    let wasm = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(&wasm) {
+        match payload.expect("a component") {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                imports.extend(section.into_iter().map(|import| short(import.expect("an import").name.name)));
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                exports.extend(section.into_iter().map(|export| short(export.expect("an export").name.name)));
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
+}
+
+fn short(name: &str) -> String {
+    name.rsplit_once('.').map_or(name, |(name, _)| name).to_owned()
 }

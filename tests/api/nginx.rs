@@ -115,7 +115,7 @@ async fn nginx_passes_the_end_of_a_stream_on() {
 
 #[tokio::test]
 async fn an_idle_stream_outlives_nginxs_timeout_of_sixty_seconds() {
-    let server = Server::start().await;
+    let server = Server::setup().variable("stream_max_s", 1800).start().await;
     let nginx = Nginx::before(&server).await;
     let room = server.open_room().await;
     let mut stream = Stream::open(&nginx.address, &format!("{}/stream", room.path()), &[]).await;

@@ -1,6 +1,6 @@
 //! What a stream does with the cursor it is opened with: replay, or `reset` where it cannot. Section 5.
 
-use buddy_tests::{Block, Database, Server, eventually, message, now_ms, token_hash};
+use buddy_tests::{Block, Database, Server, eventually, manifest, message, now_ms, token_hash};
 use serde_json::json;
 
 /// The ids of the blocks that have one, in order.
@@ -228,7 +228,7 @@ async fn a_stalled_replay_never_goes_on_in_a_room_that_has_its_rooms_number() {
 async fn two_hundred_thousand_events_replay_from_any_cursor_in_bounded_memory() {
     const EVENTS: u64 = 200_000;
     const BODY_BYTES: u64 = 500;
-    let server = Server::start().await;
+    let server = Server::setup().variable("stream_max_s", 1800).start().await;
     let room = server.open_room().await;
     let fill = "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?1)
         INSERT INTO event(room_id, seq, kind, sent_at_ms, client_id, hash, body)
@@ -253,7 +253,9 @@ async fn two_hundred_thousand_events_replay_from_any_cursor_in_bounded_memory() 
         assert_eq!(stream.next_event().await.id(), Some(seq));
     }
     let grown = server.resident_bytes().saturating_sub(before);
-    assert!(grown < EVENTS * BODY_BYTES / 2, "21 replays of 100 MB took {} MiB of memory", grown >> 20);
+    // An instance has a few megabytes before it holds anything.
+    let instances = if manifest::is_for_cloud() { 21 * (4 << 20) } else { 0 };
+    assert!(grown < EVENTS * BODY_BYTES / 2 + instances, "21 replays of 100 MB took {} MiB of memory", grown >> 20);
     room.say("live").await;
     assert_eq!(stream.next_event().await.id(), Some(EVENTS + 1));
 }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use buddy_tests::{Room, Server, Stream, is_hex, message, messages, token_hash};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_stream_begins_with_these_bytes() {
-    let server = Server::start().await;
+    let server = Server::setup().variable("stream_max_s", 1800).start().await;
     let room = server.open_room().await;
     room.say_many(1..=3).await;
     let mut stream = room.stream().await;
@@ -57,6 +57,17 @@ async fn retry_differs_from_reader_to_reader() {
         seen.insert(room.stream().await.next().await.expect("a block").text().to_owned());
     }
     assert!(seen.len() > 6, "random, so that readers do not all come back at once: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_stream_says_for_how_long_it_lasts_where_that_is_short() {
+    for (lasts_s, said) in [(60, json!(60)), (61, Value::Null), (0, Value::Null)] {
+        let server = Server::setup().variable("stream_max_s", lasts_s).start().await;
+        let room = server.open_room().await;
+        assert_eq!(room.stream().await.hello().await.data()["stream_max_s"], said, "{lasts_s}");
+        let reset = room.stream_after(7).await.next_event().await;
+        assert_eq!((reset.event(), &reset.data()["stream_max_s"]), (Some("reset"), &said), "{lasts_s}");
+    }
 }
 
 #[tokio::test]
@@ -191,7 +202,7 @@ async fn many_readers_of_several_rooms_each_get_their_own_rooms_events() {
 
 #[tokio::test]
 async fn a_reader_that_never_reads_does_not_hold_up_the_others() {
-    let server = Server::setup().without_rate_limits().start().await;
+    let server = Server::setup().without_rate_limits().variable("stream_max_s", 1800).start().await;
     let room = server.open_room().await;
     let mut stuck = room.stream().await;
     let mut quick = room.stream().await;

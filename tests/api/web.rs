@@ -91,7 +91,7 @@ async fn the_page_is_only_read() {
 
 #[tokio::test]
 async fn browsers_are_kept_to_tls_only_where_the_operator_says_so() {
-    let server = Server::start().await;
+    let server = Server::setup().variable("hsts_max_age_s", 0).start().await;
     assert_eq!(server.api().get("/").send().await.must_be(200).header("strict-transport-security"), None);
     let server = Server::setup().variable("hsts_max_age_s", 31_536_000).start().await;
     for path in ["/", "/app.js", "/nothing"] {

@@ -13,7 +13,7 @@ mod database;
 mod fault_proxy;
 mod keyed;
 mod liar;
-mod manifest;
+pub mod manifest;
 mod request;
 mod room;
 mod server;

@@ -1,5 +1,5 @@
-//! A manifest derived from `spin.toml` in which every component with a database has further ones, and none has some
-//! of the variables.
+//! The manifest under test, and one derived from it in which every component with a database has further ones, and
+//! none has some of the variables.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,31 @@ use toml::{Table, Value};
 
 use crate::project_root;
 
+/// The manifest to be served where it is not `spin.toml`.
+const VARIABLE: &str = "BUDDY_MANIFEST";
+
+/// The manifest of the components under test.
+pub fn path() -> PathBuf {
+    std::env::var_os(VARIABLE).map_or_else(|| project_root().join("spin.toml"), PathBuf::from)
+}
+
+/// Whether each request has an instance of its own, which shares nothing with any other.
+pub fn is_for_cloud() -> bool {
+    path().parent().is_some_and(|folder| folder.ends_with("target/cloud"))
+}
+
 /// Writes the derived manifest into `folder` and returns its path.
 pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> PathBuf {
-    let source = fs::read_to_string(project_root().join("spin.toml")).expect("spin.toml can be read");
-    let mut manifest: Table = source.parse().expect("spin.toml is TOML");
-    let components = manifest["component"].as_table_mut().expect("spin.toml has components");
+    let original = path();
+    let original_folder = original.parent().expect("a file lies in a folder");
+    let source = fs::read_to_string(&original).expect("the manifest can be read");
+    let mut manifest: Table = source.parse().expect("the manifest is TOML");
+    let components = manifest["component"].as_table_mut().expect("the manifest has components");
     for (_, component) in components.iter_mut() {
         let component = component.as_table_mut().expect("a component is a table");
         // The derived manifest lies elsewhere, and paths in a manifest are relative to it.
         let wasm = component["source"].as_str().expect("a component's source is a path");
-        let wasm = project_root().join(wasm).display().to_string();
+        let wasm = original_folder.join(wasm).display().to_string();
         component.insert("source".to_owned(), Value::String(wasm));
         if let Some(Value::Array(granted)) = component.get_mut("sqlite_databases") {
             granted.extend(labels.iter().cloned().map(Value::String));
@@ -26,9 +41,9 @@ pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> Pa
             variables.retain(|name, _| !hidden.iter().any(|hidden| hidden == name));
         }
     }
-    let path = folder.join("spin.toml");
-    fs::write(&path, manifest.to_string()).expect("the derived manifest can be written");
-    path
+    let derived = folder.join("spin.toml");
+    fs::write(&derived, manifest.to_string()).expect("the derived manifest can be written");
+    derived
 }
 
 /// Writes the runtime configuration that says where the further databases are.

@@ -116,7 +116,7 @@ impl Setup {
         let errors = output.try_clone().expect("a file handle can be copied");
         command.arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
         if self.databases.is_empty() && self.hidden.is_empty() {
-            command.arg("--from").arg(project_root().join("spin.toml"));
+            command.arg("--from").arg(manifest::path());
         } else {
             command.arg("--from").arg(manifest::derived(folder, &self.databases, &self.hidden));
         }

@@ -14,6 +14,8 @@ export class TestServer {
 	tombstones = new Map();
 	/** Every request: { method, path, headers, body }. */
 	requests = [];
+	/** For how long streams last, where that is said. @type {number | undefined} */
+	streamMaxS;
 	/** Called first; answers by itself and returns true to take the request over. */
 	intercept = () => false;
 
@@ -309,7 +311,12 @@ export class TestServer {
 	#stream(room, request, response) {
 		const last = room.events.length;
 		const cursor = Number(request.headers['last-event-id'] ?? last);
-		const mark = JSON.stringify({ log: room.log, first_seq: room.firstSeq, last_seq: last });
+		const mark = JSON.stringify({
+			log: room.log,
+			first_seq: room.firstSeq,
+			last_seq: last,
+			stream_max_s: this.streamMaxS,
+		});
 		response.writeHead(200, { 'content-type': 'text/event-stream' });
 		const lost = cursor < room.firstSeq - 1 || cursor > last;
 		response.write(`retry: 50\n\nid: ${lost ? last : cursor}\nevent: ${lost ? 'reset' : 'hello'}\ndata: ${mark}\n\n`);

@@ -11,7 +11,7 @@ import { TestLocks } from './locks.js';
 import { TestServer } from './server.js';
 import { until } from './waiting.js';
 
-const PATIENCE = { answer: 60, silence: 200, beat: 40, poll: 50 };
+const PATIENCE = { answer: 60, silence: 200, beat: 40, poll: 50, seldom: 60 };
 
 let server;
 let api;
@@ -164,6 +164,23 @@ test('with more than three rooms, hidden ones ask instead of streaming', async (
 	for (const tab of hidden) await until(() => tab.seen.events.length === 1, 'they hear all the same');
 	hidden[0].stream.setVisible(true);
 	await until(() => server.streams(rooms[0].room) === 1, 'looked at, it streams');
+});
+
+test('where streams are short, a hidden tab asks instead of streaming, and streams once it is looked at', async (t) => {
+	server.streamMaxS = 25;
+	t.after(() => {
+		server.streamMaxS = undefined;
+	});
+	const room = await newRoom();
+	const tab = openTab(room);
+	await until(() => tab.state() === 'live', 'it streams');
+	tab.stream.setVisible(false);
+	await until(() => server.streams(room.room) === 0, 'hidden, it lets go');
+	say(room);
+	await until(() => tab.seen.events.length === 1, 'it hears all the same');
+	assert.equal(tab.state(), 'live');
+	tab.stream.setVisible(true);
+	await until(() => server.streams(room.room) === 1, 'looked at, it streams');
 });
 
 test('a closed room is closed in every tab, and stays so', async () => {

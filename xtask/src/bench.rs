@@ -5,14 +5,15 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{components, root, server, step, target};
+use crate::components::{self, Target};
+use crate::{root, server, step, target};
 
 /// Runs the benchmark; `flags` are its own.
 pub(crate) fn bench(flags: &[String]) -> Result<()> {
     let has = |wanted: &str| flags.iter().any(|flag| flag.split('=').next() == Some(wanted));
     let elsewhere = has("--address") || has("--help") || has("-h");
     if !elsewhere {
-        components::build()?;
+        components::build(Target::Spin)?;
         if !has("--server") && std::env::var_os("BUDDY_SERVER").is_none() {
             server::embedded()?;
         }

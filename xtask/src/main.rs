@@ -41,7 +41,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Builds the components where `spin up` finds them, after installing a compiler for them if there is none
-    Build,
+    Build {
+        /// Where they are to run; for the cloud the manifest is target/cloud/spin.toml
+        #[arg(long, value_enum, default_value_t)]
+        target: components::Target,
+    },
     /// Serves Buddy, after setting up and building what is missing
     Up(up::Up),
     /// Serves Buddy, and builds and serves it anew whenever a file changes
@@ -95,7 +99,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Build => components::build().map(|()| ExitCode::SUCCESS),
+        Task::Build { target } => components::build(target).map(|()| ExitCode::SUCCESS),
         Task::Up(options) => up::up(&options),
         Task::Watch(options) => watch::watch(&options),
         Task::Test(options) => test::test(&options),

@@ -8,7 +8,8 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{components, debian, lint, root, server, sqld, step, target};
+use crate::components::{self, Target};
+use crate::{debian, lint, root, server, sqld, step, target};
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
@@ -24,6 +25,9 @@ pub(crate) struct Test {
     /// Where the servers of the API's tests keep their data [default: files of their own]
     #[arg(long, value_enum, value_name = "KIND", requires = "group")]
     database: Option<Kind>,
+    /// Tests what is built for this place
+    #[arg(long, value_enum, default_value_t)]
+    target: Target,
 }
 
 /// Where data may be.
@@ -134,9 +138,20 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     let server = built_server(options)?;
     // What needs it fails by name where it cannot be had.
     let sqld = sqld::install();
-    let rust = rust_tests(&["--workspace"], &[], &server, None);
-    let on_libsql = sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &server, Some(Kind::Libsql)));
-    Ok(vec![("lint", lints), ("Rust", rust), ("the API on libSQL", on_libsql), ("page", page_tests(&page, ""))])
+    let mut outcomes = vec![("lint", lints), ("Rust", rust_tests(&["--workspace"], &[], &server))];
+    if options.target == Target::Spin {
+        let on_libsql = Served { database: Some(Kind::Libsql), ..server };
+        outcomes.push(("the API on libSQL", sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &on_libsql))));
+        outcomes.push(("the API on WASI 0.2", on_wasi_2(options)));
+    }
+    outcomes.push(("page", page_tests(&page, "")));
+    Ok(outcomes)
+}
+
+/// What is different where an instance serves one request, in short; `--target cloud` passes all tests there.
+fn on_wasi_2(options: &Test) -> Result<Counts> {
+    components::build(Target::Cloud)?;
+    rust_tests(&API, &["components_import", "messages::", "stream::"], &started(options, Target::Cloud)?)
 }
 
 fn one_group(group: Group, options: &Test) -> Result<Counts> {
@@ -156,16 +171,16 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
         Group::Api => {
             install_programs(&DEPLOYED)?;
             let server = built_server(options)?;
-            let api = rust_tests(&API, &[filter], &server, options.database)?;
+            let api = rust_tests(&API, &[filter], &server)?;
             if options.database.is_some() {
                 return Ok(api);
             }
-            Ok(api.plus(rust_tests(&["--package", "buddy-rebalance"], &[filter], &server, None)?))
+            Ok(api.plus(rust_tests(&["--package", "buddy-rebalance"], &[filter], &server)?))
         }
         Group::Storage => {
             install_programs(&REDIS)?;
             sqld::install()?;
-            rust_tests(&["--package", "buddy-tests", "--test", "storage"], &[filter], &built_server(options)?, None)
+            rust_tests(&["--package", "buddy-tests", "--test", "storage"], &[filter], &built_server(options)?)
         }
         Group::Page => {
             install_programs(&NODE)?;
@@ -176,14 +191,14 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             install_programs(&[&NODE[..], &BROWSERS[..]].concat())?;
             install_npm_packages(&page)?;
             install_geckodriver()?;
-            rust_tests(&["--package", "buddy-tests", "--test", "browser"], &[filter], &built_server(options)?, None)
+            rust_tests(&["--package", "buddy-tests", "--test", "browser"], &[filter], &built_server(options)?)
         }
         Group::Client => {
             let server = built_server(options)?;
-            let client = rust_tests(&["--package", "buddy-client"], &[filter], &server, None)?;
-            Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], &[filter], &server, None)?))
+            let client = rust_tests(&["--package", "buddy-client"], &[filter], &server)?;
+            Ok(client.plus(rust_tests(&["--package", "buddy-tests", "--test", "chaos"], &[filter], &server)?))
         }
-        Group::Store => rust_tests(&["--package", "buddy-store"], &[filter], "", None),
+        Group::Store => rust_tests(&["--package", "buddy-store"], &[filter], &Served::default()),
     }
 }
 
@@ -191,14 +206,31 @@ fn page_folder() -> PathBuf {
     root().join("tests/page")
 }
 
-/// Builds the components, and the embedded server where no other is to be tested; the server's command.
-fn built_server(options: &Test) -> Result<String> {
-    components::build()?;
-    if let Some(server) = &options.server {
-        return Ok(server.clone());
-    }
-    server::embedded()?;
-    Ok(format!("{} up", server::embedded_program().display()))
+/// What tests are to start.
+#[derive(Default)]
+struct Served {
+    /// A program and its first arguments.
+    command: String,
+    manifest: PathBuf,
+    /// Where its data is [default: files].
+    database: Option<Kind>,
+}
+
+/// Builds the components, and the embedded server where no other is to be tested.
+fn built_server(options: &Test) -> Result<Served> {
+    components::build(options.target)?;
+    started(options, options.target)
+}
+
+fn started(options: &Test, place: Target) -> Result<Served> {
+    let command = match &options.server {
+        Some(server) => server.clone(),
+        None => {
+            server::embedded()?;
+            format!("{} up", server::embedded_program().display())
+        }
+    };
+    Ok(Served { command, manifest: place.manifest(), database: options.database })
 }
 
 /// Brings all source into the form that the lints want.
@@ -216,7 +248,7 @@ pub(crate) fn bench_page() -> Result<()> {
 
 /// Runs the chaos test for as long and with the seed that `flags` ask for.
 pub(crate) fn chaos(flags: &[String]) -> Result<()> {
-    components::build()?;
+    components::build(Target::Spin)?;
     server::embedded()?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--package", "buddy-tests", "--bin", "chaos", "--target-dir"]).arg(target());
@@ -230,17 +262,18 @@ fn install_programs(programs: &[(&str, &str)]) -> Result<()> {
 }
 
 /// Tests written in Rust: those that `selection` names and whose names contain one of `filters`. What needs a server
-/// starts `server`, whose data is in files unless `database` says otherwise.
-fn rust_tests(selection: &[&str], filters: &[&str], server: &str, database: Option<Kind>) -> Result<Counts> {
+/// starts `served`.
+fn rust_tests(selection: &[&str], filters: &[&str], served: &Served) -> Result<Counts> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.arg("test").args(selection).args(["--no-fail-fast", "--target-dir"]).arg(target()).arg("--").args(filters);
     cargo.env("BUDDY_SQLD", sqld::program());
-    if database == Some(Kind::Libsql) {
+    if served.database == Some(Kind::Libsql) {
         cargo.env("BUDDY_DATABASE", "libsql").args(IN_FILES_ONLY.iter().flat_map(|name| ["--skip", *name]));
     }
     // nginx lies where only root looks for programs.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin";
-    let (status, printed) = step::tee(cargo.env("BUDDY_SERVER", server).env("PATH", path).current_dir(root()))?;
+    cargo.env("BUDDY_SERVER", &served.command).env("BUDDY_MANIFEST", &served.manifest);
+    let (status, printed) = step::tee(cargo.env("PATH", path).current_dir(root()))?;
     let counts = Counts::of_cargo(&printed);
     if !status.success() && counts.failed == 0 {
         bail!("`cargo test` ended with {status}");

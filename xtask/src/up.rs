@@ -14,7 +14,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{components, root, server};
+use crate::components::{self, Target};
+use crate::{root, server};
 
 /// How long a server that was told to stop may take for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +39,12 @@ pub(crate) struct Up {
     /// Names further databases and key-value stores, as for `spin up`
     #[arg(long, value_name = "FILE")]
     runtime_config_file: Option<PathBuf>,
-    /// The manifest [default: spin.toml in the checkout]
+    /// The manifest [default: spin.toml in the checkout, or the one derived from it for the cloud]
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
+    /// Serves what is built for another place than this machine's Spin
+    #[arg(long, value_enum, default_value_t)]
+    target: Target,
 }
 
 /// Serves until a signal or the server itself ends it. Being told to stop is success.
@@ -69,13 +73,13 @@ pub(crate) fn prepare(options: &Up) -> Result<Command> {
 
 /// [`prepare`], while an earlier server may still have the port.
 pub(crate) fn build(options: &Up) -> Result<Command> {
-    components::build()?;
+    components::build(options.target)?;
     let mut command = match server::spin().filter(|_| !options.embedded) {
         Some(spin) => spin,
         None => server::embedded()?,
     };
     command.args(["--listen", &options.listen]);
-    command.arg("--from").arg(options.from.clone().unwrap_or_else(|| root().join("spin.toml")));
+    command.arg("--from").arg(options.from.clone().unwrap_or_else(|| options.target.manifest()));
     command.arg("--state-dir").arg(options.state_dir.clone().unwrap_or_else(|| root().join(".spin")));
     for variable in &options.variable {
         command.arg("--variable").arg(variable);
