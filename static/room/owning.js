@@ -309,6 +309,13 @@ export class Owning {
 			if (!row.request) return false;
 			/** @type {import('../wire/api.js').Renewal} */
 			const request = JSON.parse(row.request);
+			try {
+				// One that is there all the same, and was told of late, is a repeat.
+				await this.#send(request);
+				continue;
+			} catch (cause) {
+				if (!(cause instanceof ApiError) || cause.code !== 'links_changed') throw cause;
+			}
 			const there = new Set((await this.#api.links(this.#room, await this.access())).links.map(({ id }) => id));
 			for (const { id, note } of request.links) if (!there.has(id)) await this.#makeAgain(id, note, part.epoch - 1);
 			const staying = new Set(request.links.map(({ id }) => id));
