@@ -168,8 +168,8 @@ export class Owning {
 		/** The room's new link, made once. @type {OwnLink | null} */
 		let fresh = null;
 		for (let tries = 1; ; tries += 1) {
-			const before = await look();
 			try {
+				const before = await look();
 				const links = await this.links();
 				const staying = links.filter((link) => renewal.links.includes(link.row.id) && this.#isOurs(link));
 				let roomLink = staying.find(({ row }) => row.id === before.roomLink) ?? null;
@@ -186,7 +186,8 @@ export class Owning {
 				return await this.#begin(renewal, standing, before, { staying, takenBack, roomLink, tries, begun });
 			} catch (cause) {
 				const code = cause instanceof ApiError ? cause.code : null;
-				const again = code === 'stale_epoch' || code === 'links_changed' || code === 'people_changed';
+				// Another device of the owner may renew while this one looks, too.
+				const again = ['stale_epoch', 'renewed', 'links_changed', 'people_changed'].includes(code ?? '');
 				if (!again || tries >= MOST_TRIES) throw cause;
 			}
 		}
