@@ -4,9 +4,11 @@ import fc from 'fast-check';
 
 import { SseParser } from '../../static/wire/sse.js';
 
-const bytes = (text) => new TextEncoder().encode(text);
+/** @import { Frame } from '../../static/wire/sse.js' */
 
-/** Parses a stream given whole, and again one byte at a time. */
+const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text);
+
+/** Parses a stream given whole, and again one byte at a time. @param {string} text */
 function frames(text) {
 	const whole = new SseParser().push(bytes(text));
 	const parser = new SseParser();
@@ -15,6 +17,7 @@ function frames(text) {
 	return whole;
 }
 
+/** What each stream is, its text, and what comes of it. @type {[string, string, Frame[]][]} */
 const TABLE = [
 	['one frame', 'id: 1\nevent: message\ndata: a\n\n', [{ event: 'message', data: 'a', id: '1' }]],
 	['data of several lines', 'data: a\ndata: b\n\n', [{ event: 'message', data: 'a\nb', id: '' }]],
@@ -92,7 +95,13 @@ test('a line that never ends is refused before it fills the memory', () => {
 	}, /too long/);
 });
 
-/** The server’s encoder as docs/protocol.md describes it, with any line ends and comments thrown in. */
+/**
+ * The server’s encoder as docs/protocol.md describes it, with any line ends and comments thrown in.
+ *
+ * @param {Frame[]} sent
+ * @param {string} lineEnd
+ * @param {string[]} comments One before each frame, as far as there are any.
+ */
 function encode(sent, lineEnd, comments) {
 	return sent
 		.map(({ id, event, data }, at) => {
@@ -117,6 +126,7 @@ test('whatever is encoded comes out again, cut anywhere', () => {
 			(frames, lineEnd, comments, cuts, mark) => {
 				const whole = bytes((mark ? '\ufeff' : '') + encode(frames, lineEnd, comments));
 				const parser = new SseParser();
+				/** @type {Frame[]} */
 				const got = [];
 				let at = 0;
 				for (const length of [...cuts, whole.length]) {
