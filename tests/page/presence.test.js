@@ -3,8 +3,13 @@ import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { Presence } from '../../static/room/presence.js';
 
+/** @import { SignalKind } from '../../static/room/presence.js' */
+
+/** @type {SignalKind[]} */
 let sent;
+/** @type {number} */
 let changes;
+/** @type {Presence} */
 let presence;
 
 beforeEach(() => {
@@ -22,8 +27,12 @@ afterEach(() => {
 	mock.timers.reset();
 });
 
-const hear = (kind, age = 0, signer = 'ben') =>
-	presence.receive({ kind, author: 'id' }, { name: 'Ben', at_ms: Date.now() - age }, signer);
+/** A signal, sent so many milliseconds ago by its writer's clock. @param {string} kind */
+const hear = (kind, age = 0, signer = 'ben') => {
+	const now = Date.now();
+	const signal = { kind, author: 'id', body: '', sent_at_ms: now, expires_at_ms: now + 30_000 };
+	presence.receive(signal, { name: 'Ben', at_ms: now - age }, signer);
+};
 const here = () => Array.from(presence.present.keys());
 const typing = () => Array.from(presence.present.values(), ({ typingUntil }) => typingUntil > Date.now());
 
