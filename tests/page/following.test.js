@@ -7,11 +7,20 @@ import { test } from 'node:test';
 import { openIdentity } from '../../static/crypto/identity.js';
 import { Keyring } from '../../static/room/keyring.js';
 
+/** @import { KeysRow } from '../../static/wire/api.js' */
+
+/** @type {typeof import('../vectors/protocol.json')} */
 const vectors = JSON.parse(readFileSync(new URL('../vectors/protocol.json', import.meta.url), 'utf8'));
 const { room, epochs, identities, rotations } = vectors;
-const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
+const bytes = (/** @type {string} */ text) => new Uint8Array(Buffer.from(text, 'hex'));
 
-/** Rotations as a server tells them to somebody. */
+/** What must be there. @template Value @param {Value | null | undefined} value @returns {Value} */
+function there(value) {
+	assert.ok(value !== null && value !== undefined);
+	return value;
+}
+
+/** Rotations as a server tells them to somebody. @param {string} author @returns {KeysRow[]} */
 const rows = (author) =>
 	rotations.map(({ public: part, signature, private: sealed, grants }, epoch) => ({
 		epoch,
@@ -28,8 +37,8 @@ async function alice() {
 	const keyring = new Keyring(room, null, identity);
 	const [first, ...later] = rows(identity.author);
 	const { epoch, seq, public: part, signature, private: sealed } = first;
-	const known = { room, epoch, seq, public: part, signature, private: sealed, role: 'member' };
-	await keyring.add({ ...known, secret: bytes(epochs[0].member) });
+	const known = { room, epoch, seq, public: part, signature, private: sealed };
+	await keyring.add({ ...known, role: 'member', secret: bytes(epochs[0].member) });
 	return { keyring, later, identity };
 }
 
@@ -37,17 +46,18 @@ test('grants are followed over a gap of several renewals, and kept people are kn
 	const { keyring, later } = await alice();
 	keyring.ownerAuthor = identities.owner.author;
 	const outcome = await keyring.follow(later);
-	const last = keyring.current.part.epoch;
+	const last = there(keyring.current).part.epoch;
 	if (outcome.state === 'current') assert.equal(last, rotations.length - 1);
 	else assert.equal(outcome.epoch, last + 1);
 	assert.ok(last >= 1);
-	assert.equal(Buffer.from(keyring.keys.member).toString('hex'), epochs[last].member);
+	assert.equal(Buffer.from(there(keyring.keys.member)).toString('hex'), epochs[last].member);
 });
 
 test('a rotation that is forged, of another room, skipped, old or given with the wrong keys is not followed', async () => {
 	const { later } = await alice();
 	const [next, afterNext] = later;
 	const grantOfAnother = rows(identities.bob.author)[1].grant;
+	/** @type {Record<string, [KeysRow, string | null]>} */
 	const cases = {
 		'a changed text': [{ ...next, public: next.public.replace('"removed":[]', '"removed":[ ]') }, 'forged'],
 		"another's signature": [{ ...next, signature: afterNext.signature }, 'forged'],
@@ -60,7 +70,7 @@ test('a rotation that is forged, of another room, skipped, old or given with the
 		const { keyring } = await alice();
 		if (code === null) assert.equal((await keyring.follow([row])).state, 'no_grant', name);
 		else await assert.rejects(keyring.follow([row]), { code }, name);
-		assert.equal(keyring.current.part.epoch, 0, name);
+		assert.equal(there(keyring.current).part.epoch, 0, name);
 	}
 	const { identity } = await alice();
 	const elsewhere = new Keyring('ab'.repeat(32), null, identity);
@@ -77,7 +87,7 @@ test('without a grant one is told so, and an epoch that is known is not exchange
 		given: false,
 	});
 	await keyring.follow([next]);
-	assert.equal(keyring.current.part.epoch, 1);
+	assert.equal(there(keyring.current).part.epoch, 1);
 	// The same again changes nothing; another of the same epoch is for a person to decide.
 	await keyring.follow([next]);
 	const other = new Keyring(room, null, await openIdentity(bytes(identities.alice.secret)));
@@ -95,7 +105,7 @@ test("what is no longer the owner's to share is not looked back at", async () =>
 	await newcomer.follow(rows(identities.bob.author).slice(0, 1));
 	assert.equal(await newcomer.lookBack(), JSON.parse(part).past !== null);
 	if (JSON.parse(part).past !== null) {
-		assert.equal(Buffer.from(newcomer.get(0).keys.reader).toString('hex'), epochs[0].reader);
+		assert.equal(Buffer.from(there(newcomer.get(0)?.keys).reader).toString('hex'), epochs[0].reader);
 	}
 	await assert.rejects(
 		newcomer.enter({ public: part, signature }, { role: 'member', epoch: 1, secret: bytes(epochs[0].member) }),
