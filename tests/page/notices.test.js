@@ -6,18 +6,33 @@ import { dayKey, dayName, duration } from '../../static/values/when.js';
 
 const NOW = Date.UTC(2026, 4, 17, 12);
 
-/** As much of a room as notices look at. */
-const roomWith = (changes = {}) => ({
-	connection: { state: 'live', code: null, retryAtMs: null },
-	alarms: [],
-	sending: { waitingUntilMs: null, code: null, count: 0 },
-	info: { locked: false },
-	entries: [],
-	isOwner: false,
-	canWrite: true,
-	...changes,
-});
+/**
+ * @import { RoomFacade, RoomInfo } from '../../static/room/facade.js'
+ *
+ * As much of a room as notices look at.
+ *
+ * @typedef {Pick<RoomFacade, 'connection' | 'alarms' | 'sending' | 'entries' | 'isOwner' | 'canWrite'>
+ *   & { info: Pick<RoomInfo, 'locked'> }} Shown
+ * @typedef {Parameters<typeof noticesOf>[1]} Context
+ */
 
+/** @param {Partial<Shown>} changes */
+function roomWith(changes = {}) {
+	/** @type {Shown} */
+	const shown = {
+		connection: { state: 'live', code: null, retryAtMs: null },
+		alarms: [],
+		sending: { waitingUntilMs: null, code: null, count: 0, unkept: false },
+		info: { locked: false },
+		entries: [],
+		isOwner: false,
+		canWrite: true,
+		...changes,
+	};
+	return /** @type {RoomFacade} */ (shown);
+}
+
+/** @param {Partial<Context>} changes @returns {Context} */
 const contextWith = (changes = {}) => ({
 	persistent: true,
 	remindOwner: false,
@@ -27,11 +42,11 @@ const contextWith = (changes = {}) => ({
 	...changes,
 });
 
-/** Notices as read by a person. */
+/** Notices as read by a person. @param {RoomFacade} room @param {Partial<Context>} context */
 const said = (room, context = {}) =>
 	noticesOf(room, contextWith(context), NOW).map(({ text, wait }) => (wait ? `${text} ${wait}` : text));
 
-/** Runs with the browser's own opinion on whether there is a network. */
+/** Runs with the browser's own opinion on whether there is a network. @param {boolean} onLine @param {() => void} run */
 function withNetwork(onLine, run) {
 	const known = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
 	Object.defineProperty(globalThis, 'navigator', { value: { onLine }, configurable: true });
@@ -39,7 +54,7 @@ function withNetwork(onLine, run) {
 		return run();
 	} finally {
 		if (known) Object.defineProperty(globalThis, 'navigator', known);
-		else delete globalThis.navigator;
+		else Reflect.deleteProperty(globalThis, 'navigator');
 	}
 }
 
@@ -52,6 +67,7 @@ test('a room in order says nothing but that it is live', () => {
 });
 
 test('being offline and not reaching the server are told apart', () => {
+	/** @type {Partial<Shown>} */
 	const offline = { connection: { state: 'offline', code: 'network', retryAtMs: NOW + 4200 } };
 	withNetwork(false, () => {
 		assert.match(said(roomWith(offline))[0], /You are offline/);
@@ -66,9 +82,11 @@ test('being offline and not reaching the server are told apart', () => {
 
 test('each limit has its own words', () => {
 	withNetwork(true, () => {
-		const limited = roomWith({ sending: { waitingUntilMs: NOW + 2500, code: 'rate_limited', count: 2 } });
+		const limited = roomWith({
+			sending: { waitingUntilMs: NOW + 2500, code: 'rate_limited', count: 2, unkept: false },
+		});
 		assert.match(said(limited)[0], /too fast.*by itself in 3 s/);
-		const full = roomWith({ sending: { waitingUntilMs: null, code: 'room_full', count: 1 } });
+		const full = roomWith({ sending: { waitingUntilMs: null, code: 'room_full', count: 1, unkept: false } });
 		assert.match(said(full)[0], /room is full/);
 		assert.match(said(roomWith(), { persistent: false })[0], /keeps nothing/);
 	});
@@ -81,7 +99,7 @@ test('a locked room stops members and not its owner', () => {
 		const owner = roomWith({ info: { locked: true }, isOwner: true });
 		assert.equal(whyNotWriting(owner), '');
 		assert.deepEqual(
-			noticesOf(owner, contextWith(), NOW)[0].actions.map(([label]) => label),
+			noticesOf(owner, contextWith(), NOW)[0].actions?.map(([label]) => label),
 			['Unlock'],
 		);
 		assert.match(whyNotWriting(roomWith({ canWrite: false })), /cannot write/);
@@ -89,7 +107,8 @@ test('a locked room stops members and not its owner', () => {
 });
 
 test('durations are rounded to one unit that people use', () => {
-	for (const [seconds, words] of [
+	/** @type {[number, string][]} */
+	const spoken = [
 		[0, '1 second'],
 		[59, '59 seconds'],
 		[60, '1 minute'],
@@ -101,9 +120,8 @@ test('durations are rounded to one unit that people use', () => {
 		[172800, '2 days'],
 		[2592000, '30 days'],
 		[31536000, '365 days'],
-	]) {
-		assert.equal(duration(seconds), words);
-	}
+	];
+	for (const [seconds, words] of spoken) assert.equal(duration(seconds), words);
 });
 
 test('days have names near today and dates before', () => {
