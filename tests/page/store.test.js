@@ -21,9 +21,18 @@ import { openStore, Store } from '../../static/storage/store.js';
 import { MemoryTables } from '../../static/storage/tables.js';
 import { collect } from './collect.js';
 import { TestServer } from './server.js';
+import { there } from './there.js';
+
+/**
+ * @import { Bytes } from '../../static/values/bytes.js'
+ * @import { LogEvent } from '../../static/values/event.js'
+ * @import { Role } from '../../static/values/link.js'
+ * @import { OutboxEntry, Removal, RoomRecord, State } from '../../static/storage/store.js'
+ */
 
 const ROOM = '0f'.repeat(32);
 const HASH = 'e0'.repeat(32);
+/** @param {number} seq @returns {LogEvent} */
 const event = (seq) => ({
 	seq,
 	kind: 'message',
@@ -33,7 +42,9 @@ const event = (seq) => ({
 	body: 'sealed',
 	sent_at_ms: seq,
 });
+/** @param {string} room @param {number} seq */
 const stored = (room, seq) => ({ room, seq, event: event(seq), hash: HASH, signer: 'key' });
+/** @param {string} room @param {number} order @returns {OutboxEntry} */
 const waiting = (room, order) => ({
 	room,
 	order,
@@ -50,6 +61,31 @@ const waiting = (room, order) => ({
 	error: null,
 });
 
+/** One that was made, and of which nothing else is known yet. @param {string} room @returns {RoomRecord} */
+const known = (room) => ({
+	room,
+	role: 'owner',
+	owner: null,
+	link: null,
+	identity: new Uint8Array(32),
+	joined: false,
+	label: '',
+	title: '',
+	yourName: '',
+	openedAtMs: 0,
+	log: null,
+	lastSeq: 0,
+	readSeq: 0,
+	ownerSigner: null,
+	ownerLinkKept: false,
+	createdAtMs: 0,
+	expiresAtMs: 0,
+	state: null,
+	lastPost: null,
+	closed: null,
+	lost: [],
+});
+
 /** Each test runs on both kinds of storage: they must not differ. */
 const KINDS = {
 	IndexedDB: () => openStore(new IDBFactory()),
@@ -61,7 +97,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		const store = await make();
 		await store.putEvents([3, 4, 1, 6, 5].map((seq) => stored(ROOM, seq)));
 		await store.putEvents([stored('1f'.repeat(32), 2)]);
-		const seqs = async (before, limit) => (await store.eventsBefore(ROOM, before, limit)).map(({ seq }) => seq);
+		const seqs = async (/** @type {number} */ before, /** @type {number} */ limit) =>
+			(await store.eventsBefore(ROOM, before, limit)).map(({ seq }) => seq);
 		assert.deepEqual(await seqs(7, 10), [3, 4, 5, 6]);
 		assert.deepEqual(await seqs(7, 2), [5, 6]);
 		assert.deepEqual(await seqs(2, 10), [1]);
@@ -101,17 +138,18 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		const store = await make();
 		const other = '1f'.repeat(32);
 		for (const room of [ROOM, other]) {
-			await store.putRoom({ room, owner: newSecret() });
-			await store.putRotations([{ room, epoch: 0 }]);
-			await store.putCards([{ room, seq: 1 }]);
+			await store.putRoom({ ...known(room), owner: newSecret() });
+			const rotation = { room, epoch: 0, seq: 0, public: '{}', signature: 'signed', private: null };
+			await store.putRotations([{ ...rotation, role: null, secret: null }]);
+			await store.putCards([{ room, seq: 1, event: event(1), epoch: 0 }]);
 			await store.putEvents([stored(room, 1)]);
 			await store.putOutbox(waiting(room, 1));
 			await store.putDraft(room, { text: 'half a', replyTo: null });
 		}
 		await forgetRoom(store, ROOM);
-		for (const [room, count] of [
-			[ROOM, 0],
-			[other, 1],
+		for (const { room, count } of [
+			{ room: ROOM, count: 0 },
+			{ room: other, count: 1 },
 		]) {
 			const left = [
 				await store.room(room),
@@ -134,8 +172,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
 		await store.putDraft(ROOM, { text: '', replyTo: null });
 		assert.equal(await store.draft(ROOM), undefined);
 		const secret = newSecret();
-		await store.putRoom({ room: ROOM, owner: secret });
-		assert.deepEqual((await store.room(ROOM)).owner, secret);
+		await store.putRoom({ ...known(ROOM), owner: secret });
+		assert.deepEqual((await store.room(ROOM))?.owner, secret);
 		assert.equal(await store.setting('name'), '');
 		await store.putSetting('name', 'Ada');
 		assert.equal(await store.setting('name'), 'Ada');
@@ -156,7 +194,10 @@ for (const [kind, openKind] of Object.entries(KINDS)) {
 
 	test(`${kind}: erasing a message erases its edits, too, and nothing else`, async () => {
 		const store = await openKind();
-		const change = (seq, kind, target) => ({ ...stored(ROOM, seq), event: { ...event(seq), kind, target } });
+		const change = (/** @type {number} */ seq, /** @type {string} */ kind, /** @type {number} */ target) => ({
+			...stored(ROOM, seq),
+			event: { ...event(seq), kind, target },
+		});
 		const others = [change(3, 'edit', 2), change(4, 'react', 1), change(5, 'message', 1)];
 		const edits = [change(6, 'edit', 1), change(7, 'edit', 1)];
 		await store.putEvents([stored(ROOM, 1), stored(ROOM, 2), ...others, ...edits]);
@@ -173,15 +214,18 @@ for (const [kind, openKind] of Object.entries(KINDS)) {
 test('what has ended is wiped in rooms that nobody opens, too', async () => {
 	const store = await openStore(new IDBFactory());
 	const now = Date.now();
+	/** @param {string} room @param {number} seq @param {number} sent_at_ms */
 	const at = (room, seq, sent_at_ms) => ({ ...stored(room, seq), event: { ...event(seq), sent_at_ms } });
+	/** @type {State} */
+	const said = { name: '', locked: false, message_ttl_s: 3600, expires_in_s: 86_400, ever_ttl: 3600, invite: null };
 	const [other, third] = ['aa'.repeat(32), 'bb'.repeat(32)];
 	const old = Array.from({ length: 250 }, (_, index) => at(ROOM, index + 1, now - 7_200_000 + index));
 	await store.putEvents([...old, at(ROOM, 251, now - 1000), at(other, 1, 1), at(third, 1, now - 7_200_000)]);
-	await store.putRoom({ room: ROOM, joined: true, state: { seq: 0, state: { message_ttl_s: 3600 } } });
-	await store.putRoom({ room: other, joined: true, state: null });
-	await store.putRoom({ room: third, joined: true, state: { seq: 0, state: { message_ttl_s: 3600 } } });
+	await store.putRoom({ ...known(ROOM), joined: true, state: { seq: 0, state: said } });
+	await store.putRoom({ ...known(other), joined: true, state: null });
+	await store.putRoom({ ...known(third), joined: true, state: { seq: 0, state: said } });
 	await sweepRooms(store);
-	const kept = async (room) => (await store.eventsBefore(room, 1000, 1000)).map(({ seq }) => seq);
+	const kept = async (/** @type {string} */ room) => (await store.eventsBefore(room, 1000, 1000)).map(({ seq }) => seq);
 	assert.deepEqual([await kept(ROOM), await kept(other), await kept(third)], [[251], [1], []]);
 });
 
@@ -207,15 +251,15 @@ test('a storage of an earlier version keeps what it holds', async () => {
 
 test('a connection to the storage that the browser closes is opened again', async () => {
 	const factory = new IDBFactory();
+	/** @type {IDBDatabase[]} */
 	const opened = [];
-	const keeping = {
-		open: (...version) => {
-			const opening = factory.open(...version);
-			opening.addEventListener('success', () => opened.push(opening.result));
-			return opening;
-		},
+	const open = factory.open.bind(factory);
+	factory.open = (...version) => {
+		const opening = open(...version);
+		opening.addEventListener('success', () => opened.push(opening.result));
+		return opening;
 	};
-	const store = await openStore(keeping);
+	const store = await openStore(factory);
 	await store.putSetting('name', 'Ada');
 	opened[0].close();
 	assert.deepEqual(await Promise.all([store.setting('name'), store.setting('name')]), ['Ada', 'Ada']);
@@ -230,7 +274,7 @@ test('two tabs share one storage', async () => {
 });
 
 test('a browser that forbids naming its storage gets the substitute, too', async () => {
-	const own = Object.getOwnPropertyDescriptor(globalThis, 'indexedDB');
+	const own = there(Object.getOwnPropertyDescriptor(globalThis, 'indexedDB'));
 	Object.defineProperty(globalThis, 'indexedDB', {
 		configurable: true,
 		get: () => {
@@ -242,28 +286,30 @@ test('a browser that forbids naming its storage gets the substitute, too', async
 });
 
 test('without storage there is a substitute that says so', async () => {
-	const refusing = {
-		open: () => {
-			throw new DOMException('no', 'SecurityError');
-		},
+	const refusing = new IDBFactory();
+	refusing.open = () => {
+		throw new DOMException('no', 'SecurityError');
 	};
-	const failing = {
-		open: () => {
-			const request = { error: new DOMException('no', 'InvalidStateError') };
-			queueMicrotask(() => request.onerror());
-			return request;
-		},
+	const failing = new IDBFactory();
+	failing.open = () => {
+		const error = new DOMException('no', 'InvalidStateError');
+		const request = Object.assign(new IDBOpenDBRequest(), { readyState: /** @type {const} */ ('done'), error });
+		queueMicrotask(() => request.onerror?.(new Event('error')));
+		return request;
 	};
 	for (const factory of [refusing, failing, null]) {
 		const store = await openStore(factory);
 		assert.equal(store.persistent, false);
-		await store.putRoom({ room: ROOM, joined: true, openedAtMs: 1 });
+		await store.putRoom({ ...known(ROOM), joined: true, openedAtMs: 1 });
 		assert.equal((await listRooms(store)).length, 1);
 	}
 });
 
+/** @param {Role} role @param {Bytes} secret @param {Bytes | null} [identity] */
 function linkOf(role, secret, identity = null, room = ROOM) {
-	return parseLink(formatLink(room, role, secret, identity));
+	const link = parseLink(formatLink(room, role, secret, identity));
+	assert.ok(link.state === 'ok');
+	return link;
 }
 
 /** An owner's secret and the room that it names. */
@@ -277,7 +323,7 @@ test('an owner link is stored before the address shows anything of it', async ()
 	const { owner, room } = await owned();
 	const { record, address } = await admit(store, linkOf('owner', owner, null, room));
 	assert.equal(address, `/r/${room}`);
-	assert.deepEqual((await store.room(room)).owner, owner);
+	assert.deepEqual((await store.room(room))?.owner, owner);
 	assert.equal(record.joined, false);
 	assert.equal(typeof record.ownerSigner, 'string');
 	assert.deepEqual(await listRooms(store), []);
@@ -289,7 +335,7 @@ test('an identity in a link is taken over and leaves the address', async () => {
 	const [member, identity] = [newSecret(), newSecret()];
 	const { address } = await admit(store, linkOf('member', member, identity));
 	assert.equal(address, formatLink(ROOM, 'member', member));
-	assert.deepEqual((await store.room(ROOM)).identity, identity);
+	assert.deepEqual((await store.room(ROOM))?.identity, identity);
 	const again = await admit(store, linkOf('member', member));
 	assert.deepEqual(again.record.identity, identity);
 });
@@ -301,11 +347,11 @@ test('a link with another identity does not make a known person another one unas
 	await store.putRoom({ ...mine, joined: true });
 	const { record, otherIdentity } = await admit(store, linkOf('member', member, theirs));
 	assert.deepEqual([record.identity, otherIdentity], [mine.identity, theirs]);
-	assert.deepEqual((await store.room(ROOM)).identity, mine.identity);
+	assert.deepEqual((await store.room(ROOM))?.identity, mine.identity);
 	const same = await admit(store, linkOf('member', member, mine.identity));
 	assert.equal(same.otherIdentity, undefined);
 	await takeIdentity(store, record, theirs);
-	assert.deepEqual((await store.room(ROOM)).identity, theirs);
+	assert.deepEqual((await store.room(ROOM))?.identity, theirs);
 	const newcomer = await admit(new Store(new MemoryTables(), false), linkOf('member', member, theirs));
 	assert.deepEqual([newcomer.record.identity, newcomer.record.carriesIdentity], [theirs, true]);
 });
@@ -319,24 +365,25 @@ test('a stronger link makes a known room stronger, another of the same strength 
 	// What a link gives is known when it was opened; only an owner's secret proves itself.
 	const stronger = await admit(store, linkOf('member', member, null, room));
 	assert.deepEqual(
-		[stronger.record.role, stronger.record.link.secret, stronger.record.label],
+		[stronger.record.role, stronger.record.link?.secret, stronger.record.label],
 		['member', member, 'mine'],
 	);
-	assert.equal((await store.room(room)).role, 'reader');
+	assert.equal((await store.room(room))?.role, 'reader');
 	await store.putRoom(stronger.record);
 	const other = await admit(store, linkOf('member', newSecret(), null, room));
-	assert.deepEqual(other.record.link.secret, member);
+	assert.deepEqual(other.record.link?.secret, member);
 	const owns = await admit(store, linkOf('owner', owner, null, room));
 	assert.deepEqual([owns.record.role, owns.record.owner, owns.record.joined], ['owner', owner, true]);
 	assert.equal((await admit(store, linkOf('reader', reader, null, room))).record.role, 'owner');
-	assert.equal(await roomAddress(await store.room(room)), formatLink(room, 'member', member));
+	assert.equal(await roomAddress(there(await store.room(room))), formatLink(room, 'member', member));
 });
 
 test('whoever was removed comes back by another link only, and as somebody else', async () => {
 	const store = new Store(new MemoryTables(), false);
 	const [room, secret] = ['5a'.repeat(32), newSecret()];
 	const { record } = await admit(store, linkOf('member', secret, null, room));
-	const removal = { how: 'removed', title: 'Trip', owner: 'Ana' };
+	/** @type {Removal} */
+	const removal = { how: 'removed', title: 'Trip', owner: 'Ana', unsent: [] };
 	await store.putRoom({ ...record, joined: true, removal });
 	const again = await admit(store, linkOf('member', secret, null, room));
 	assert.deepEqual([again.record.removal, again.record.identity], [removal, record.identity]);
@@ -372,7 +419,7 @@ test('a room that has expired meanwhile is closed, and forgotten after a while',
 	await store.putDraft(room, { text: 'never sent', replyTo: null });
 	server.close(room, 'expired');
 	await collect(checkNews(store, api, { pause: async () => {} }));
-	assert.equal((await store.room(room)).closed, 'expired');
+	assert.equal((await store.room(room))?.closed, 'expired');
 	assert.equal(await store.draft(room), undefined);
 	await sweepRooms(store);
 	assert.ok(await store.room(room), 'it is still there to say what became of it');
@@ -416,9 +463,10 @@ test('a room is made with hashes only', async () => {
 	assert.equal(room, record.room);
 	// Nothing that the server is not to know is in it, in whichever form.
 	const { owner, identity, founding } = record;
-	for (const secret of [owner, identity, founding.secret, record.link.secret]) {
-		const bytes = Buffer.from(secret);
-		for (const form of ['hex', 'base64url', 'base64']) assert.ok(!sent.includes(bytes.toString(form)));
+	for (const secret of [owner, identity, founding?.secret, record.link?.secret]) {
+		const bytes = Buffer.from(there(secret));
+		for (const form of /** @type {const} */ (['hex', 'base64url', 'base64']))
+			assert.ok(!sent.includes(bytes.toString(form)));
 	}
 	assert.ok(!sent.includes('Secret name'));
 	await server.stop();

@@ -40,6 +40,7 @@ import { hashBody } from '../../static/room/bodies.js';
 import { noteKey } from '../../static/crypto/keys.js';
 import { decodeBase64url, encodeBase64url, hex, utf8 } from '../../static/values/bytes.js';
 import { formatLink, parseLink } from '../../static/values/link.js';
+import { there } from './there.js';
 
 /**
  * @import { Content } from '../../static/crypto/content.js'
@@ -52,12 +53,6 @@ const { room, epochs, identities, rotations } = vectors;
 
 const bytes = (/** @type {string} */ text) => new Uint8Array(Buffer.from(text, 'hex'));
 const owner = bytes(vectors.owner.secret);
-
-/** What there must be. @template Value @param {Value | null} value @returns {Value} */
-function there(value) {
-	assert.ok(value !== null);
-	return value;
-}
 
 /** Of a link that is whole. @param {string} text */
 function linkOf(text) {
