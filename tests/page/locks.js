@@ -32,6 +32,7 @@ export class TestLocks {
 		});
 	}
 
+	/** @returns {Promise<LockManagerSnapshot>} */
 	async query() {
 		return { held: Array.from(this.#held.keys(), (name) => ({ name, mode: 'exclusive' })), pending: [] };
 	}
@@ -50,4 +51,9 @@ export class TestLocks {
 				});
 		}
 	}
+}
+
+/** As the page takes them: it gives options with each request, and these take no request without. */
+export function testLocks() {
+	return /** @type {LockManager} */ (/** @type {unknown} */ (new TestLocks()));
 }

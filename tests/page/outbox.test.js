@@ -5,11 +5,18 @@ import { ApiError } from '../../static/wire/api.js';
 import { Outbox } from '../../static/room/outbox.js';
 import { Store } from '../../static/storage/store.js';
 import { MemoryTables } from '../../static/storage/tables.js';
-import { TestLocks } from './locks.js';
+import { testLocks } from './locks.js';
 import { until } from './waiting.js';
+
+/**
+ * @import { OutboxEntry } from '../../static/storage/store.js'
+ *
+ * @typedef {ConstructorParameters<typeof Outbox>[0]} Parts
+ */
 
 const ROOM = '0f'.repeat(32);
 const ME = new Uint8Array(32);
+/** @type {Outbox[]} */
 let boxes = [];
 
 afterEach(() => {
@@ -17,27 +24,28 @@ afterEach(() => {
 	boxes = [];
 });
 
-/** A server that remembers by client id, and answers as told before that. */
+/** A server that remembers by client id, and answers as told before that. @param {(ApiError | 'lost')[]} answers */
 function server(...answers) {
+	/** @type {OutboxEntry[]} */
 	const seen = [];
+	/** @type {Map<string, number>} */
 	const stored = new Map();
 	return {
 		seen,
 		stored,
-		send: async (entry) => {
+		send: async (/** @type {OutboxEntry} */ entry) => {
 			seen.push(entry);
 			const answer = answers.shift();
-			if (answer === 'lost') {
-				stored.set(entry.client_id, stored.get(entry.client_id) ?? stored.size + 1);
-				throw new ApiError('network', 'the answer was lost');
-			}
-			if (answer) throw answer;
-			if (!stored.has(entry.client_id)) stored.set(entry.client_id, stored.size + 1);
-			return { seq: stored.get(entry.client_id) };
+			if (answer instanceof ApiError) throw answer;
+			const seq = stored.get(entry.client_id) ?? stored.size + 1;
+			stored.set(entry.client_id, seq);
+			if (answer === 'lost') throw new ApiError('network', 'the answer was lost');
+			return { seq };
 		},
 	};
 }
 
+/** @param {Store} store @param {Parts['send']} send @param {Partial<Parts>} more */
 function outbox(store, send, more = {}) {
 	const box = new Outbox({
 		room: ROOM,
@@ -55,8 +63,14 @@ function outbox(store, send, more = {}) {
 }
 
 const memory = () => new Store(new MemoryTables(), false);
-const post = (client_id) => ({ client_id, kind: 'message', target: null, said: { text: client_id }, identity: ME });
-const states = (box) => box.entries.map(({ client_id, state }) => [client_id, state]);
+const post = (/** @type {string} */ client_id) => ({
+	client_id,
+	kind: 'message',
+	target: null,
+	said: { text: client_id },
+	identity: ME,
+});
+const states = (/** @type {Outbox} */ box) => box.entries.map(({ client_id, state }) => [client_id, state]);
 
 test('posts go out in order and stay until the log shows them', async () => {
 	const { send, stored } = server();
@@ -117,7 +131,7 @@ test('a rate limit is waited for as long as the server asks, whoever kicks', asy
 	const begun = Date.now();
 	await box.add(post('a'));
 	await until(() => box.sending.code === 'rate_limited', 'it waits');
-	assert.ok(box.sending.waitingUntilMs - Date.now() > 200);
+	assert.ok((box.sending.waitingUntilMs ?? 0) - Date.now() > 200);
 	assert.equal(box.sending.count, 1);
 	box.kick();
 	await until(() => box.entries[0]?.state === 'sent', 'sent');
@@ -218,11 +232,11 @@ test('what the storage refused is said to be kept nowhere until it is sent', asy
 
 test("of several tabs only one sends, and each shows the others' posts", async () => {
 	const store = memory();
-	const locks = new TestLocks();
+	const locks = testLocks();
 	let sending = 0;
 	let most = 0;
 	const { send, seen } = server();
-	const slow = async (entry) => {
+	const slow = async (/** @type {OutboxEntry} */ entry) => {
 		sending += 1;
 		most = Math.max(most, sending);
 		await new Promise((resolve) => setTimeout(resolve, 5));
@@ -241,11 +255,11 @@ test("of several tabs only one sends, and each shows the others' posts", async (
 
 test('a tab that is frozen while it sends does not hold up the others, and later doubles nothing', async () => {
 	const store = memory();
-	const locks = new TestLocks();
+	const locks = testLocks();
 	const { send, stored } = server();
-	let thaw;
+	let thaw = () => {};
 	const frozen = new Promise((resolve) => {
-		thaw = resolve;
+		thaw = () => resolve(undefined);
 	});
 	const channel = () => new BroadcastChannel(`outbox-frozen-${ROOM}`);
 	const asleep = outbox(store, (entry) => frozen.then(() => send(entry)), { locks, channel: channel() });
@@ -263,11 +277,13 @@ test('a tab that is frozen while it sends does not hold up the others, and later
 });
 
 test('storage that fails holds up nothing: what could not be stored or noted is sent from memory', async () => {
-	for (const failing of ['putOutbox', 'changeOutbox', 'outbox', 'removeOutbox']) {
+	for (const failing of /** @type {const} */ (['putOutbox', 'changeOutbox', 'outbox', 'removeOutbox'])) {
 		const store = memory();
-		const working = store[failing].bind(store);
+		const working = store[failing];
 		let works = false;
-		store[failing] = (...given) => (works ? working(...given) : Promise.reject(new DOMException('no', 'AbortError')));
+		const failed = (/** @type {unknown[]} */ ...given) =>
+			works ? Reflect.apply(working, store, given) : Promise.reject(new DOMException('no', 'AbortError'));
+		Object.assign(store, { [failing]: failed });
 		const { send, stored } = server();
 		const box = outbox(store, send);
 		for (const id of ['a', 'b']) await box.add(post(id));
@@ -346,6 +362,7 @@ test('what goes before something is put before it', async () => {
 
 test('what was acknowledged and is not where it was is said to be lost, and kept', async () => {
 	const { send } = server();
+	/** @type {number[]} */
 	const lost = [];
 	const box = outbox(memory(), send, { holds: async () => false, lost: (seq) => lost.push(seq) });
 	await box.add(post('a'));
