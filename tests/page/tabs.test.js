@@ -7,15 +7,27 @@ import { openMember } from '../../static/crypto/keys.js';
 import { Store } from '../../static/storage/store.js';
 import { SharedStream } from '../../static/wire/tabs.js';
 import { MemoryTables } from '../../static/storage/tables.js';
-import { TestLocks } from './locks.js';
+import { testLocks } from './locks.js';
 import { TestServer } from './server.js';
+import { there } from './there.js';
 import { until } from './waiting.js';
+
+/**
+ * @import { Access } from '../../static/wire/api.js'
+ * @import { Closed, SignalEvent } from '../../static/wire/stream.js'
+ */
 
 const PATIENCE = { answer: 60, silence: 200, beat: 40, poll: 50, seldom: 60 };
 
+/** @typedef {{ room: string, access: Access }} Known A room, and what lets one in. */
+
+/** @type {TestServer} */
 let server;
+/** @type {Api} */
 let api;
+/** @type {LockManager | undefined} */
 let locks;
+/** @type {{ stop: () => void }[]} */
 let tabs = [];
 
 before(async () => {
@@ -24,7 +36,7 @@ before(async () => {
 });
 
 beforeEach(() => {
-	locks = new TestLocks();
+	locks = testLocks();
 });
 
 afterEach(() => {
@@ -34,9 +46,10 @@ afterEach(() => {
 
 after(() => server.stop());
 
+/** @returns {Promise<Known>} */
 async function newRoom() {
 	const { record } = await createRoom(new Store(new MemoryTables(), false), {}, api);
-	const { readToken } = await openMember(0, record.founding.secret);
+	const { readToken } = await openMember(0, there(record.founding?.secret));
 	const beats = setInterval(() => {
 		for (const stream of server.rooms.get(record.room)?.streams ?? []) stream.write(': keep-alive\n\n');
 	}, 20);
@@ -44,9 +57,22 @@ async function newRoom() {
 	return { room: record.room, access: { token: readToken } };
 }
 
+/** @param {Known} known */
 function openTab({ room, access }, { visible = true, frozen = false, cursor = 0 } = {}) {
-	const seen = { events: [], signals: [], closed: [] };
+	const seen = {
+		/** @type {number[]} */
+		events: [],
+		/** @type {SignalEvent[]} */
+		signals: [],
+		/** @type {Closed[]} */
+		closed: [],
+	};
 	const channel = new BroadcastChannel(`tabs-${room}`);
+	if (frozen) {
+		channel.close();
+		channel.addEventListener = () => {};
+		channel.postMessage = () => {};
+	}
 	const stream = new SharedStream({
 		room,
 		start: { cursor, log: null },
@@ -64,18 +90,18 @@ function openTab({ room, access }, { visible = true, frozen = false, cursor = 0 
 			closed: (reason) => void seen.closed.push(reason),
 		},
 		locks,
-		channel: frozen ? { addEventListener: () => {}, postMessage: () => {}, close: () => channel.close() } : channel,
+		channel,
 		timing: { retry: 10, retryMost: 20, resume: 5 },
 		patience: PATIENCE,
 	});
-	if (frozen) channel.close();
 	stream.start(visible);
 	const tab = { seen, stream, state: () => stream.connection.state, stop: () => stream.stop() };
 	tabs.push(tab);
 	return tab;
 }
 
-const say = ({ room }) => server.append(room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v1.x' });
+const say = (/** @type {Known} */ { room }) =>
+	server.append(room, { kind: 'message', client_id: crypto.randomUUID(), body: 'v1.x' });
 
 test('all tabs of a room hear everything over one stream', async () => {
 	const room = await newRoom();
