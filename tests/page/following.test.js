@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import { openIdentity } from '../../static/crypto/identity.js';
 import { Keyring } from '../../static/room/keyring.js';
+import { there } from './there.js';
 
 /** @import { KeysRow } from '../../static/wire/api.js' */
 
@@ -13,12 +14,6 @@ import { Keyring } from '../../static/room/keyring.js';
 const vectors = JSON.parse(readFileSync(new URL('../vectors/protocol.json', import.meta.url), 'utf8'));
 const { room, epochs, identities, rotations } = vectors;
 const bytes = (/** @type {string} */ text) => new Uint8Array(Buffer.from(text, 'hex'));
-
-/** What must be there. @template Value @param {Value | null | undefined} value @returns {Value} */
-function there(value) {
-	assert.ok(value !== null && value !== undefined);
-	return value;
-}
 
 /** Rotations as a server tells them to somebody. @param {string} author @returns {KeysRow[]} */
 const rows = (author) =>
