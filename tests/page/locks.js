@@ -3,7 +3,7 @@
  * @typedef {{ name: string, work: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void }} Request
  */
 
-export class TestLocks {
+class TestLocks {
 	/** @type {Map<string, Request>} */
 	#held = new Map();
 	/** @type {Request[]} */
