@@ -7,9 +7,22 @@ import { Api } from '../../static/wire/api.js';
 import { Sequencer } from '../../static/wire/sequencer.js';
 import { RoomStream } from '../../static/wire/stream.js';
 import { answer, frame, refuse } from './server.js';
+import { there } from './there.js';
 import { until } from './waiting.js';
 
+/**
+ * @import { ServerResponse } from 'node:http'
+ * @import { AddressInfo } from 'node:net'
+ * @import { LogEvent } from '../../static/values/event.js'
+ * @import { Page } from '../../static/wire/api.js'
+ * @import { Mark } from '../../static/wire/sequencer.js'
+ * @import { Closed, Connection, SignalEvent, Timing } from '../../static/wire/stream.js'
+ *
+ * @typedef {(response: ServerResponse, cursor: number | null) => void} Script
+ */
+
 const ROOM = 'ab'.repeat(32);
+/** @type {(() => Promise<unknown>)[]} */
 let closing = [];
 
 afterEach(async () => {
@@ -17,6 +30,7 @@ afterEach(async () => {
 	closing = [];
 });
 
+/** @param {number} seq @returns {LogEvent} */
 const event = (seq, kind = 'message') => ({
 	seq,
 	kind,
@@ -26,30 +40,52 @@ const event = (seq, kind = 'message') => ({
 	body: `b${seq}`,
 	sent_at_ms: seq,
 });
+/** @param {'hello' | 'reset'} name @param {number} id @param {object} mark */
 const begin = (name, id, mark) => `retry: 20\n\nid: ${id}\nevent: ${name}\ndata: ${JSON.stringify(mark)}\n\n`;
+/** @param {number} id @param {number} last_seq */
 const hello = (id, last_seq, log = 'log', first_seq = 1) => begin('hello', id, { log, first_seq, last_seq });
 
 /**
  * A reader against a server that plays one script per stream request (the last one again and again).
  * A script gets the response, after its headers, and the request's cursor.
+ *
+ * @param {object} parts
+ * @param {Script[]} parts.scripts
+ * @param {(after: number) => LogEvent[] | Page | null} [parts.history] Null: it is not to be had now.
+ * @param {number | null} [parts.cursor]
+ * @param {string | null} [parts.log]
+ * @param {Partial<Timing>} [parts.timing]
+ * @param {(mark: Mark) => number | Promise<number>} [parts.diverged]
+ * @param {() => number} [parts.random]
  */
 async function reader({ scripts, history = () => [], cursor = 0, log = null, timing = {}, diverged, random }) {
 	const seen = {
+		/** @type {{ url: string, authorization: string | undefined }[]} */
 		requests: [],
+		/** @type {(number | null)[]} */
 		cursors: [],
+		/** @type {number[]} */
 		events: [],
+		/** @type {SignalEvent[]} */
 		signals: [],
+		/** @type {Connection[]} */
 		states: [],
+		/** @type {Closed[]} */
 		closed: [],
+		/** @type {number[]} */
 		missing: [],
+		/** @type {Mark[]} */
 		marks: [],
+		/** @type {number[]} */
 		ranges: [],
 		heard: 0,
+		/** @type {number[]} */
 		waits: [],
 	};
 	const server = createServer((request, response) => {
-		const url = new URL(request.url, 'http://x');
-		seen.requests.push({ url: request.url, authorization: request.headers.authorization });
+		const { url: address = '' } = request;
+		const url = new URL(address, 'http://x');
+		seen.requests.push({ url: address, authorization: request.headers.authorization });
 		if (url.pathname.endsWith('/messages')) {
 			const after = Number(url.searchParams.get('after'));
 			seen.ranges.push(after);
@@ -64,10 +100,11 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 		const id = request.headers['last-event-id'];
 		seen.cursors.push(id === undefined ? null : Number(id));
 		const script = scripts[Math.min(seen.cursors.length, scripts.length) - 1];
-		script(response, id === undefined ? null : Number(id));
+		return script(response, id === undefined ? null : Number(id));
 	});
-	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-	const api = new Api(`http://127.0.0.1:${server.address().port}`);
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+	const { port } = /** @type {AddressInfo} */ (server.address());
+	const api = new Api(`http://127.0.0.1:${port}`);
 	const sequencer = new Sequencer({ cursor, log }, (range) => api.history(ROOM, { token: 'secret' }, range), {
 		events: (events) => void seen.events.push(...events.map(({ seq }) => seq)),
 		missing: (seq) => void seen.missing.push(seq),
@@ -102,18 +139,21 @@ async function reader({ scripts, history = () => [], cursor = 0, log = null, tim
 	return { seen, stream, sequencer, wakes, state: () => stream.connection.state };
 }
 
+/** @param {...string} chunks @returns {(response: ServerResponse) => void} */
 const plays =
 	(...chunks) =>
 	(response) => {
 		response.writeHead(200, { 'content-type': 'text/event-stream' });
 		for (const chunk of chunks) response.write(chunk);
 	};
+/** @param {...string} chunks @returns {(response: ServerResponse) => void} */
 const playsAndEnds =
 	(...chunks) =>
 	(response) => {
 		plays(...chunks)(response);
 		response.end();
 	};
+/** @param {...string} chunks @returns {(response: ServerResponse) => void} */
 const playsAndBreaks =
 	(...chunks) =>
 	(response) => {
@@ -155,7 +195,7 @@ test('a connection that breaks in the middle of a frame loses and doubles nothin
 	await until(() => seen.events.length === 2, 'both');
 	assert.deepEqual(seen.events, [1, 2]);
 	assert.ok(
-		seen.states.some(({ state, code, retryAtMs }) => state === 'offline' && code === 'network' && retryAtMs > 0),
+		seen.states.some(({ state, code, retryAtMs }) => state === 'offline' && code === 'network' && (retryAtMs ?? 0) > 0),
 	);
 });
 
@@ -203,10 +243,10 @@ test('a reset within the same log is filled from what history keeps', async () =
 });
 
 test('another log, or a shorter one, is read anew and then followed', async () => {
-	for (const [log, cursor, first] of [
+	for (const [log, cursor, first] of /** @type {[string, number, string][]} */ ([
 		['other', 2, hello(2, 4, 'log')],
 		['log', 9, begin('reset', 4, { log: 'log', first_seq: 1, last_seq: 4 })],
-	]) {
+	])) {
 		const { seen } = await reader({
 			cursor,
 			log,
@@ -220,19 +260,20 @@ test('another log, or a shorter one, is read anew and then followed', async () =
 });
 
 test('a room that is not there, or not for this reader, is refused and not asked for again', async () => {
-	for (const [status, code] of [
+	for (const [status, code] of /** @type {[number, string][]} */ ([
 		[404, 'room_not_found'],
 		[403, 'not_allowed'],
-	]) {
+	])) {
 		const { seen, state, wakes } = await reader({ scripts: [(response) => refuse(response, status, code)] });
 		await until(() => state() === 'refused', 'refused');
-		assert.equal(seen.states.at(-1).code, code);
+		assert.equal(seen.states.at(-1)?.code, code);
 		wakes.dispatchEvent(new Event('online'));
 		assert.equal(seen.cursors.length, 1);
 	}
 });
 
 test('faults that may pass are tried again, however often', async () => {
+	/** @type {Script[]} */
 	const answers = [
 		// Of a proxy whose server is being replaced: it says nothing of the room.
 		(response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not Found</h1>'),
@@ -261,7 +302,7 @@ test('retry-after is waited for, even when something wakes the page', async () =
 		],
 	});
 	await until(() => state() === 'offline', 'refused for now');
-	assert.equal(seen.states.at(-1).code, 'unavailable');
+	assert.equal(seen.states.at(-1)?.code, 'unavailable');
 	wakes.dispatchEvent(new Event('online'));
 	await until(() => state() === 'live', 'live');
 	assert.ok(Date.now() - asked >= 990, 'not before the second is over');
@@ -300,7 +341,8 @@ test('silence is noticed by the watchdog, and sooner when something wakes the pa
 
 test('what woke the page does not wait for the next attempt', async () => {
 	const slow = { silence: 60_000, stale: 60_000, retry: 60_000, retryMost: 60_000 };
-	let first;
+	let first = /** @type {ServerResponse | null} */ (null);
+	/** @type {Script[]} */
 	const scripts = [
 		(response) => {
 			plays('retry: 60000\n\n', hello(0, 0))(response);
@@ -311,7 +353,7 @@ test('what woke the page does not wait for the next attempt', async () => {
 	const { seen, state, wakes } = await reader({ timing: slow, scripts });
 	await until(() => state() === 'live', 'live');
 	wakes.dispatchEvent(new Event('visibilitychange'));
-	first.write(frame(event(1)));
+	there(first).write(frame(event(1)));
 	await until(() => seen.events.length === 1, 'a connection that was heard lately is kept');
 	// Back from being offline it is doubtful however lately it was heard.
 	wakes.dispatchEvent(new Event('online'));
@@ -321,7 +363,7 @@ test('what woke the page does not wait for the next attempt', async () => {
 });
 
 test('a reconnecting reader is not live before the server has said how far its log goes', async () => {
-	let second;
+	let second = /** @type {ServerResponse | null} */ (null);
 	const { seen, state } = await reader({
 		scripts: [
 			playsAndBreaks(hello(0, 0), ': x\n\n'),
@@ -335,11 +377,11 @@ test('a reconnecting reader is not live before the server has said how far its l
 	await until(() => state() !== 'live', 'the break was noticed');
 	const before = seen.states.length;
 	const heard = seen.heard;
-	second.write(': keep-alive\n\n');
+	there(second).write(': keep-alive\n\n');
 	await until(() => seen.heard > heard, 'the comment was heard');
 	assert.ok(seen.states.slice(before).every((connection) => connection.state !== 'live'));
 	assert.notEqual(state(), 'live');
-	second.write(hello(0, 0));
+	there(second).write(hello(0, 0));
 	await until(() => state() === 'live', 'live again');
 });
 
@@ -368,20 +410,21 @@ test('the server says how long to wait between attempts', async () => {
 		scripts: [playsAndBreaks('retry: 700\n\n'), plays(hello(0, 0))],
 	});
 	await until(() => seen.states.some(({ state }) => state === 'offline'), 'offline');
-	const { retryAtMs } = seen.states.find(({ state }) => state === 'offline');
-	assert.ok(retryAtMs - Date.now() > 250, 'at least half of it');
+	const { retryAtMs } = there(seen.states.find(({ state }) => state === 'offline'));
+	assert.ok(there(retryAtMs) - Date.now() > 250, 'at least half of it');
 });
 
 test('each failure doubles the wait, up to a limit, and chance spreads it', async () => {
+	/** @type {Script[]} */
 	const refusing = [(response) => refuse(response, 503, 'unavailable')];
 	const timing = { retry: 60, retryMost: 300 };
 	const breaking = playsAndBreaks(hello(0, 0), frame(event(1)));
-	for (const [random, scripts, waits] of [
+	for (const [random, scripts, waits] of /** @type {[() => number, Script[], number[]][]} */ ([
 		[() => 1, refusing, [60, 120, 240, 300, 300]],
 		[() => 0, refusing, [30, 60, 120, 150, 150]],
 		// What has come through makes earlier failures forgotten. It brought another time to wait, too.
 		[() => 1, [...refusing, ...refusing, ...refusing, breaking, ...refusing], [60, 120, 240, 20, 20, 40]],
-	]) {
+	])) {
 		const { seen, stream } = await reader({ scripts, timing, random });
 		await until(() => seen.waits.length >= waits.length, 'as many attempts');
 		stream.stop();
@@ -401,7 +444,7 @@ test('a closed room ends the stream and says why, after what came before it', as
 });
 
 test('signals come alone or gathered, and move no cursor', async () => {
-	const signal = (kind) => ({ kind, author: null, body: 'b', sent_at_ms: 1, expires_at_ms: 2 });
+	const signal = (/** @type {string} */ kind) => ({ kind, author: null, body: 'b', sent_at_ms: 1, expires_at_ms: 2 });
 	const { seen, sequencer } = await reader({
 		scripts: [
 			plays(
@@ -480,15 +523,20 @@ test('any mixture of cuts, repeats and gaps ends in every event once and in orde
 				{ minLength: 1, maxLength: 6 },
 			),
 			async (turns) => {
+				/** @type {Script[]} */
 				const scripts = turns.map(({ skip, back, take, breaks }) => (response, cursor) => {
-					const from = Math.max(0, cursor - back);
+					const known = there(cursor);
+					const from = Math.max(0, known - back);
 					const sent = all.slice(from + skip, from + skip + take);
-					const text = [hello(cursor, total), ...sent.map(frame)].join('');
+					const text = [hello(known, total), ...sent.map(frame)].join('');
 					response.writeHead(200, { 'content-type': 'text/event-stream' });
 					if (breaks) response.write(text.slice(0, -10), () => response.destroy());
 					else response.end(text);
 				});
-				scripts.push((response, cursor) => plays(hello(cursor, total), ...all.slice(cursor).map(frame))(response));
+				scripts.push((response, cursor) => {
+					const known = there(cursor);
+					plays(hello(known, total), ...all.slice(known).map(frame))(response);
+				});
 				const { seen, stream } = await reader({
 					scripts,
 					history: (after) => all.slice(after, after + 7),
