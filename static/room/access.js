@@ -37,6 +37,8 @@ export class Access {
 	#closed;
 	/** The last card that is known of, whether it is one or not. */
 	cardsSeen = 0;
+	/** Keys were asked for, and what comes with them is not all here: a connection may break in the middle. */
+	isUnfinished = false;
 	/** @type {Standing | null} */
 	#standing = null;
 	/** @type {Promise<Outcome> | null} */
@@ -91,6 +93,8 @@ export class Access {
 		if (this.keyring.owner === null) return;
 		this.#tellStanding();
 		for (const card of await this.#store.cards(room).catch(() => [])) await this.#takeCard(card);
+		// What was stored may have been stored in the middle.
+		this.isUnfinished = this.#wholeUpTo < this.keyring.epochs.length;
 	}
 
 	/**
@@ -108,6 +112,7 @@ export class Access {
 
 	async #follow() {
 		const { current } = this.keyring;
+		this.isUnfinished = true;
 		if (!current && !this.#owning) await this.enter();
 		const followed = await this.#fetch();
 		if (followed.state === 'current') return this.#settled();
@@ -129,10 +134,21 @@ export class Access {
 	/** @returns {Promise<Outcome>} */
 	async #settled() {
 		await this.keyring.lookBack();
+		this.isUnfinished = false;
 		this.#tellStanding();
 		await this.locate();
 		await this.#keep();
 		return 'current';
+	}
+
+	/** How many epochs are here with all that is to be had of them, from the first on. */
+	get #wholeUpTo() {
+		const { epochs } = this.keyring;
+		const missing = epochs.findIndex(({ part, row, keys }, at) => {
+			const isWhole = row.private !== null && (!this.#owning || keys?.member !== undefined);
+			return part.epoch !== at || !isWhole;
+		});
+		return missing < 0 ? epochs.length : missing;
 	}
 
 	/** What the server tells of epochs that are not known yet. */
@@ -142,11 +158,7 @@ export class Access {
 		for (;;) {
 			const known = this.keyring.epochs;
 			// From the first on, as far as the chain is not whole; else what came since the keys that are here.
-			const missing = known.findIndex(({ part, row, keys }, at) => {
-				const isWhole = row.private !== null && (!this.#owning || keys?.member !== undefined);
-				return part.epoch !== at || !isWhole;
-			});
-			const chained = missing < 0 ? known.length : missing;
+			const chained = this.#wholeUpTo;
 			const since = chained === 0 ? null : Math.min(chained - 1, this.keyring.current?.part.epoch ?? Infinity);
 			const answer = await this.#askKeys(since);
 			const before = known.length;
@@ -333,6 +345,8 @@ export class Access {
 		for (const { part, row } of this.keyring.unlocated) {
 			const range = { after: row.seq - 1, limit: 1 };
 			const page = await this.#api.history(room, { token: this.readToken }, range, this.#closed).catch(() => null);
+			// Whom the owner kept is not known before: that is asked once more.
+			if (!page) this.isUnfinished = true;
 			const event = page?.messages[0];
 			if (event?.seq === row.seq && event.kind === 'rotate')
 				found = (await this.keyring.locate(part.epoch, event)) || found;

@@ -83,6 +83,12 @@ export class Keyring {
 		return current.keys;
 	}
 
+	/** Names what is known, so that one sees whether that became more: the keys in force, and what comes with them. */
+	get extent() {
+		const opened = this.epochs.filter(({ content }) => content !== null).length;
+		return `${this.current?.part.epoch}/${opened}`;
+	}
+
 	/** @param {number} epoch @returns {Epoch | undefined} */
 	get(epoch) {
 		return this.#epochs.get(epoch);

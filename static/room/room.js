@@ -95,6 +95,14 @@ export class Room extends EventTarget {
 	#alarms = new Map();
 	/** Names of links by their ids, as far as the owner's page has asked for them. @type {Map<string, string>} */
 	#linkNames = new Map();
+	/** What was known of the keys when all went on with them last: following may break in the middle. */
+	#goesOnWith = '';
+	/** With whose keys this tab opened its stream last. */
+	#streamsIn = -1;
+	/** How the room stands was asked, and nothing was answered. */
+	#owesInfo = false;
+	/** Where a renewal began whose keys are still to come: from there on nothing can be judged. */
+	#unfollowed = Infinity;
 	/** The server's `state_seq`, which the next statement goes on from. */
 	#stateSeq = 0;
 	#drafts;
@@ -735,6 +743,7 @@ export class Room extends EventTarget {
 	async #start() {
 		await this.#makeHistory();
 		const history = this.#shown();
+		this.#goesOnWith = this.#opened().keyring.extent;
 		await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
 		await this.#makeSignals();
@@ -746,14 +755,17 @@ export class Room extends EventTarget {
 		if (cursor !== null) await this.#posting?.outbox.seen(cursor).catch(() => {});
 
 		const { log } = this.#record;
-		const { access } = this.#opened();
+		const { access, keyring } = this.#opened();
 		const { locks, channel, wakes } = this.#environment();
 		const { SharedStream } = await import('../wire/tabs.js');
 		if (this.#closed.signal.aborted) return;
 		this.#stream = new SharedStream({
 			room: this.room,
 			start: { cursor, log },
-			open: (cursor, signal) => this.#api.stream(this.room, { token: access.readToken }, cursor, signal),
+			open: (cursor, signal) => {
+				this.#streamsIn = keyring.keys.epoch;
+				return this.#api.stream(this.room, { token: access.readToken }, cursor, signal);
+			},
 			history: (range) => history.page(range),
 			lastSeq: async () => (await this.#api.room(this.room, { token: access.readToken })).last_seq,
 			sink: {
@@ -787,12 +799,21 @@ export class Room extends EventTarget {
 	async #check() {
 		const history = this.#shown();
 		await history.dropExpired();
+		await this.#goOn();
 		const signals = this.#signals;
 		if (!signals?.overdue || this.connection.state !== 'live') return;
 		// Before anybody is told that something is withheld, the server is asked for it.
 		const { last } = history.trust.lines;
 		const page = await history.page({ after: last, limit: 1 }).catch(() => null);
 		if (page) await signals.catchUp(page.messages.length === 0);
+	}
+
+	/** Asks again for what a connection that broke kept back. */
+	async #goOn() {
+		if (this.connection.state !== 'live') return;
+		if (this.#opened().access.isUnfinished) await this.#meet().catch(() => {});
+		if (this.#owesInfo) await this.#refreshInfo();
+		await this.#settle();
 	}
 
 	/** Tabs that share no storage share nothing. */
@@ -862,9 +883,11 @@ export class Room extends EventTarget {
 	async #beginAtEnd() {
 		const known = this.#record.log === null ? null : this.#record.lastSeq;
 		try {
+			this.#owesInfo = true;
 			const answer = await this.#ask();
 			if (!answer) return null;
 			await this.#learn(answer);
+			this.#owesInfo = false;
 			const cursor =
 				known !== null && answer.last_seq - known <= MOST_BEHIND ? known : await this.#shown().showNewest();
 			await this.#meet();
@@ -893,16 +916,17 @@ export class Room extends EventTarget {
 	async #meet() {
 		const { access } = this.#opened();
 		await access.meet();
-		await access.locate();
+		if (access.isUnfinished) await this.#followAgain();
+		else if (await access.locate()) await this.#refreshInfo();
 		await this.#shown().review();
 		this.#emit('people');
 	}
 
 	/** There are new keys. @returns {Promise<boolean>} whether they are here now */
 	async #followAgain() {
-		const before = this.#opened().keyring.current?.part.epoch ?? -1;
+		const { access, keyring } = this.#opened();
 		try {
-			const outcome = await this.#opened().access.follow();
+			const outcome = await access.follow();
 			if (outcome !== 'current') {
 				await this.#shutOut(outcome);
 				return false;
@@ -912,14 +936,16 @@ export class Room extends EventTarget {
 			if (cause.code === 'room_gone') await this.#heardGone({ reason: 'deleted', farewell: cause.farewell });
 			return false;
 		}
-		const isNew = (this.#opened().keyring.current?.part.epoch ?? -1) > before;
+		this.#unfollowed = Infinity;
+		const isNew = keyring.extent !== this.#goesOnWith;
 		if (isNew) await this.#renewed();
 		return isNew;
 	}
 
 	/** The keys in force are new: all goes on with them. */
 	async #renewed() {
-		const { access } = this.#opened();
+		const { access, keyring } = this.#opened();
+		this.#goesOnWith = keyring.extent;
 		access.recall();
 		await this.#refreshInfo();
 		await this.#history?.review();
@@ -998,6 +1024,7 @@ export class Room extends EventTarget {
 			await access.began(epoch, event);
 			this.#emitEntries(this.#shown().log.refresh(new Set([event.seq])));
 		} else {
+			this.#unfollowed = Math.min(this.#unfollowed, event.seq);
 			// Not awaited: following reads the log's end, which this is part of.
 			void this.#followAgain();
 		}
@@ -1023,7 +1050,7 @@ export class Room extends EventTarget {
 		const history = this.#shown();
 		if (this.connection.state !== 'live') return;
 		if (!this.#opened().access.standing.complete) await this.#meet().catch(() => {});
-		history.settle(history.trust.lines.last);
+		history.settle(Math.min(history.trust.lines.last, this.#unfollowed - 1));
 		if (!this.loaded) {
 			this.loaded = true;
 			this.#emit('info');
@@ -1103,8 +1130,9 @@ export class Room extends EventTarget {
 		try {
 			const { access } = this.#opened();
 			await this.#learn(await this.#api.room(this.room, { token: access.readToken }, this.#closed.signal));
+			this.#owesInfo = false;
 		} catch {
-			// The next change, or the next opening, tells again.
+			this.#owesInfo = true;
 		}
 	}
 
@@ -1152,8 +1180,10 @@ export class Room extends EventTarget {
 			return;
 		}
 		if (await this.#followAgain()) return;
-		// Nothing new came of it: the stream asks again after a while.
-		if (this.phase === 'open') setTimeout(() => this.#stream?.resume(), CHECK_MS);
+		if (this.phase !== 'open') return;
+		// The keys may have come before this word did. Else nothing came of it: the stream asks again after a while.
+		const isAhead = this.#opened().keyring.keys.epoch > this.#streamsIn;
+		setTimeout(() => this.#stream?.resume(), isAhead ? 0 : CHECK_MS);
 	}
 
 	/** A stream may end without it. @returns {Promise<string | null>} */

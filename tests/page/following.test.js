@@ -1,12 +1,22 @@
-// Following renewals: what is no rotation never gets in, whoever offers it.
+// Following renewals: what is no rotation never gets in, whoever offers it, and a connection that breaks leaves nothing
+// undone.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 
 import { openIdentity } from '../../static/crypto/identity.js';
 import { Keyring } from '../../static/room/keyring.js';
+import { Room } from '../../static/room/room.js';
+import { admit, createRoom } from '../../static/room/rooms.js';
+import { Store } from '../../static/storage/store.js';
+import { MemoryTables } from '../../static/storage/tables.js';
+import { parseLink } from '../../static/values/link.js';
+import { Api } from '../../static/wire/api.js';
+import { testLocks } from './locks.js';
+import { TestServer } from './server.js';
 import { there } from './there.js';
+import { until } from './waiting.js';
 
 /** @import { KeysRow } from '../../static/wire/api.js' */
 
@@ -107,3 +117,181 @@ test("what is no longer the owner's to share is not looked back at", async () =>
 		{ code: 'wrong_keys' },
 	);
 });
+
+/** @type {TestServer} */
+let server;
+/** What is done with requests about a room. @type {Map<string, typeof server.intercept>} */
+const watched = new Map();
+
+before(async () => {
+	server = await TestServer.start();
+	server.intercept = (request, response) => watched.get(request.path.split('/')[3])?.(request, response) ?? false;
+});
+
+after(() => server.stop());
+
+/** Of one person: its tabs share a store, locks and channels. */
+class Browser {
+	#store = new Store(new MemoryTables(), true);
+	#locks = testLocks();
+	#api;
+	/** @type {Room[]} */
+	tabs = [];
+	/** All that any tab ever complained of. @type {Set<string>} */
+	alarms = new Set();
+
+	/** @param {string} name */
+	constructor(name) {
+		this.name = name;
+		this.#api = new Api(server.base, (input, init) =>
+			fetch(input, {
+				...init,
+				headers: { .../** @type {Record<string, string>} */ (init?.headers), 'test-browser': name },
+			}),
+		);
+	}
+
+	/** The tab that was opened last. @returns {Room} */
+	get tab() {
+		return /** @type {Room} */ (this.tabs.at(-1));
+	}
+
+	/** A new room, whose owner has no name in it and says nothing: nothing tells by which request they renew. */
+	async create() {
+		const { record } = await createRoom(this.#store, { name: 'Summer trip' }, this.#api);
+		return this.#show(record);
+	}
+
+	/** @param {string} url */
+	async come(url) {
+		const link = parseLink(url);
+		assert.equal(link.state, 'ok');
+		const { record } = await admit(this.#store, link);
+		const room = await this.#show(record);
+		await room.join(this.name);
+		return room;
+	}
+
+	/** Another tab, or the same one after a reload. @param {string} id */
+	async open(id) {
+		return this.#show(await this.#store.room(id));
+	}
+
+	close() {
+		for (const tab of this.tabs) tab.close();
+		this.tabs = [];
+	}
+
+	/** @param {any} record */
+	async #show(record) {
+		const room = new Room(record, {
+			store: this.#store,
+			api: this.#api,
+			origin: 'https://buddy.example',
+			locks: this.#locks,
+			channel: (topic) => new BroadcastChannel(`${this.name}/${topic}`),
+		});
+		this.tabs.push(room);
+		const note = () => {
+			for (const { code } of room.alarms) this.alarms.add(code);
+			for (const { alarm, type } of room.entries) if (alarm || type === 'lost') this.alarms.add(alarm ?? type);
+		};
+		room.addEventListener('alarms', note);
+		room.addEventListener('entries', note);
+		await room.open();
+		return room;
+	}
+}
+
+/** @param {Room} room */
+const texts = (room) => room.entries.flatMap((entry) => (entry.type === 'message' ? [entry.text] : []));
+
+/** Whom somebody believes for the owner's word, and what they know by it. @param {Room} room */
+async function known(room) {
+	const guests = room.phase === 'open' ? await room.guests() : [];
+	return {
+		kept: guests.flatMap(({ name, trusted }) => (trusted ? [name] : [])).sort(),
+		invite: (await room.ownLinks()).invite,
+		renewals: room.entries.filter(({ type }) => type === 'rotate').length,
+	};
+}
+
+/**
+ * A room is renewed, and one request of Ben, who follows, comes to nothing. He must get everything in the end.
+ *
+ * @param {object} cut
+ * @param {number} cut.at Which of his requests.
+ * @param {'lost' | 'reloaded' | 'taken over'} cut.how What becomes of the tab that made it.
+ * @param {boolean} cut.away Whether he learns of the renewal when he comes back.
+ * @param {boolean} cut.byLink Whether he gets the keys by a link and not by a grant.
+ * @returns {Promise<number>} how many requests he made
+ */
+async function followed({ at, how, away, byLink }) {
+	const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => new Browser(name + crypto.randomUUID()));
+	assert.ok(ada && ben && cleo);
+	try {
+		const owner = await ada.create();
+		const { room: id } = owner;
+		const { invite } = await owner.ownLinks();
+		for (const guest of [ben, cleo]) await (await guest.come(invite ?? '')).send('before');
+		if (how === 'taken over') await ben.open(id);
+		for (const room of [owner, ...ben.tabs, cleo.tab]) {
+			await until(() => texts(room).length === 2 && room.connection.state === 'live', 'all have spoken');
+		}
+		const stay = (await owner.guests()).filter(({ name }) => !byLink || name !== ben.name);
+		const links = byLink ? (await owner.links()).map((link) => link.id) : [];
+		if (away) ben.close();
+		let asked = 0;
+		/** @type {Promise<unknown> | null} */
+		let reopened = null;
+		watched.set(id, ({ headers, path }, response) => {
+			if (headers['test-browser'] !== ben.name || path.endsWith('/signals')) return false;
+			asked += 1;
+			if (asked !== at + 1) return false;
+			response.destroy();
+			if (how === 'taken over') ben.tabs.shift()?.close();
+			if (how === 'reloaded') {
+				ben.close();
+				reopened = ben.open(id);
+			}
+			return true;
+		});
+		await owner.renew({ remove: [], stay: stay.map(({ signer }) => signer ?? ''), links, sharePast: true });
+		await cleo.tab.send('after');
+		await until(() => texts(owner).includes('after'), 'the renewal is followed by others');
+		if (away) await ben.open(id);
+		await until(() => ben.tab && texts(ben.tab).includes('after'), 'what was said after the renewal is read');
+		const all = { kept: stay.map(({ name }) => name).sort(), invite: (await owner.ownLinks()).invite, renewals: 1 };
+		const knowsAll = async () => ben.tab && JSON.stringify(await known(ben.tab)) === JSON.stringify(all);
+		const what = `all of the renewal is known, though request ${at} was cut`;
+		await until(knowsAll, what, 20_000);
+		watched.delete(id);
+		// It may have been the very last request.
+		await reopened;
+		await until(knowsAll, what, 20_000);
+		const needed = asked;
+		await ben.tab.send('on');
+		await until(() => texts(owner).includes('on'), 'the follower goes on');
+		for (const { name, alarms } of [ada, ben, cleo])
+			assert.deepEqual([...alarms], [], `${name}, request ${at} was cut`);
+		return needed;
+	} finally {
+		for (const browser of [ada, ben, cleo]) browser.close();
+	}
+}
+
+for (const [name, cut] of /** @type {const} */ ([
+	['whose connection breaks', { how: 'lost', away: false, byLink: false }],
+	['who was away and whose connection breaks', { how: 'lost', away: true, byLink: false }],
+	['who reloads the page', { how: 'reloaded', away: false, byLink: false }],
+	['who comes back and reloads the page', { how: 'reloaded', away: true, byLink: false }],
+	['whose other tab takes over', { how: 'taken over', away: false, byLink: false }],
+	['who comes by a link and whose connection breaks', { how: 'lost', away: false, byLink: true }],
+	['who comes by a link and reloads the page', { how: 'reloaded', away: false, byLink: true }],
+])) {
+	test(`at whichever request, one ${name} still follows a renewal to its end`, async () => {
+		const requests = await followed({ ...cut, at: Infinity });
+		assert.ok(requests >= 3);
+		await Promise.all(Array.from({ length: requests }, (_, at) => followed({ ...cut, at })));
+	});
+}
