@@ -947,6 +947,9 @@ export class Room extends EventTarget {
 		const { access, keyring } = this.#opened();
 		this.#goesOnWith = keyring.extent;
 		access.recall();
+		// What the owner said with the keys is here already; among it the link that is passed on from now on.
+		const { row, content } = keyring.current ?? {};
+		if (row && content?.state) await this.#believe({ seq: row.seq, state: content.state });
 		await this.#refreshInfo();
 		await this.#history?.review();
 		this.#stream?.resume();

@@ -295,3 +295,83 @@ for (const [name, cut] of /** @type {const} */ ([
 		await Promise.all(Array.from({ length: requests }, (_, at) => followed({ ...cut, at })));
 	});
 }
+
+/**
+ * The owner removes Ben, which takes the link back as well, and one request of theirs comes to nothing. They try again
+ * where they are told that it failed.
+ *
+ * @param {object} cut
+ * @param {number} cut.at Which of the requests.
+ * @param {'lost' | 'unanswered' | 'reloaded'} cut.how `unanswered`: the server did what it was asked for. So it did
+ *   where the page is reloaded.
+ * @returns {Promise<number>} how many requests it took
+ */
+async function renewed({ at, how }) {
+	const [ada, ben, cleo] = ['Ada', 'Ben', 'Cleo'].map((name) => new Browser(name + crypto.randomUUID()));
+	assert.ok(ada && ben && cleo);
+	try {
+		const { room: id } = await ada.create();
+		const { invite } = await ada.tab.ownLinks();
+		for (const guest of [ben, cleo]) await (await guest.come(invite ?? '')).send('before');
+		for (const { tab } of [ada, ben, cleo]) {
+			await until(() => texts(tab).length === 2 && tab.connection.state === 'live', 'all have spoken');
+		}
+		let asked = 0;
+		/** @type {Promise<unknown> | null} */
+		let reopened = null;
+		watched.set(id, ({ headers, path }, response) => {
+			if (headers['test-browser'] !== ada.name || path.endsWith('/signals')) return false;
+			asked += 1;
+			if (asked !== at + 1) return false;
+			if (how === 'lost' || path.endsWith('/stream')) return Boolean(response.destroy());
+			response.writeHead = () => {
+				if (how === 'reloaded') {
+					ada.close();
+					reopened = ada.open(id);
+				}
+				return response.destroy();
+			};
+			return false;
+		});
+		/** @param {Room} owner */
+		const renew = async (owner) => {
+			const guests = await owner.guests();
+			const of = (/** @type {Browser} */ { name }) =>
+				guests.flatMap((guest) => (guest.name === name ? [guest.signer] : []));
+			const remove = of(ben);
+			if (remove.length > 0) await owner.renew({ remove, stay: of(cleo), links: [], sharePast: true });
+		};
+		await renew(ada.tab).catch(async (cause) => {
+			assert.ok(['network', 'aborted'].includes(cause.code), cause);
+		});
+		const needed = asked;
+		watched.delete(id);
+		await reopened;
+		await until(() => ada.tab.connection.state === 'live', 'the owner is back');
+		await renew(ada.tab);
+		await ada.tab.send('after');
+		await until(() => texts(cleo.tab).includes('after'), `who stays reads on, though request ${at} was cut`);
+		await until(() => ben.tab.phase === 'removed', `who was removed is out, though request ${at} was cut`);
+		const links = await ada.tab.links();
+		assert.deepEqual(
+			links.map(({ isRoomLink }) => isRoomLink),
+			[true],
+			`request ${at} was cut`,
+		);
+		const { invite: fresh } = await ada.tab.ownLinks();
+		assert.deepEqual([links[0]?.url, fresh === invite], [fresh, false], `request ${at} was cut`);
+		await until(async () => (await cleo.tab.ownLinks()).invite === fresh, 'members pass on the new link');
+		for (const { name, alarms } of [ada, cleo]) assert.deepEqual([...alarms], [], `${name}, request ${at} was cut`);
+		return needed;
+	} finally {
+		for (const browser of [ada, ben, cleo]) browser.close();
+	}
+}
+
+for (const how of /** @type {const} */ (['lost', 'unanswered', 'reloaded'])) {
+	test(`at whichever request, an owner whose request is ${how} still removes somebody and takes a link back`, async () => {
+		const requests = await renewed({ how, at: Infinity });
+		assert.ok(requests >= 6);
+		await Promise.all(Array.from({ length: requests }, (_, at) => renewed({ how, at })));
+	});
+}
