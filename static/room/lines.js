@@ -96,6 +96,8 @@ export class Lines {
 		for (const [at, place] of this.#lines) if (at > seq - WINDOW_LINES) copy.#lines.set(at, place);
 		copy.#last = this.#last;
 		copy.#from = Math.max(this.#from, seq - WINDOW_LINES + 1);
+		// What is added here from now on is no part of the runs that both have.
+		this.#run = { ...this.#run };
 		return copy;
 	}
 

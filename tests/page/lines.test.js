@@ -29,6 +29,16 @@ const STEP = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ does: fc.constant('copy'), seq: fc.integer({ min: 1, max: MOST }) }) },
 );
 
+test('what is added after a copy is none of the copy’s', async () => {
+	const lines = new Lines(ROOM);
+	const others = new Lines(ROOM);
+	for (const seq of [1, 2, 1]) lines.set(seq, `${seq}|${lines.has(1)}`);
+	for (const seq of [2, 1]) others.set(seq, `${seq}|true`);
+	const copy = lines.since(0);
+	lines.set(2, '2|another');
+	assert.equal(await copy.digest({ seq: 2, from: 1 }), await others.digest({ seq: 2, from: 1 }));
+});
+
 test('a window’s digest is that of its lines, however they came and went', async () => {
 	let compared = 0;
 	await fc.assert(
