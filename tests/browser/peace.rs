@@ -235,6 +235,8 @@ async fn a_restored_backup_is_told_once_and_not_at_each_event() {
     ana.has_sent_all().await;
     let backup = scene.server.back_up().await;
     scene.door.lead_to(&scene.server);
+    // Who is not back yet when the backup is restored has seen nothing of what was lost, and sends what is theirs again.
+    scene.door.holds_streams(2).await;
     for text in ["Lost", "Lost, too", "Lost as well"] {
         ana.say(text).await;
         ben.sees(text).await;
