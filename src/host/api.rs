@@ -41,16 +41,10 @@ where
     F: Future<Output = Result<Answer, Error>>,
 {
     let public = request.caller.path.starts_with("/api");
-    let logged = logged(&request.caller).await;
-    let began_ms = now_ms();
-    let (answer, code) = match handle(request).await {
-        Ok(answer) => (answer, None),
-        Err(error) => (refusal(&error), Some(error.code())),
+    let answer = match handle(request).await {
+        Ok(answer) => answer,
+        Err(error) => refusal(&error),
     };
-    if let Some((method, path)) = logged {
-        let (status, took_ms) = (answer.status(), now_ms() - began_ms);
-        log(json!({"method": method, "path": path, "status": status, "code": code, "took_ms": took_ms}));
-    }
     match answer {
         Answer::Whole(mut response) if public => {
             cors(response.headers_mut());
@@ -58,6 +52,36 @@ where
         }
         answer => answer,
     }
+}
+
+/// As `answer`, for components of the API: `refused` sees each error, and operators get a line in the log where they
+/// ask for it.
+pub async fn answer_and_note<F>(
+    request: Request,
+    handle: impl FnOnce(Request) -> F,
+    refused: impl FnOnce(&Error),
+) -> Answer
+where
+    F: Future<Output = Result<Answer, Error>>,
+{
+    let logged = logged(&request.caller).await;
+    let began_ms = now_ms();
+    let mut code = None;
+    let noted = |request| {
+        let handled = handle(request);
+        async {
+            handled.await.inspect_err(|error| {
+                code = Some(error.code());
+                refused(error);
+            })
+        }
+    };
+    let answer = answer(request, noted).await;
+    if let Some((method, path)) = logged {
+        let (status, took_ms) = (answer.status(), now_ms() - began_ms);
+        log(json!({"method": method, "path": path, "status": status, "code": code, "took_ms": took_ms}));
+    }
+    answer
 }
 
 /// What a request's line in the log says of the request, where there is to be one: method and path, of whose

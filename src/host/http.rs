@@ -3,7 +3,7 @@
 
 use buddy_domain::Error;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, Uri};
 use http_body_util::Full;
 
 use crate::guest::http as wire;
@@ -19,6 +19,13 @@ pub struct Caller {
     pub path: String,
     pub query: String,
     pub headers: HeaderMap,
+}
+
+impl Caller {
+    pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap) -> Self {
+        let query = uri.query().unwrap_or_default().to_owned();
+        Self { method, path: uri.path().to_owned(), query, headers }
+    }
 }
 
 /// A request whose body has not been read yet.

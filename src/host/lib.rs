@@ -31,27 +31,39 @@ use p2 as guest;
 use p3 as guest;
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What `serve!` expands to refers to the SDK by this crate's name.
 #[doc(hidden)]
 pub use guest::sdk::*;
 
-/// Makes an `async fn(Request) -> Result<Answer, Error>` the entry point of a component of the API.
+/// Makes an `async fn(Request) -> Result<Answer, Error>` the entry point of a component of the API. Its errors are
+/// shown to the second function, if there is one.
 #[macro_export]
 macro_rules! serve_api {
     ($handle:path) => {
+        $crate::serve_api!($handle, |_| {});
+    };
+    ($handle:path, $refused:expr) => {
         $crate::serve!(answer);
 
         async fn answer(request: $crate::http::Request) -> $crate::http::Answer {
-            $crate::api::answer(request, $handle).await
+            $crate::api::answer_and_note(request, $handle, $refused).await
         }
     };
 }
 
 /// Unix time in milliseconds.
 pub fn now_ms() -> i64 {
-    backend::now_ms()
+    #[cfg(target_family = "wasm")]
+    return system_ms();
+    #[cfg(not(target_family = "wasm"))]
+    native::now_ms()
+}
+
+fn system_ms() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Random bytes from the host's secure generator.

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::executor::block_on;
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -74,8 +74,7 @@ fn ask_hook(sql: &str) -> Result<(), String> {
 }
 
 pub(crate) fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX) + AHEAD_MS.get()
+    crate::system_ms() + AHEAD_MS.get()
 }
 
 /// Nobody waits for a clock that one can move.
@@ -122,29 +121,7 @@ pub(crate) mod sqlite {
         }
     }
 
-    impl From<Value> for types::Value {
-        fn from(value: Value) -> Self {
-            match value {
-                Value::Null => Self::Null,
-                Value::Integer(number) => Self::Integer(number),
-                Value::Real(number) => Self::Real(number),
-                Value::Text(text) => Self::Text(text),
-                Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
-
-    impl From<types::Value> for Value {
-        fn from(value: types::Value) -> Self {
-            match value {
-                types::Value::Null => Self::Null,
-                types::Value::Integer(number) => Self::Integer(number),
-                types::Value::Real(number) => Self::Real(number),
-                types::Value::Text(text) => Self::Text(text),
-                types::Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
+    crate::sqlite::cells!(types::Value);
 }
 
 pub(crate) mod key_value {

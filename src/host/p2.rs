@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{FutureExt, LocalBoxFuture};
@@ -32,11 +32,6 @@ macro_rules! serve {
 
 thread_local! {
     static TASKS: RefCell<Vec<LocalBoxFuture<'static, ()>>> = RefCell::default();
-}
-
-pub(crate) fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(crate) async fn sleep(duration: Duration) {
@@ -170,8 +165,7 @@ pub(crate) mod http {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
             headers.append(name, HeaderValue::from_bytes(&value).map_err(|error| error.to_string())?);
         }
-        let caller =
-            Caller { method, path: uri.path().to_owned(), query: uri.query().unwrap_or_default().to_owned(), headers };
+        let caller = Caller::new(method, &uri, headers);
         Ok(Request { caller, body: crate::http::Body(Box::pin(request.into_body_stream())) })
     }
 
@@ -228,29 +222,7 @@ pub(crate) mod sqlite {
         format!("{error:?}")
     }
 
-    impl From<Value> for sqlite::Value {
-        fn from(value: Value) -> Self {
-            match value {
-                Value::Null => Self::Null,
-                Value::Integer(number) => Self::Integer(number),
-                Value::Real(number) => Self::Real(number),
-                Value::Text(text) => Self::Text(text),
-                Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
-
-    impl From<sqlite::Value> for Value {
-        fn from(value: sqlite::Value) -> Self {
-            match value {
-                sqlite::Value::Null => Self::Null,
-                sqlite::Value::Integer(number) => Self::Integer(number),
-                sqlite::Value::Real(number) => Self::Real(number),
-                sqlite::Value::Text(text) => Self::Text(text),
-                sqlite::Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
+    crate::sqlite::cells!(sqlite::Value);
 }
 
 pub(crate) mod key_value {

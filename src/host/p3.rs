@@ -1,6 +1,6 @@
 //! The backend over WASI 0.3 and spin-sdk 7.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What the macro `http_service` refers to.
 pub(crate) mod sdk {
@@ -18,11 +18,6 @@ macro_rules! serve {
             $handle(request).await
         }
     };
-}
-
-pub(crate) fn now_ms() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(crate) async fn sleep(duration: Duration) {
@@ -52,12 +47,7 @@ pub(crate) mod http {
     impl FromRequest for Request {
         fn from_request(request: types::Request) -> Result<Self, types::ErrorCode> {
             let (parts, body) = spin_sdk::http::Request::from_request(request)?.into_parts();
-            let caller = Caller {
-                method: parts.method,
-                path: parts.uri.path().to_owned(),
-                query: parts.uri.query().unwrap_or_default().to_owned(),
-                headers: parts.headers,
-            };
+            let caller = Caller::new(parts.method, &parts.uri, parts.headers);
             Ok(Self { caller, body: crate::http::Body(body) })
         }
     }
@@ -139,29 +129,7 @@ pub(crate) mod sqlite {
         format!("{error:?}")
     }
 
-    impl From<Value> for sqlite::Value {
-        fn from(value: Value) -> Self {
-            match value {
-                Value::Null => Self::Null,
-                Value::Integer(number) => Self::Integer(number),
-                Value::Real(number) => Self::Real(number),
-                Value::Text(text) => Self::Text(text),
-                Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
-
-    impl From<sqlite::Value> for Value {
-        fn from(value: sqlite::Value) -> Self {
-            match value {
-                sqlite::Value::Null => Self::Null,
-                sqlite::Value::Integer(number) => Self::Integer(number),
-                sqlite::Value::Real(number) => Self::Real(number),
-                sqlite::Value::Text(text) => Self::Text(text),
-                sqlite::Value::Blob(bytes) => Self::Blob(bytes),
-            }
-        }
-    }
+    crate::sqlite::cells!(sqlite::Value);
 }
 
 pub(crate) mod key_value {

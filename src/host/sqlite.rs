@@ -181,3 +181,36 @@ impl<T: Into<Value>> From<Option<T>> for Value {
         value.map_or(Self::Null, Into::into)
     }
 }
+
+/// A backend's own cells say the same under the same names.
+macro_rules! cells {
+    ($theirs:ty) => {
+        impl From<$crate::sqlite::Value> for $theirs {
+            fn from(value: $crate::sqlite::Value) -> Self {
+                use $crate::sqlite::Value;
+                match value {
+                    Value::Null => Self::Null,
+                    Value::Integer(number) => Self::Integer(number),
+                    Value::Real(number) => Self::Real(number),
+                    Value::Text(text) => Self::Text(text),
+                    Value::Blob(bytes) => Self::Blob(bytes),
+                }
+            }
+        }
+
+        impl From<$theirs> for $crate::sqlite::Value {
+            fn from(value: $theirs) -> Self {
+                type Theirs = $theirs;
+                match value {
+                    Theirs::Null => Self::Null,
+                    Theirs::Integer(number) => Self::Integer(number),
+                    Theirs::Real(number) => Self::Real(number),
+                    Theirs::Text(text) => Self::Text(text),
+                    Theirs::Blob(bytes) => Self::Blob(bytes),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use cells;

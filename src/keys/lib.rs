@@ -8,17 +8,13 @@ use buddy_host::variables;
 use buddy_store::{card, room, rotation, sweep, tally};
 use serde_json::json;
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const ROTATIONS: &str = "POST, OPTIONS";
 const KEYS: &str = "GET, OPTIONS";
 const MEMBERS: &str = "GET, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "rotations"] => {

@@ -8,16 +8,12 @@ use buddy_store::room::Right;
 use buddy_store::{link, room, sweep, tally};
 use serde_json::json;
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const LINKS: &str = "GET, POST, OPTIONS";
 const OPEN: &str = "POST, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "links"] => {

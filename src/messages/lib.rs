@@ -8,16 +8,12 @@ use buddy_store::{event, room, signal, sweep, tally};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const MESSAGES: &str = "GET, POST, OPTIONS";
 const SIGNALS: &str = "POST, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "messages"] => {

@@ -10,17 +10,13 @@ use buddy_store::room::{Right, Room};
 use buddy_store::{room, slot, statement, sweep, tally};
 use serde_json::{Value as Json, json};
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const ROOMS: &str = "POST, OPTIONS";
 const ROOM: &str = "GET, PATCH, DELETE, OPTIONS";
 const HEALTH: &str = "GET, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms"] => match method.as_str() {

@@ -359,8 +359,7 @@ const IN_BATCH: &str = "WHERE room_id=?1 AND seq>=(SELECT min(seq) FROM near) AN
 
 /// The events after `seq` that are still shown, ascending, as many as fit a batch. Edits of what came
 /// before `first_seq` show no text. A room whose log is another one by now, or that has gone to another database, has
-/// none; of one that has gone
-/// only those get what was said last who had followed it until then.
+/// none; of one that has gone only those get what was said last who had followed it until then.
 ///
 /// # Errors
 /// `Unavailable`.

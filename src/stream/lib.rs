@@ -29,7 +29,7 @@ use crate::limits::{Limits, Place};
 use crate::poll::End;
 use crate::reader::Reader;
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const STREAM: &str = "GET, OPTIONS";
 /// A client that takes no byte for so long has gone.
@@ -39,10 +39,6 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const CHUNK_MAX: usize = 64 << 10;
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let ["api", "rooms", id, "stream"] = request.caller.segments()[..] else { return Err(Error::NotFound) };
     match request.caller.method.as_str() {
         "GET" => {}

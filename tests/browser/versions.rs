@@ -63,6 +63,16 @@ fn spoken(name: &str) -> String {
     (0..5).map(|at| &name[at * 4..at * 4 + 4]).collect::<Vec<_>>().join(" ")
 }
 
+/// Somebody who has the page from a server that can come to give out another, at this address, and whom a worker answers.
+async fn behind_a_worker() -> (Scene, Liar, String, Profile) {
+    let scene = Scene::set().await;
+    let liar = scene.liar().await;
+    let start = format!("http://{}/", liar.address());
+    let ana = scene.newcomer().await;
+    ana.is_answered_by_the_worker(&start).await;
+    (scene, liar, start, ana)
+}
+
 impl Profile {
     /// Opens the start page so that a worker answers for it.
     async fn is_answered_by_the_worker(&self, start: &str) {
@@ -87,12 +97,8 @@ impl Profile {
 
 #[tokio::test]
 async fn a_newer_page_is_shown_with_both_numbers_and_used_only_when_somebody_wants_it() {
-    let scene = Scene::set().await;
+    let (scene, liar, start, ana) = behind_a_worker().await;
     let newer = Newer::of(&scene).await;
-    let liar = scene.liar().await;
-    let start = format!("http://{}/", liar.address());
-    let ana = scene.newcomer().await;
-    ana.is_answered_by_the_worker(&start).await;
     let used = ana.page_in_use().await;
     ana.sees_no("A newer Buddy is ready").await;
 
@@ -132,12 +138,8 @@ async fn a_newer_page_is_shown_with_both_numbers_and_used_only_when_somebody_wan
 
 #[tokio::test]
 async fn a_room_offers_a_newer_page_too_and_loses_nothing_by_it() {
-    let scene = Scene::set().await;
+    let (scene, liar, start, ana) = behind_a_worker().await;
     let newer = Newer::of(&scene).await;
-    let liar = scene.liar().await;
-    let start = format!("http://{}/", liar.address());
-    let ana = scene.newcomer().await;
-    ana.is_answered_by_the_worker(&start).await;
     ana.makes_room(&start).await;
     ana.calls_themself("Ana").await;
     ana.say("before").await;
@@ -161,12 +163,8 @@ async fn a_room_offers_a_newer_page_too_and_loses_nothing_by_it() {
 
 #[tokio::test]
 async fn what_does_not_fit_its_list_or_its_name_is_neither_used_nor_offered() {
-    let scene = Scene::set().await;
+    let (scene, liar, _start, ana) = behind_a_worker().await;
     let newer = Newer::of(&scene).await;
-    let liar = scene.liar().await;
-    let start = format!("http://{}/", liar.address());
-    let ana = scene.newcomer().await;
-    ana.is_answered_by_the_worker(&start).await;
     let used = ana.page_in_use().await;
     let offer = "return (await import('/wire/deployment.js')).readOffer()";
 
@@ -203,11 +201,7 @@ async fn what_does_not_fit_its_list_or_its_name_is_neither_used_nor_offered() {
 
 #[tokio::test]
 async fn what_was_changed_in_the_browsers_cache_is_not_given_out() {
-    let scene = Scene::set().await;
-    let liar = scene.liar().await;
-    let start = format!("http://{}/", liar.address());
-    let ana = scene.newcomer().await;
-    ana.is_answered_by_the_worker(&start).await;
+    let (_scene, _liar, start, ana) = behind_a_worker().await;
     let spoil = "const name = (await caches.keys()).find((name) => name !== 'buddy-pin');
         const cache = await caches.open(name);
         await cache.put('/', new Response('<h1>Another page</h1>', { headers: { 'content-type': 'text/html' } }));

@@ -1,7 +1,7 @@
 //! The chaos test: people who write and read in several rooms, end to end encrypted through the native client, behind
 //! a proxy that mistreats their connections, while the server is killed and restarted, slots move between two databases,
-//! and owners renew the keys and remove people. In the end everybody who stayed holds exactly what was acknowledged, in order, dense, and equal to
-//! what a newcomer reads; who was removed holds nothing that was said afterwards; and nobody raised an alarm.
+//! and owners renew the keys and remove people. In the end everybody who stayed holds exactly what was acknowledged, in
+//! order, dense, and equal to what a newcomer reads; who was removed holds nothing that was said afterwards; and nobody raised an alarm.
 //!
 //! Every random choice follows from one seed. The machine's timing does not, so a seed replays the same faults
 //! against the same traffic, not the same interleaving.

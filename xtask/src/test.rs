@@ -137,18 +137,22 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     let sqld = sqld::install();
     let mut outcomes = vec![("lint", lints), ("Rust", rust_tests(&["--workspace"], &[], &server))];
     if options.target == Target::Spin {
-        let on_libsql = Served { database: Some(Kind::Libsql), ..server };
+        let on_libsql = Served { database: Some(Kind::Libsql), ..server.clone() };
         outcomes.push(("the API on libSQL", sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &on_libsql))));
-        outcomes.push(("the API on WASI 0.2", on_wasi_2(options)));
+        outcomes.push(("the API on WASI 0.2", on_wasi_2(server)));
     }
     outcomes.push(("page", page_tests(&page, "")));
     Ok(outcomes)
 }
 
 /// What is different where an instance serves one request, in short; `--target cloud` passes all tests there.
-fn on_wasi_2(options: &Test) -> Result<Counts> {
+fn on_wasi_2(server: Served) -> Result<Counts> {
     components::build(Target::Cloud)?;
-    rust_tests(&API, &["components_import", "messages::", "stream::"], &started(options, Target::Cloud)?)
+    rust_tests(
+        &API,
+        &["components_import", "messages::", "stream::"],
+        &Served { manifest: Target::Cloud.manifest(), ..server },
+    )
 }
 
 fn one_group(group: Group, options: &Test) -> Result<Counts> {
@@ -204,7 +208,7 @@ fn page_folder() -> PathBuf {
 }
 
 /// What tests are to start.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Served {
     /// A program and its first arguments.
     command: String,
@@ -216,10 +220,6 @@ struct Served {
 /// Builds the components, and the embedded server where no other is to be tested.
 fn built_server(options: &Test) -> Result<Served> {
     components::build(options.target)?;
-    started(options, options.target)
-}
-
-fn started(options: &Test, place: Target) -> Result<Served> {
     let command = match &options.server {
         Some(server) => server.clone(),
         None => {
@@ -227,7 +227,7 @@ fn started(options: &Test, place: Target) -> Result<Served> {
             format!("{} up", server::embedded_program().display())
         }
     };
-    Ok(Served { command, manifest: place.manifest(), database: options.database })
+    Ok(Served { command, manifest: options.target.manifest(), database: options.database })
 }
 
 /// Brings all source into the form that the lints want.
