@@ -36,7 +36,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a Spin application from its manifest, for development and tests; production runs on Spin
@@ -127,7 +127,7 @@ impl Up {
         let variables: BTreeMap<_, _> = self.variable.into_iter().collect();
 
         // Taken first, so that a port in use is told at once and not after minutes of compiling.
-        let listener = listen(self.listen).await?;
+        let listener = listen(self.listen)?;
         let name = manifest.application.name.clone();
         eprintln!("Running {name} on buddy-local, a server for development and tests. Production runs on Spin.");
         let router = Arc::new(application::load(manifest, folder, &places, &variables, self.reuse)?);
@@ -143,8 +143,18 @@ impl Up {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    match TcpListener::bind(address).await {
+/// How many connections may wait to be taken. With the 128 that are usual, those that come at once beyond them try
+/// again only after one second and after three.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    match bound() {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             bail!("{address} is already in use: end what listens there, or choose another with --listen")

@@ -111,7 +111,18 @@ impl Database {
     /// `Unavailable` with the cause for the log.
     pub(crate) async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
         let _place = self.place().await?;
-        let turn = Turn::take(turn::writes(sql)).await;
+        if turn::writes(sql) && self.open().is_some_and(|open| !open.is_server) {
+            return turn::run(self, sql, parameters).await;
+        }
+        self.run_now(sql, parameters).await
+    }
+
+    /// Runs one statement without waiting for others of this instance.
+    ///
+    /// # Errors
+    /// `Unavailable` with the cause for the log.
+    pub(crate) async fn run_now(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let turn = Turn::new();
         let mut before = None;
         loop {
             let cause = match self.try_to_run(sql, parameters).await {

@@ -1,73 +1,139 @@
 //! Waiting for a database that another writer holds. SQLite's own handler sleeps up to 100 ms at a time, on a
 //! thread of the host, so writers that meet would wait for many turns of others. Here a statement fails at once and
-//! its task sleeps a little, at random. Those of one instance go in the order in which they came.
+//! its task sleeps a little, at random. Writers of one instance never meet: who comes while another one writes gets
+//! in line, and the statements of a line are run one right after the other, in the order in which they came.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use buddy_host::{random, sleep};
+use buddy_domain::Error;
+use buddy_host::sqlite::{Row, Value};
+use buddy_host::{random, sleep, spawn};
 
-/// How long a statement waits in all, as SQLite's own handler would under Spin.
+use crate::database::Database;
+
+/// How long a statement waits in line, and then for writers elsewhere, as SQLite's own handler would under Spin.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many of an instance's writers try at the same time. With one alone, the others' turns would be lost while it
-/// sleeps; with all, who came last could go first.
-const TRYING: usize = 2;
-/// Who has waited so long asks more often than those who came later, of other instances too.
-const LONG: Duration = Duration::from_millis(8);
+/// How often who is next in line looks for what came of their statement: tasks of an instance cannot wake each other.
+const LOOK: Duration = Duration::from_micros(300);
+/// Those further back look so much less often.
+const LOOK_FAR: Duration = Duration::from_millis(8);
 
 thread_local! {
-    static LAST: Cell<u64> = const { Cell::new(0) };
-    /// The tickets of those who wait.
-    static WAITING: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
+    /// The databases that somebody of this instance writes to.
+    static WRITTEN: RefCell<HashSet<Database>> = RefCell::default();
+    static LINES: RefCell<HashMap<Database, VecDeque<Rc<Job>>>> = RefCell::default();
 }
 
-/// One statement's place among those that wait.
+/// A statement in line.
+struct Job {
+    sql: String,
+    parameters: Vec<Value>,
+    outcome: Cell<Option<Result<Vec<Row>, Error>>>,
+}
+
+/// Runs a statement that writes to a file, after those that came before.
+///
+/// # Errors
+/// `Unavailable` with the cause for the log.
+pub(crate) async fn run(database: &Database, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+    if let Some(pen) = Pen::take(database) {
+        let outcome = database.run_now(sql, parameters).await;
+        pen.hand_on();
+        return outcome;
+    }
+    let job = Rc::new(Job { sql: sql.to_owned(), parameters: parameters.to_vec(), outcome: Cell::default() });
+    LINES.with_borrow_mut(|lines| lines.entry(database.clone()).or_default().push_back(Rc::clone(&job)));
+    let began = Instant::now();
+    loop {
+        let place = place(database, &job);
+        sleep(LOOK_FAR.min(LOOK * place.map_or(1, |before| before + 2))).await;
+        if let Some(outcome) = job.outcome.take() {
+            return outcome;
+        }
+        if began.elapsed() > PATIENCE && withdraw(database, &job) {
+            let cause = format!("database {}: too many statements wait", database.label());
+            return Err(Error::Unavailable(cause));
+        }
+        // Who wrote has ended without a word, perhaps in the middle of this statement, which can be repeated.
+        if let Some(pen) = Pen::take(database) {
+            withdraw(database, &job);
+            let outcome = database.run_now(sql, parameters).await;
+            pen.hand_on();
+            return outcome;
+        }
+    }
+}
+
+/// How many are before a statement; `None` where it is being run.
+fn place(database: &Database, job: &Rc<Job>) -> Option<u32> {
+    LINES
+        .with_borrow(|lines| lines.get(database)?.iter().position(|other| Rc::ptr_eq(other, job)))
+        .map(|before| before as u32)
+}
+
+/// Takes a statement out of its line. False: it is being run.
+fn withdraw(database: &Database, job: &Rc<Job>) -> bool {
+    LINES.with_borrow_mut(|lines| {
+        let Some(line) = lines.get_mut(database) else { return false };
+        let before = line.len();
+        line.retain(|other| !Rc::ptr_eq(other, job));
+        line.len() < before
+    })
+}
+
+/// Held by the one of an instance who writes to a database.
+struct Pen(Database);
+
+impl Pen {
+    fn take(database: &Database) -> Option<Self> {
+        WRITTEN.with_borrow_mut(|written| written.insert(database.clone())).then(|| Self(database.clone()))
+    }
+
+    /// Has the statements run that came meanwhile, and those that come while they are run.
+    fn hand_on(self) {
+        if self.is_awaited() {
+            spawn(async move {
+                while let Some(job) = self.next() {
+                    job.outcome.set(Some(self.0.run_now(&job.sql, &job.parameters).await));
+                }
+            });
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        LINES.with_borrow(|lines| lines.get(&self.0).is_some_and(|line| !line.is_empty()))
+    }
+
+    fn next(&self) -> Option<Rc<Job>> {
+        LINES.with_borrow_mut(|lines| lines.get_mut(&self.0)?.pop_front())
+    }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        WRITTEN.with_borrow_mut(|written| written.remove(&self.0));
+    }
+}
+
+/// One statement's patience with writers elsewhere.
 pub(crate) struct Turn {
-    ticket: u64,
     began: Instant,
 }
 
 impl Turn {
-    /// A turn for a statement; one that writes goes behind those that wait already.
-    pub(crate) async fn take(writes: bool) -> Self {
-        let ticket = LAST.get() + 1;
-        LAST.set(ticket);
-        let turn = Self { ticket, began: Instant::now() };
-        if writes && !WAITING.with_borrow(BTreeSet::is_empty) {
-            turn.wait().await;
-        }
-        turn
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now() }
     }
 
     /// Waits for the next try after the database was busy. False: that has lasted too long.
     pub(crate) async fn again(&self) -> bool {
-        if self.began.elapsed() > PATIENCE {
-            return false;
-        }
-        self.wait().await;
-        true
-    }
-
-    async fn wait(&self) {
-        WAITING.with_borrow_mut(|waiting| waiting.insert(self.ticket));
-        loop {
-            let chance = u64::from(u16::from_le_bytes(random()));
-            // 0.3 to 1.8 ms, or a third of that.
-            let pause = Duration::from_micros(300 + chance * 1500 / u64::from(u16::MAX));
-            sleep(if self.began.elapsed() > LONG { pause / 3 } else { pause }).await;
-            let is_among_the_first =
-                WAITING.with_borrow(|waiting| waiting.iter().take(TRYING).any(|ticket| *ticket == self.ticket));
-            if is_among_the_first || self.began.elapsed() > PATIENCE {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        WAITING.with_borrow_mut(|waiting| waiting.remove(&self.ticket));
+        let chance = u64::from(u16::from_le_bytes(random()));
+        // 0.3 to 1.3 ms.
+        sleep(Duration::from_micros(300 + chance * 1000 / u64::from(u16::MAX))).await;
+        self.began.elapsed() <= PATIENCE
     }
 }
 
