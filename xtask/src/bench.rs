@@ -12,13 +12,15 @@ use crate::{root, server, step, target};
 pub(crate) fn bench(flags: &[String]) -> Result<()> {
     let has = |wanted: &str| flags.iter().any(|flag| flag.split('=').next() == Some(wanted));
     let elsewhere = has("--address") || has("--help") || has("-h");
+    let mut cargo = Command::new(env!("CARGO"));
     if !elsewhere {
         components::build(Target::Spin)?;
         if !has("--server") && std::env::var_os("BUDDY_SERVER").is_none() {
             server::embedded()?;
+            let program = server::embedded_program();
+            cargo.env("BUDDY_SERVER", format!("{} up {}", program.display(), server::FEW_INSTANCES.join(" ")));
         }
     }
-    let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--profile", "native", "--package", "buddy-bench", "--target-dir"]).arg(target());
     // The flags' paths and commands are the caller's, relative to the caller's folder.
     step::run(cargo.arg("--manifest-path").arg(root().join("Cargo.toml")).arg("--").args(flags))

@@ -12,6 +12,11 @@ use crate::{root, step, target};
 /// The first Spin that runs components of WASI 0.3.
 const OLDEST_SPIN: Version = Version { major: 4, minor: 1 };
 
+/// A thousand readers that come at once get a few instances with these, and dozens without: each opens the databases
+/// and asks for news by itself.
+pub(crate) const FEW_INSTANCES: [&str; 4] =
+    ["--max-instance-reuse-count", "1024", "--max-instance-concurrent-reuse-count", "128"];
+
 /// Where cargo puts the embedded server.
 pub(crate) fn embedded_program() -> PathBuf {
     target().join("native/buddy-local")

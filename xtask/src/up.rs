@@ -79,6 +79,9 @@ pub(crate) fn build(options: &Up) -> Result<Command> {
         None => server::embedded()?,
     };
     command.args(["--listen", &options.listen]);
+    if options.target == Target::Spin {
+        command.args(server::FEW_INSTANCES);
+    }
     command.arg("--from").arg(options.from.clone().unwrap_or_else(|| options.target.manifest()));
     command.arg("--state-dir").arg(options.state_dir.clone().unwrap_or_else(|| root().join(".spin")));
     for variable in &options.variable {

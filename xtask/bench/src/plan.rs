@@ -148,9 +148,8 @@ impl<'a> Bench<'a> {
         if let Some(url) = &self.arguments.address {
             return Server::at(url);
         }
-        let embedded = || format!("{} up", root().join("target/native/buddy-local").display());
-        let command = self.arguments.server.clone().unwrap_or_else(embedded);
-        Server::start(&command, &root().join("spin.toml"), &self.arguments.variable, self.data.path(), databases)
+        let command = self.arguments.server.as_ref().context("no server to start: say it with --server")?;
+        Server::start(command, &root().join("spin.toml"), &self.arguments.variable, self.data.path(), databases)
     }
 }
 
