@@ -40,13 +40,23 @@ pub enum Error {
     RoomNotFound,
     #[error("There is nothing at this address.")]
     NotFound,
+    #[error("There is no such file or part: it was never here, or went with its message.")]
+    FileNotFound,
+    #[error("This part was stored with other content: take a new id for the file.")]
+    PartExists,
+    #[error("This file belongs to a message already: take a new id for another file.")]
+    FileSent,
+    #[error("A file is not here with all of its parts: upload it under a new id.")]
+    FileMissing,
+    #[error("The part has {bytes} bytes, and nothing where the range begins.")]
+    RangeNotSatisfiable { bytes: i64 },
     #[error("This address answers {0}.")]
     MethodNotAllowed(&'static str),
     #[error("This client_id was used for something else in this room: take a new one.")]
     ClientIdReused,
     #[error("Too large: {0}")]
     TooLarge(String),
-    #[error("Send the header content-type: application/json.")]
+    #[error("Send the header content-type: application/json, or application/octet-stream with the part of a file.")]
     UnsupportedMediaType,
     #[error("Too many requests: try again in {retry_after_s} s.")]
     RateLimited { retry_after_s: i64 },
@@ -70,13 +80,15 @@ impl Error {
             Self::InvalidRequest(_) => 400,
             Self::NotAllowed(_) | Self::RoomLocked | Self::RoomFull | Self::Full(_) => 403,
             Self::Renewed | Self::LinkUsedUp | Self::LinkExpired => 403,
-            Self::RoomNotFound | Self::NotFound => 404,
+            Self::RoomNotFound | Self::NotFound | Self::FileNotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::ClientIdReused | Self::StaleEpoch | Self::RoomExists | Self::LinkExists => 409,
             Self::LinksChanged | Self::PeopleChanged | Self::StateChanged | Self::SlotMoving => 409,
+            Self::PartExists | Self::FileSent | Self::FileMissing => 409,
             Self::RoomGone { .. } => 410,
             Self::TooLarge(_) => 413,
             Self::UnsupportedMediaType => 415,
+            Self::RangeNotSatisfiable { .. } => 416,
             Self::RateLimited { .. } => 429,
             Self::StorageFull | Self::Unavailable(_) => 503,
         }
@@ -100,6 +112,11 @@ impl Error {
             Self::LinkUsedUp | Self::LinkExpired => "link_ended",
             Self::RoomNotFound => "room_not_found",
             Self::NotFound => "not_found",
+            Self::FileNotFound => "file_not_found",
+            Self::PartExists => "part_exists",
+            Self::FileSent => "file_sent",
+            Self::FileMissing => "file_missing",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::ClientIdReused => "client_id_reused",
             Self::TooLarge(_) => "too_large",

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
+use crate::file::{NamedFile, named};
 use crate::link::RawLink;
 use crate::object::{Object, object};
 use crate::rotation::{Fingerprint, Founding, RawRotation, fingerprint};
@@ -202,6 +203,8 @@ pub struct Post {
     pub body: String,
     /// Rooms with keys ask for it, plain rooms refuse it.
     pub epoch: Option<i64>,
+    /// A message's files, as they are stored.
+    pub files: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +215,7 @@ struct RawPost {
     target: Option<i64>,
     body: Option<String>,
     epoch: Option<i64>,
+    files: Option<Vec<Object<NamedFile>>>,
 }
 
 impl Post {
@@ -239,7 +243,11 @@ impl Post {
             Some(body) if body.is_empty() && kind == Kind::Delete => body,
             body => opaque("body", body.as_deref(), max_body_bytes)?.to_owned(),
         };
-        Ok(Self { client_id, kind, target: raw.target, body, epoch: raw.epoch.map(epoch).transpose()? })
+        let files = named(raw.files.map(|files| files.into_iter().map(|file| file.0).collect()))?;
+        if files.is_some() && kind != Kind::Message {
+            return Err(Error::invalid("Only a message has files."));
+        }
+        Ok(Self { client_id, kind, target: raw.target, body, epoch: raw.epoch.map(epoch).transpose()?, files })
     }
 }
 

@@ -16,8 +16,9 @@ use serde_json::json;
 use crate::http::{Answer, Body, Caller, Request, Writer, stream};
 use crate::{log, now_ms, sleep, variables};
 
-/// How long a request's body may take to arrive.
+/// How long a request's body may take to arrive, and how long a part of a file, which is larger.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
+const BYTES_DEADLINE: Duration = Duration::from_secs(30);
 
 impl Answer {
     fn status(&self) -> u16 {
@@ -88,7 +89,7 @@ where
 /// segments those that may name a room or a link are cut to 8 characters, and those that nobody knows left out. A
 /// variable that cannot be read is the handler's affair.
 async fn logged(caller: &Caller) -> Option<(&'static str, String)> {
-    const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "OPTIONS", "HEAD"];
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"];
     if variables::number("log_requests").await.ok()? == 0 {
         return None;
     }
@@ -98,7 +99,7 @@ async fn logged(caller: &Caller) -> Option<(&'static str, String)> {
 
 /// A segment of a path as it may be logged.
 fn shown(segment: &str) -> &str {
-    const KNOWN: [&str; 17] = [
+    const KNOWN: [&str; 18] = [
         "api",
         "rooms",
         "messages",
@@ -109,6 +110,7 @@ fn shown(segment: &str) -> &str {
         "members",
         "links",
         "open",
+        "files",
         "health",
         "internal",
         "router",
@@ -210,29 +212,55 @@ impl Request {
         self.read_body(false, limit).await
     }
 
-    async fn read_body(self, optional: bool, limit: usize) -> Result<Vec<u8>, Error> {
-        let too_large = || Error::TooLarge(format!("a request may have {limit} bytes."));
-        let announced = self.caller.header("content-length").and_then(|text| text.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > limit) {
-            return Err(too_large());
+    /// Bytes of no known form. More than `limit` is refused unread.
+    ///
+    /// # Errors
+    /// `TooLarge`, `UnsupportedMediaType`, or `InvalidRequest` for an empty body and one that broke off or took over 30 s.
+    pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, Error> {
+        self.refuse_large(limit)?;
+        let kind = self.caller.header("content-type").unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("application/octet-stream") {
+            return Err(Error::UnsupportedMediaType);
         }
+        let bytes = self.arrived(limit, BYTES_DEADLINE).await?;
+        if bytes.is_empty() {
+            return Err(Error::invalid("The body must not be empty."));
+        }
+        Ok(bytes)
+    }
+
+    async fn read_body(self, optional: bool, limit: usize) -> Result<Vec<u8>, Error> {
+        self.refuse_large(limit)?;
         let is_json = self.caller.header("content-type").is_some_and(is_json);
         let typed = self.caller.headers.contains_key("content-type");
         if !is_json && (typed || !optional) {
             return Err(Error::UnsupportedMediaType);
         }
-        let bytes = {
-            let reading = pin!(read(self.body, limit));
-            match select(reading, pin!(sleep(BODY_DEADLINE))).await {
-                Either::Left((bytes, _)) => bytes?.ok_or_else(too_large)?,
-                Either::Right(_) => return Err(Error::invalid("The body took longer than 10 s to arrive.")),
-            }
-        };
+        let bytes = self.arrived(limit, BODY_DEADLINE).await?;
         if !is_json && !bytes.is_empty() {
             return Err(Error::UnsupportedMediaType);
         }
         Ok(bytes)
     }
+
+    fn refuse_large(&self, limit: usize) -> Result<(), Error> {
+        let announced = self.caller.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) { Err(too_large(limit)) } else { Ok(()) }
+    }
+
+    async fn arrived(self, limit: usize, deadline: Duration) -> Result<Vec<u8>, Error> {
+        let reading = pin!(read(self.body, limit));
+        match select(reading, pin!(sleep(deadline))).await {
+            Either::Left((bytes, _)) => bytes?.ok_or_else(|| too_large(limit)),
+            Either::Right(_) => {
+                Err(Error::invalid(format!("The body took longer than {} s to arrive.", deadline.as_secs())))
+            }
+        }
+    }
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::TooLarge(format!("a request may have {limit} bytes."))
 }
 
 /// All of a body; `None` where it is longer than `limit` bytes.
@@ -274,6 +302,21 @@ pub fn text(media_type: &'static str, body: String) -> Answer {
     Answer::Whole(response)
 }
 
+/// Bytes of no known form: all of something, or, where `part_of` gives the first byte's place and how many there are in
+/// all, a part of it (RFC 9110, section 15.3.7).
+pub fn binary(body: Vec<u8>, part_of: Option<(i64, i64)>) -> Answer {
+    let last = body.len() as i64 - 1;
+    let mut response = whole(if part_of.is_some() { 206 } else { 200 }, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some((first, of)) = part_of {
+        let range = HeaderValue::try_from(format!("bytes {first}-{}/{of}", first + last));
+        headers.insert(header::CONTENT_RANGE, range.expect("numbers can stand in a header"));
+    }
+    Answer::Whole(response)
+}
+
 /// 204: done, nothing to say.
 pub fn empty() -> Answer {
     let mut response = whole(204, Vec::new());
@@ -289,7 +332,7 @@ pub fn preflight(allow: &'static str) -> Answer {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(allow));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, buddy-author, buddy-farewell, last-event-id"),
+        HeaderValue::from_static("authorization, content-type, buddy-author, buddy-farewell, last-event-id, range"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     Answer::Whole(response)
@@ -323,6 +366,10 @@ fn refusal(error: &Error) -> Answer {
     answer.retry_after(error.retry_after_s());
     if let (Answer::Whole(response), Error::MethodNotAllowed(allow)) = (&mut answer, error) {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if let (Answer::Whole(response), Error::RangeNotSatisfiable { bytes }) = (&mut answer, error) {
+        let range = HeaderValue::try_from(format!("bytes */{bytes}"));
+        response.headers_mut().insert(header::CONTENT_RANGE, range.expect("numbers can stand in a header"));
     }
     answer
 }

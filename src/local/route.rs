@@ -127,6 +127,8 @@ mod tests {
             ("/api/rooms/:room/messages", "messages"),
             ("/api/rooms/:room/links", "links"),
             ("/api/rooms/:room/links/:link/open", "open"),
+            ("/api/rooms/:room/files/:file", "file"),
+            ("/api/rooms/:room/files/:file/:part", "part"),
             ("/api/health/", "health"),
         ];
         Router::new(routes.map(|(pattern, target)| (pattern.to_owned(), target))).expect("the routes are valid")
@@ -149,6 +151,10 @@ mod tests {
             ("/api/rooms/x/links/y", "api", "/api/...", "/rooms/x/links/y"),
             ("/api/rooms/x/links/y/open", "open", "/api/rooms/:room/links/:link/open", ""),
             ("/api/rooms/x/links/y/open/z", "api", "/api/...", "/rooms/x/links/y/open/z"),
+            ("/api/rooms/x/files", "api", "/api/...", "/rooms/x/files"),
+            ("/api/rooms/x/files/y", "file", "/api/rooms/:room/files/:file", ""),
+            ("/api/rooms/x/files/y/0", "part", "/api/rooms/:room/files/:file/:part", ""),
+            ("/api/rooms/x/files/y/0/z", "api", "/api/...", "/rooms/x/files/y/0/z"),
             ("/api/rooms/x/unknown", "api", "/api/...", "/rooms/x/unknown"),
             ("/api/rooms/../health", "api", "/api/...", "/rooms/../health"),
             ("/api/ROOMS/x", "api", "/api/...", "/ROOMS/x"),

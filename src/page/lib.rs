@@ -23,9 +23,10 @@ pub const NOT_FOUND: &str = "/404.html";
 pub const WORKER: &str = "/sw.js";
 
 /// Nothing but our own files may run or be asked for, nobody may frame the page, and the only
-/// string that may become code is the service worker's address.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+/// string that may become code is the service worker's address. Pictures, sound and film that members sent are
+/// opened by the page and have no address but a `blob:` one.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+    media-src blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types buddy";
 
 /// Devices that no room needs: no script that got in could ask for them.

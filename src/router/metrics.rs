@@ -63,8 +63,15 @@ fn families(databases: &[(String, Option<Measures>)]) -> Vec<Family> {
         of_unit(
             "buddy_rooms_bytes",
             "bytes",
-            "What the rooms' events count for: their bodies, and 256 bytes each.",
+            "What rooms count for: their events' bodies and 256 bytes each, their files' parts and 4,096 bytes each.",
             each(&|known| Some(known.bytes as f64)),
+        ),
+        gauge("buddy_files", "Files that rooms hold.", each(&|known| Some(known.files as f64))),
+        of_unit(
+            "buddy_files_bytes",
+            "bytes",
+            "The parts of the rooms' files.",
+            each(&|known| Some(known.files_bytes as f64)),
         ),
         of_unit(
             "buddy_database_bytes",

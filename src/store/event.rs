@@ -47,18 +47,35 @@ macro_rules! address_limits {
     };
 }
 
+/// A file that a message names is not here with all of its parts, or nobody gets it any more.
+macro_rules! lacks_files {
+    () => {
+        "EXISTS(SELECT 1 FROM json_each(?19) j LEFT JOIN file f ON f.room_id=r.id AND f.file=json_extract(j.value,'$.id')
+      WHERE f.id IS NULL OR coalesce(f.sweep_at_ms<=?4,0) OR f.parts<>json_extract(j.value,'$.parts')
+        OR EXISTS(SELECT 1 FROM part p WHERE p.file_id=f.id AND p.part>=json_extract(j.value,'$.parts')))"
+    };
+}
+
+/// Another message has one of the files.
+macro_rules! files_are_sent {
+    () => {
+        "EXISTS(SELECT 1 FROM json_each(?19) j JOIN file f ON f.room_id=r.id AND f.file=json_extract(j.value,'$.id')
+      WHERE f.seq IS NOT NULL)"
+    };
+}
+
 /// `?5` kind, `?6` target, `?7` client_id, `?8` body, `?9` its hash, `?10` author, `?11` room_max_bytes,
 /// `?12` per room, `?13` per author, `?14` the address's limits, `?15` those of an owner's address, `?16` the
-/// database is full, `?17` epoch, `?18` cards per author.
+/// database is full, `?17` epoch, `?18` cards per author, `?19` files, which a trigger makes the message's own.
 /// An author's posts are counted only where the room's own limit would not refuse them first. That one is
 /// not for the owner, who is never refused for what others post.
 /// `LIMIT ?13` alone would have SQLite prepare the statement anew at each execution, in 350 µs: it looks at
 /// what is bound there. At a sum it does not look, here and in all other statements.
 const APPEND: &str = concat!(
-    "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,epoch,by_owner,address,hash,body)
+    "INSERT INTO event(room_id,seq,kind,sent_at_ms,author,target,client_id,epoch,by_owner,address,files,hash,body)
   SELECT r.id, r.last_seq+1, ?5, max(?4,r.last_at_ms), ?10, ?6, ?7, r.epoch, r.owner_hash IS ?3, ",
     address_limits!(),
-    ", ?9, ?8
+    ", ?19, ?9, ?8
   FROM room r ",
     open_slot!(),
     " WHERE r.room=?1 AND r.slot=?2 AND r.expires_at_ms>?4 AND ",
@@ -83,6 +100,11 @@ const APPEND: &str = concat!(
       SELECT 1 FROM event t WHERE t.room_id=r.id AND t.seq=?6 AND t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
     " AND CASE ?5 WHEN 'edit' THEN t.author=?10 WHEN 'delete' THEN (t.author=?10 OR r.owner_hash=?3) ELSE 1 END) END
+    AND (?19 IS NULL OR NOT (",
+    files_are_sent!(),
+    " OR ",
+    lacks_files!(),
+    "))
   LIMIT 1
   ON CONFLICT(room_id,client_id) DO NOTHING RETURNING seq, sent_at_ms"
 );
@@ -94,12 +116,16 @@ const WHY: &str = concat!(
     " AS reads, ",
     may_post!(),
     " AS posts, r.epoch AS epoch, e.seq AS seq, e.sent_at_ms AS sent_at_ms,
-    e.kind=?5 AND e.author IS ?10 AND e.target IS ?6 AND (e.body=?8 OR e.body='') AS same,
+    e.kind=?5 AND e.author IS ?10 AND e.target IS ?6 AND e.files IS ?19 AND (e.body=?8 OR e.body='') AS same,
     coalesce((SELECT c.count FROM card c WHERE c.room_id=r.id AND c.author=?10),0)>=?18 AS cards_full,
     r.locked=1 AND r.owner_hash IS NOT ?3 AND NOT (?5='delete' AND t.author IS NOT NULL AND t.author IS ?10) AS locked,
     t.kind='message' AND t.body<>'' AND ",
     is_kept!("t"),
     " AS target_kept, t.author IS NOT NULL AND t.author IS ?10 AS mine, r.owner_hash IS ?3 AS owns, ",
+    files_are_sent!(),
+    " AS files_sent, ",
+    lacks_files!(),
+    " AS files_lack, ",
     is_too_much!(),
     " AS full,
     CASE WHEN ?12>0 THEN (SELECT l.sent_at_ms+10000-?4 FROM event l
@@ -163,6 +189,7 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
         i64::from(database.is_full(post.body.len()).await?).into(),
         post.epoch.into(),
         variables::number("cards_per_author").await?.into(),
+        post.files.clone().into(),
     ]);
     let mut ask_first = refusals::expected(id, from, now);
     let (mut waited, mut tries) = (0, 0);
@@ -268,6 +295,13 @@ fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
         if post.kind == Kind::Delete && !mine && !owns {
             return Err(Error::NotAllowed("Only its author or the room's owner can delete a message."));
         }
+    }
+    let (files_sent, files_lack): (bool, bool) = (row.take("files_sent")?, row.take("files_lack")?);
+    if files_sent {
+        return Err(Error::FileSent);
+    }
+    if files_lack {
+        return Err(Error::FileMissing);
     }
     if row.take("full")? {
         return Err(Error::RoomFull);

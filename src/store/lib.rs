@@ -5,7 +5,7 @@
 //!   to it; `schema`: the migrations;
 //! - `access`: the conditions that many statements share;
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
-//! - `room`, `event`, `signal`, `address`: what stands in a database;
+//! - `room`, `event`, `file`, `signal`, `address`: what stands in a database;
 //! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
 //! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired;
 //! - `tally`, `measure`: what operators count.
@@ -15,6 +15,7 @@ mod address;
 pub mod card;
 pub mod database;
 pub mod event;
+pub mod file;
 mod lease;
 pub mod link;
 pub mod measure;

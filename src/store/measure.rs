@@ -12,6 +12,9 @@ pub struct Measures {
     pub rooms: i64,
     pub events: i64,
     pub bytes: i64,
+    /// Files of these rooms, and the bytes of their parts.
+    pub files: i64,
+    pub files_bytes: i64,
     /// Events that were ever appended in rooms of this database, of rooms that are no more too.
     pub appended: i64,
     /// How long the oldest row that is due to be deleted has waited, in milliseconds.
@@ -30,6 +33,9 @@ const ROOMS: &str = "SELECT count(*) FILTER(WHERE r.deleted_at_ms=0 AND r.expire
     coalesce(sum(r.bytes) FILTER(WHERE r.deleted_at_ms=0 AND r.expires_at_ms>?1),0) AS bytes,
     coalesce(sum(r.last_seq),0)+coalesce((SELECT t.count FROM tally t WHERE t.kind='event' AND t.code=''),0) AS appended
   FROM room r JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen') LIMIT 1";
+const FILES: &str =
+    "SELECT count(*) AS files, coalesce(sum(f.bytes),0) AS bytes FROM file f JOIN room r ON r.id=f.room_id
+    AND r.deleted_at_ms=0 AND r.expires_at_ms>?1 JOIN slot s ON s.slot=r.slot AND s.state IN('open','frozen') LIMIT 1";
 const OVERDUE: &str = "SELECT max(0,?1-coalesce((SELECT min(r.sweep_at_ms) FROM room r
     JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE r.sweep_at_ms BETWEEN 1 AND ?1),?1)) AS overdue_ms LIMIT 1";
 const SLOTS: &str = "SELECT state AS name, count(*) AS count FROM slot GROUP BY state ORDER BY state LIMIT 10";
@@ -44,6 +50,9 @@ pub async fn measure(database: &Database) -> Result<Measures, Error> {
     if let Some(mut row) = database.row(ROOMS, &[now.into()]).await? {
         (measures.rooms, measures.events) = (row.take("rooms")?, row.take("events")?);
         (measures.bytes, measures.appended) = (row.take("bytes")?, row.take("appended")?);
+    }
+    if let Some(mut row) = database.row(FILES, &[now.into()]).await? {
+        (measures.files, measures.files_bytes) = (row.take("files")?, row.take("bytes")?);
     }
     if let Some(mut row) = database.row(OVERDUE, &[now.into()]).await? {
         measures.overdue_ms = row.take("overdue_ms")?;

@@ -32,9 +32,11 @@ const QUICK_MS: i64 = 200;
 /// Rows at a time: of those that may be large, and of those that are small.
 const LARGE_ROWS: i64 = 100;
 const ROWS: i64 = 200;
-/// Rooms that are compared at once, unless so many openings of links belong to fewer.
+/// Rooms that are compared at once, unless so many openings of links and parts of files belong to fewer.
 const ROOMS: usize = 200;
 const OPENINGS: i64 = 20_000;
+/// Parts of files at a time, each of which has 256 KiB.
+const PARTS: usize = 8;
 /// More rows of one table than this are not compared. The limits of a room leave it far below.
 const MOST_ROWS: usize = 200_000;
 /// Rooms that changed, at a time.
@@ -68,8 +70,11 @@ const ROOM_NUMBER: &str = "(SELECT r.id FROM room r WHERE r.room=v.column1)";
 const LINK_NUMBER: &str =
     "(SELECT l.id FROM room r JOIN link l ON l.room_id=r.id WHERE r.room=v.column1 AND l.link=v.column2)";
 
+const FILE_NUMBER: &str =
+    "(SELECT f.id FROM room r JOIN file f ON f.room_id=r.id WHERE r.room=v.column1 AND f.file=v.column2)";
+
 /// Rooms come first: all others name them.
-const COMPARED: [Compared; 8] = [
+const COMPARED: [Compared; 9] = [
     Compared {
         name: "room",
         rows: "SELECT r.room AS key, r.* FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
@@ -95,6 +100,15 @@ const COMPARED: [Compared; 8] = [
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id,link",
         named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND link=?4",
+    },
+    Compared {
+        name: "file",
+        rows: "SELECT r.room AS key, t.file AS key, t.* FROM room r CROSS JOIN file t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
+        key: 2,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id,file",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND file=?4",
     },
     Compared {
         name: "opening",
@@ -182,8 +196,26 @@ const ADDED: [Added; 3] = [
     },
 ];
 
+/// Which parts there are of the files of rooms from `?1` on and below `?2`. A part never changes, but a file may come
+/// again under the same id.
+const PARTS_OF: &str = "SELECT r.room AS room, f.file AS file, p.part AS part, p.hash AS hash
+  FROM room r CROSS JOIN file f ON f.room_id=r.id CROSS JOIN part p ON p.file_id=f.id
+  WHERE r.room>=?1 AND r.room<?2 LIMIT 200001";
+/// The parts that `?1` names as JSON: [[room, file, part]].
+const NAMED_PARTS: &str = "SELECT r.room AS key, f.file AS key, t.part AS part, t.hash AS hash, t.body AS body
+  FROM json_each(?1) j JOIN room r ON lower(hex(r.room))=json_extract(j.value,'$[0]') AND r.room>=?2 AND r.room<?3
+  JOIN file f ON f.room_id=r.id AND f.file=json_extract(j.value,'$[1]')
+  JOIN part t ON t.file_id=f.id AND t.part=json_extract(j.value,'$[2]') LIMIT 8";
+/// Deletes at B one part of file `?4` of room `?3` that is not what A has: `?5`.
+const DROP_PART: &str = "DELETE FROM part WHERE file_id=(SELECT f.id FROM room r JOIN file f ON f.room_id=r.id
+    WHERE r.room=?3 AND f.file=?4) AND part=?5 AND ";
+
 /// Each a batch of what rooms from `?2` on and below `?3` have; their rows last of all.
-const OF_ROOMS: [&str; 9] = [
+const OF_ROOMS: [&str; 11] = [
+    "DELETE FROM part WHERE id IN(SELECT p.id FROM room r CROSS JOIN file f ON f.room_id=r.id
+      CROSS JOIN part p ON p.file_id=f.id WHERE r.room>=?2 AND r.room<?3 LIMIT 16)",
+    "DELETE FROM file WHERE id IN(SELECT f.id FROM room r CROSS JOIN file f ON f.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
     "DELETE FROM event WHERE pos IN(SELECT e.pos FROM room r CROSS JOIN event e ON e.room_id=r.id
       WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
     "DELETE FROM signal WHERE rowid IN(SELECT g.rowid FROM room r CROSS JOIN signal g ON g.room_id=r.id
@@ -234,7 +266,8 @@ const DEPARTURE: &str = "SELECT id, cursor, is_copied FROM departure WHERE slot=
 const ADVANCE: &str = "UPDATE departure SET cursor=?3, is_copied=?4 WHERE slot=?1 AND id=?2 RETURNING slot";
 const STAY: &str = "DELETE FROM departure WHERE slot=?1";
 const NEXT_ROOMS: &str = "SELECT r.room AS room,
-    coalesce((SELECT sum(l.opened) FROM link l WHERE l.room_id=r.id),0) AS openings
+    coalesce((SELECT sum(l.opened) FROM link l WHERE l.room_id=r.id),0)
+      +coalesce((SELECT sum(f.parts) FROM file f WHERE f.room_id=r.id),0) AS openings
   FROM room r WHERE r.room>=?1 AND r.room<?2 ORDER BY r.room LIMIT 200";
 const NEXT_TOUCHED: &str = "SELECT room, version FROM touched WHERE slot=?1 LIMIT 1000";
 const STRIKE_OFF: &str = "DELETE FROM touched WHERE room=?1 AND version=?2";
@@ -388,6 +421,31 @@ async fn overview(database: &Database, range: &Range) -> Result<HashMap<Vec<u8>,
         Ok((room, reach))
     };
     database.run(OVERVIEW, &range.parameters()).await?.into_iter().map(reach).collect()
+}
+
+/// A part of a file, by what tells it from all others.
+#[derive(PartialEq, Eq, Hash)]
+struct PartOf {
+    room: Vec<u8>,
+    file: String,
+    number: i64,
+    hash: Vec<u8>,
+}
+
+async fn parts_of(database: &Database, range: &Range) -> Result<HashSet<PartOf>, Error> {
+    let part = |mut row: Row| -> Result<_, Error> {
+        Ok(PartOf {
+            room: row.take("room")?,
+            file: row.take("file")?,
+            number: row.take("part")?,
+            hash: row.take("hash")?,
+        })
+    };
+    let rows = database.run(PARTS_OF, &range.parameters()).await?;
+    if rows.len() > MOST_ROWS {
+        return Err(Error::Unavailable("too many parts of files to move".to_owned()));
+    }
+    rows.into_iter().map(part).collect()
 }
 
 /// What the database that a slot leaves remembers of it.
@@ -593,6 +651,38 @@ impl Move {
         if has_grown {
             // What was just added counted in the rooms at B.
             self.compare(rooms, range).await?;
+        }
+        self.copy_parts(range).await
+    }
+
+    /// Makes the parts of files at B those of A, whose rows are there. False: there was no time for all of them.
+    async fn copy_parts(&self, range: &Range) -> Result<bool, Error> {
+        let (here, there) = (parts_of(&self.from, range).await?, parts_of(&self.to, range).await?);
+        for part in there.difference(&here) {
+            let sql = format!("{DROP_PART}{IS_ARRIVING}");
+            let parameters = [
+                self.slot.into(),
+                self.to_epoch.into(),
+                part.room.clone().into(),
+                part.file.as_str().into(),
+                part.number.into(),
+            ];
+            self.to.run(&sql, &parameters).await?;
+        }
+        let missing: Vec<_> = here.difference(&there).collect();
+        for batch in missing.chunks(PARTS) {
+            let names: Vec<_> =
+                batch.iter().map(|part| serde_json::json!([hex::encode(&part.room), part.file, part.number])).collect();
+            let [from, to] = range.parameters();
+            let named = [serde_json::Value::from(names).to_string().into(), from, to];
+            let rows = self.from.run(NAMED_PARTS, &named).await?;
+            if !rows.is_empty() {
+                let keyed = rows.into_iter().map(|row| (row.values()[..2].to_vec(), row));
+                self.insert("part", &[("file_id", FILE_NUMBER)], "file_id,part", false, keyed).await?;
+            }
+            if self.is_late() {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@ use buddy_domain::Error;
 use buddy_host::sqlite::{Connection, Failure};
 
 /// In the order they are applied. A list of single statements each (separator line `--;`).
-const MIGRATIONS: [(i64, &str); 7] = [
+const MIGRATIONS: [(i64, &str); 8] = [
     (1, include_str!("../../migrations/0001_create_tables.sql")),
     (2, include_str!("../../migrations/0002_create_keys.sql")),
     (3, include_str!("../../migrations/0003_create_links.sql")),
@@ -12,6 +12,7 @@ const MIGRATIONS: [(i64, &str); 7] = [
     (5, include_str!("../../migrations/0005_create_tombstones.sql")),
     (6, include_str!("../../migrations/0006_note_departures.sql")),
     (7, include_str!("../../migrations/0007_count_refusals.sql")),
+    (8, include_str!("../../migrations/0008_create_files.sql")),
 ];
 
 /// These count only before the first table, in this order, and stay in the file. Asking for
@@ -51,7 +52,11 @@ async fn migrate(connection: &Connection) -> Result<(), Error> {
     let applied = applied(connection).await?;
     for (version, statements) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
         for statement in statements.split("\n--;\n") {
-            connection.run(statement, &[]).await.map_err(unavailable)?;
+            match connection.run(statement, &[]).await {
+                // SQLite has no way to add a column only where there is none.
+                Err(failure) if failure.to_string().contains("duplicate column") => {}
+                ran => drop(ran.map_err(unavailable)?),
+            }
         }
         connection.run(APPLY, &[(*version).into()]).await.map_err(unavailable)?;
     }

@@ -31,7 +31,8 @@ const DELETE_EMPTY_ROOMS: &str = "DELETE FROM room WHERE id IN(SELECT r.id FROM 
     JOIN slot s ON s.slot=r.slot AND s.state='open'
     WHERE r.sweep_at_ms<=?1 AND (r.deleted_at_ms>0 OR r.expires_at_ms<=?1) AND r.epoch IS NULL
       AND max(r.deleted_at_ms,r.last_at_ms,r.created_at_ms)<=?1-10000
-      AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id) LIMIT 200)";
+      AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id)
+      AND NOT EXISTS(SELECT 1 FROM file f WHERE f.room_id=r.id) LIMIT 200)";
 /// Rows younger than 10 s stay, so that streams see what became of them.
 const DELETE_EVENTS: &str = "DELETE FROM event WHERE pos IN(SELECT e.pos FROM event e JOIN room r ON r.id=e.room_id
     JOIN slot s ON s.slot=r.slot AND s.state='open'
@@ -42,13 +43,24 @@ const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR 
   AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 const DELETE_ROOM_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
-/// What else a room with keys has, a table a statement.
-const DELETE_KEYS: [&str; 4] = [
+/// What else a room has, a table a statement.
+const DELETE_REST: [&str; 6] = [
+    "DELETE FROM part WHERE id IN(SELECT p.id FROM file f JOIN part p ON p.file_id=f.id WHERE f.room_id=?1 LIMIT 16)
+      RETURNING id",
+    "DELETE FROM file WHERE id IN(SELECT id FROM file WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM rotation WHERE id IN(SELECT id FROM rotation WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM \"grant\" WHERE id IN(SELECT id FROM \"grant\" WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM card WHERE id IN(SELECT id FROM card WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM link WHERE id IN(SELECT id FROM link WHERE room_id=?1 LIMIT 200) RETURNING id",
 ];
+/// Files without a message, and those whose message is no more. A batch is 4 MiB at the most.
+const DELETE_PARTS: &str = "DELETE FROM part WHERE id IN(SELECT p.id FROM file f JOIN room r ON r.id=f.room_id
+    JOIN slot s ON s.slot=r.slot AND s.state='open' JOIN part p ON p.file_id=f.id WHERE f.sweep_at_ms<=?1 LIMIT 16)";
+const DELETE_FILES: &str = "DELETE FROM file WHERE id IN(SELECT f.id FROM file f JOIN room r ON r.id=f.room_id
+    JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE f.sweep_at_ms<=?1
+      AND NOT EXISTS(SELECT 1 FROM part p WHERE p.file_id=f.id) LIMIT 200)";
+const FILES_ARE_DUE: &str = "SELECT EXISTS(SELECT 1 FROM file f JOIN room r ON r.id=f.room_id
+    JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE f.sweep_at_ms<=?1) AS is_due LIMIT 1";
 /// Who opened links that are no more, one link at a time.
 const ENDED_LINK: &str = "SELECT min(link_id) AS link_id FROM ended_link LIMIT 1";
 const DELETE_OPENINGS: &str =
@@ -72,6 +84,8 @@ const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room r JOIN slot s ON s.slot=r
     WHERE r.sweep_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM signal WHERE expires_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1)
+  OR EXISTS(SELECT 1 FROM file f JOIN room r ON r.id=f.room_id JOIN slot s ON s.slot=r.slot AND s.state='open'
+    WHERE f.sweep_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM ended_link) OR EXISTS(SELECT 1 FROM tombstone WHERE gone_at_ms<=?2) AS is_due LIMIT 1";
 const FREE_PAGES: &str = "PRAGMA freelist_count";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
@@ -159,7 +173,7 @@ async fn delete(database: &Database, now: i64, pause_ms: i64) -> Result<(), Erro
         left -= deleted;
         if over {
             database.run(DELETE_ROOM_SIGNALS, &[id.into()]).await?;
-            if delete_keys(database, id, deleted).await?
+            if delete_rest(database, id, deleted).await?
                 && !database.run(DELETE_ROOM, &[id.into(), now.into()]).await?.is_empty()
             {
                 continue;
@@ -170,6 +184,10 @@ async fn delete(database: &Database, now: i64, pause_ms: i64) -> Result<(), Erro
         if left <= 0 {
             break;
         }
+    }
+    if database.row(FILES_ARE_DUE, &[now.into()]).await?.map_or(Ok(false), |mut row| row.take("is_due"))? {
+        database.run(DELETE_PARTS, &[now.into()]).await?;
+        database.run(DELETE_FILES, &[now.into()]).await?;
     }
     database.run(DELETE_SIGNALS, &[now.into()]).await?;
     database.run(DELETE_COUNTS, &[now.into()]).await?;
@@ -183,11 +201,11 @@ async fn delete(database: &Database, now: i64, pause_ms: i64) -> Result<(), Erro
 }
 
 /// Deletes what a dead room has besides its log, once that is empty. False: there may be more.
-async fn delete_keys(database: &Database, room_id: i64, events_deleted: i64) -> Result<bool, Error> {
+async fn delete_rest(database: &Database, room_id: i64, events_deleted: i64) -> Result<bool, Error> {
     if events_deleted > 0 {
         return Ok(false);
     }
-    for statement in DELETE_KEYS {
+    for statement in DELETE_REST {
         if !database.run(statement, &[room_id.into()]).await?.is_empty() {
             return Ok(false);
         }

@@ -4,6 +4,7 @@ import { Composer, isTouchKeyboard } from './composer.js';
 import { toast } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
 import { fromTemplate, make } from '../view/dom.js';
+import { watchFiles } from './files.js';
 import { showInvite, welcome } from './invite.js';
 import { nameInText } from './message.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
@@ -116,7 +117,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		[room, 'alarms', drawBanners],
 		// A file that slips from a hand must not take the page away.
 		[window, 'dragover', (event) => event.preventDefault()],
-		[window, 'drop', refuseFile],
+		[window, 'drop', (event) => takeDropped(event)],
 		[room, 'sending', drawBanners],
 		[updates, 'change', drawBanners],
 		[window, 'online', drawConnection],
@@ -127,6 +128,16 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	];
 	for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
 	const countdown = setInterval(drawBanners, COUNTDOWN_MS);
+
+	const stopFiles = watchFiles(room, parts.list, (target) => timeline.at(target));
+	/** @param {DragEvent} event */
+	const takeDropped = (event) => {
+		event.preventDefault();
+		const files = Array.from(event.dataTransfer?.files ?? []);
+		if (files.length === 0) return;
+		if (parts.composer.hidden) toast('Nothing can be sent here right now');
+		else composer.attach(files);
+	};
 
 	parts.invite.addEventListener('click', () => showInvite(room));
 	parts.people.addEventListener('click', () => openLater(import('./people.js'), ({ showPeople }) => showPeople(room)));
@@ -149,12 +160,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	return () => {
 		clearInterval(countdown);
 		timeline.close();
+		stopFiles();
 		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
 	};
-}
-
-/** Files come to conversations of their own one day; here they would open in place of the room. @param {DragEvent} event */
-function refuseFile(event) {
-	event.preventDefault();
-	if (event.dataTransfer?.types.includes('Files')) toast('Files cannot be sent here yet');
 }

@@ -1,7 +1,9 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
+import { Attachments } from './attach.js';
 import { nameInText } from './message.js';
-import { cleanName, isReservedName, quoteOf } from '../values/text.js';
+import { utf8 } from '../values/bytes.js';
+import { cleanName, gist, isReservedName, quoteOf } from '../values/text.js';
 
 /**
  * @typedef {import('../room/facade.js').RoomFacade} Room
@@ -10,12 +12,18 @@ import { cleanName, isReservedName, quoteOf } from '../values/text.js';
 
 const ERRORS = /** @type {Record<string, string>} */ ({
 	too_long: 'That is too long for one message. Please split it.',
+	too_large: 'That file is too large.',
+	rest: 'Some of it was not sent. Please try again.',
 	storage: 'This browser could not keep the message, so it was not sent. Is its storage full?',
 });
+
+/** Bytes of words that fit beside a small picture. */
+const WORDS_BESIDE_FILE = 3000;
 
 export class Composer {
 	#room;
 	#parts;
+	#attachments;
 	#text;
 	#name;
 	#suggestion;
@@ -39,6 +47,7 @@ export class Composer {
 		this.#name = parts.name;
 		this.#suggestion = suggestion;
 		this.#sent = sent;
+		this.#attachments = new Attachments(parts);
 		parts.composer.addEventListener('submit', (event) => {
 			event.preventDefault();
 			this.#submit();
@@ -69,6 +78,11 @@ export class Composer {
 		if (!nameRow.hidden && this.#name.value === '') this.#name.value = this.#suggestion;
 	}
 
+	/** Takes files to send along, as they fall onto the room. @param {File[]} files */
+	attach(files) {
+		this.#attachments.add(files);
+	}
+
 	focus() {
 		const named = this.#parts.nameRow.hidden || this.#name.value !== '';
 		(named ? this.#text : this.#name).focus();
@@ -97,7 +111,7 @@ export class Composer {
 	#setReply(message) {
 		this.#replyTo = message.seq;
 		this.#showContext(
-			`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(message.text)}`,
+			`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(gist(message))}`,
 		);
 	}
 
@@ -166,7 +180,8 @@ export class Composer {
 	}
 
 	async #submit() {
-		if (this.#text.value.trim() === '') {
+		const hasFiles = !this.#editing && this.#attachments.count > 0;
+		if (this.#text.value.trim() === '' && !hasFiles) {
 			this.#text.focus();
 			return;
 		}
@@ -190,6 +205,7 @@ export class Composer {
 		const text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;
+		const files = hasFiles ? this.#attachments.take() : [];
 		// Empty at once, so that a second Enter cannot send it twice; a refusal brings it back.
 		this.#text.value = '';
 		this.#clearContext();
@@ -198,13 +214,40 @@ export class Composer {
 		this.#text.focus();
 		try {
 			if (editing?.seq) await this.#room.edit(editing.seq, text);
-			else await this.#room.send(text, replyTo === null ? {} : { replyTo });
+			else await this.#send(text, replyTo === null ? {} : { replyTo }, files);
 			this.#save();
 			if (!editing) this.#sent();
 		} catch (error) {
 			this.#takeBack(text, editing, replyTo);
 			const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
 			this.#say(ERRORS[code ?? ''] ?? message);
+		}
+	}
+
+	/**
+	 * Each file has a message of its own; the first one says the words, unless there are too many for it.
+	 *
+	 * @param {string} text
+	 * @param {{ replyTo?: number }} more
+	 * @param {ReturnType<Attachments['take']>} files
+	 */
+	async #send(text, more, files) {
+		let words = text;
+		try {
+			if (files.length === 0 || utf8(text).length > WORDS_BESIDE_FILE) {
+				await this.#room.send(text, more);
+				words = '';
+			}
+			while (files[0]) {
+				await this.#room.send(words, { ...(words === text ? more : {}), file: await files[0].chosen });
+				words = '';
+				files.shift();
+			}
+		} catch (cause) {
+			this.#attachments.restore(files);
+			// What has gone out is not to go out again.
+			if (words !== text) this.#say(ERRORS['rest'] ?? '');
+			else throw cause;
 		}
 	}
 

@@ -2,8 +2,9 @@
 // only gives it a form, and never turns anything but our own templates into elements.
 
 import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
+import { drawFiles } from './files.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
-import { cleanText, isFewEmoji, isReservedName, quoteOf, tokenise } from '../values/text.js';
+import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
 
 /** @typedef {import('../room/facade.js').ShownEntry} Entry */
@@ -112,6 +113,8 @@ export function nameInText({ name, taken }) {
 function drawMessage(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	drawText(parts.text, entry.text);
+	if (entry.files.length > 0) parts.text.before(drawFiles(entry));
+	parts.text.hidden = entry.text === '' && entry.files.length > 0;
 	if (setting.unfolded) item.dataset.unfolded = '';
 	else if (isLong(entry.text)) {
 		item.dataset.folded = '';
@@ -226,6 +229,8 @@ function describeFailure(code) {
 			return 'Not sent: the room is locked.';
 		case 'room_full':
 			return 'Not sent: the room is full.';
+		case 'file_lost':
+			return 'Not sent: this browser no longer has the file.';
 		case 'too_large':
 			return 'Not sent: it is too long.';
 		case 'not_allowed':
@@ -287,7 +292,7 @@ function drawQuote(parts, entry, quoted) {
 	parts.quote.hidden = false;
 	if (quoted?.type === 'message' && !entry.replyBroken) {
 		parts.quoteName.textContent = quoted.own ? 'You' : nameInText({ name: quoted.name, taken: quoted.nameTaken });
-		parts.quoteText.textContent = quoteOf(quoted.text);
+		parts.quoteText.textContent = quoteOf(gist(quoted));
 	} else if (quoted?.type === 'removed') {
 		parts.quoteText.textContent = 'A message that was removed';
 	} else {

@@ -6,7 +6,7 @@ import { nameInText } from './message.js';
 import { Rows } from './rows.js';
 import { Scrolling } from './scrolling.js';
 import { Window } from './window.js';
-import { quoteOf } from '../values/text.js';
+import { gist, quoteOf } from '../values/text.js';
 import { countUnread, isUnread } from '../room/unread.js';
 
 /**
@@ -271,7 +271,7 @@ export class Timeline {
 			.filter((entry) => changed.has(entry.key) && !entry.own && entry.type === 'message');
 		const [only] = news;
 		if (news.length === 1 && only?.type === 'message')
-			announce(`${nameInText({ name: only.name, taken: only.nameTaken })}: ${quoteOf(only.text, 300)}`);
+			announce(`${nameInText({ name: only.name, taken: only.nameTaken })}: ${quoteOf(gist(only), 300)}`);
 		else if (news.length > 1) announce(`${news.length} new messages`);
 	}
 

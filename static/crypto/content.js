@@ -25,6 +25,18 @@ import { isCount, isId, isText } from './json.js';
  *
  * @typedef {{ signer: string, author: string, box: string, name: string }} Kept Somebody who stays at a renewal.
  *
+ * A file of a message. `key` and `thumb`: base64url; `size` before it was filled up; `thumb` a small picture.
+ *
+ * @typedef {object} SentFile
+ * @property {string} id
+ * @property {string} key
+ * @property {string} name
+ * @property {string} type
+ * @property {number} size
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {string} [thumb]
+ *
  * @typedef {object} Content
  * @property {number} [at_ms] When it was written, by the writer's clock.
  * @property {string} [text]
@@ -40,12 +52,16 @@ import { isCount, isId, isText } from './json.js';
  * @property {{ client_id: string, seq: number }} [after] This device's last acknowledged post.
  * @property {string} [again] The `client_id` of the own post that this one replaces.
  * @property {State} [state]
+ * @property {SentFile[]} [files] Of a message.
  * @property {string[]} [links] Of a rotation: ids that stay.
  * @property {Kept[]} [kept] Of a rotation.
  */
 
 /** The most events that one window covers. */
 export const WINDOW_LINES = 64;
+
+/** Files of a message. */
+const MOST_FILES = 10;
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -65,6 +81,7 @@ const FIELDS = {
 	after: (value) => isText(value?.client_id) && isSeq(value.seq),
 	again: isText,
 	state: isState,
+	files: (value) => Array.isArray(value) && value.length <= MOST_FILES && value.every(isFile),
 	links: (value) => Array.isArray(value) && value.every(isId),
 	kept: (value) => Array.isArray(value) && value.every(isKept),
 };
@@ -127,6 +144,22 @@ export function isState(value) {
 /** @param {any} value @returns {value is Kept} */
 function isKept(value) {
 	return isKey(value?.signer) && isId(value.author) && isKey(value.box) && isText(value.name);
+}
+
+/** @param {any} value @returns {value is SentFile} */
+function isFile(value) {
+	const { id, key, name, type, size, width, height, thumb } = value ?? {};
+	const isSide = (/** @type {unknown} */ side) => side === undefined || isSeq(side);
+	return (
+		isId(id) &&
+		isKey(key) &&
+		isText(name) &&
+		isText(type) &&
+		isCount(size) &&
+		isSide(width) &&
+		isSide(height) &&
+		(thumb === undefined || (isText(thumb) && decodeBase64url(thumb) !== null))
+	);
 }
 
 /** @param {unknown} value */

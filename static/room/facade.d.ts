@@ -3,12 +3,14 @@
  * that the view is tested with. Nothing here names a key, a token or an epoch's number; a person is known by their
  * signer, a link by its id.
  *
- * Events of a room: `phase`, `connection`, `info`, `people`, `links`, `sending`, `alarms`, and `entries`, whose
- * `detail` is a `Changes` of log.js.
+ * Events of a room: `phase`, `connection`, `info`, `people`, `links`, `sending`, `alarms`, `entries`, whose `detail` is
+ * a `Changes` of log.js, and `files`, whose `detail` is a `Progress` of files.js.
  */
 
 import type { Connection } from '../wire/stream.js';
 import type { Draft, Removal } from '../storage/store.js';
+import type { SentFile } from '../crypto/content.js';
+import type { Chosen } from './files.js';
 import type { Changes, Common, Entry } from './log.js';
 
 /**
@@ -238,7 +240,10 @@ export interface RoomFacade extends EventTarget {
   close(): void;
   setVisible(visible: boolean): void;
 
-  send(text: string, more?: { replyTo?: number }): Promise<string>;
+  /** With a file the text may be empty. Throws a `FileError` for one that is too large. */
+  send(text: string, more?: { replyTo?: number; file?: Chosen }): Promise<string>;
+  /** Fetches and opens a file; it says nothing of how that is to be shown. Throws an `ApiError`, or `Damaged`. */
+  readFile(file: SentFile, more?: { signal?: AbortSignal; progress?: (share: number) => void }): Promise<Blob>;
   edit(seq: number, text: string): Promise<string>;
   remove(seq: number): Promise<string>;
   react(seq: number, emoji: string, on: boolean): Promise<string>;

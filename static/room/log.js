@@ -3,7 +3,7 @@
  * that looks. Pure: what it is given has been decrypted. Events may come in any order; the outcome depends on
  * their sequence alone.
  *
- * @import { Content, State } from '../crypto/content.js'
+ * @import { Content, SentFile, State } from '../crypto/content.js'
  * @import { EntryAlarm } from './facade.js'
  * @import { AlarmCode, Item, Trust } from './trust.js'
  */
@@ -47,6 +47,7 @@ import { Tally } from './tally.js';
  * @typedef {object} MessageParts
  * @property {'message'} type
  * @property {string} text
+ * @property {SentFile[]} files
  * @property {{ seq: number, clientId: string } | null} replyTo
  * @property {boolean} replyBroken The answered message is not the one its writer meant.
  * @property {{ atMs: number, pending: boolean } | null} edited
@@ -379,6 +380,7 @@ export class Log {
 			...common,
 			type: 'message',
 			text: editContent?.text ?? opened.content.text ?? '',
+			files: opened.content.files ?? [],
 			replyTo: event.target === null ? null : { seq: event.target, clientId: opened.content.target_id ?? '' },
 			replyBroken: answered !== undefined && answered.event.client_id !== opened.content.target_id,
 			edited: editContent ? { atMs: editedAt ?? 0, pending: pendingEdit !== undefined } : null,
@@ -505,6 +507,7 @@ export class Log {
 				...common,
 				type: 'message',
 				text,
+				files: content.files ?? [],
 				replyTo: target === null ? null : { seq: target, clientId: content.target_id ?? '' },
 				replyBroken: false,
 				edited: null,

@@ -53,6 +53,8 @@ export class Outbox {
 	#renewed;
 	#holds;
 	#lost;
+	#done;
+	#anew;
 	#changed;
 	#locks;
 	#channel;
@@ -86,6 +88,9 @@ export class Outbox {
 	 *   this; null: that sequence is above what is read here. Rejects where that is found out later.
 	 * @param {(seq: number) => void} parts.lost Something acknowledged is not where it was acknowledged.
 	 * @param {() => void} parts.changed `entries` or `sending` did.
+	 * @param {(entry: OutboxEntry) => void} [parts.done] It waits no more: it is in the log, or was discarded.
+	 * @param {(entry: OutboxEntry) => Promise<OutboxEntry['said']>} [parts.anew] The same words, whose files the server has
+	 *   no more, with files that it never had.
 	 * @param {LockManager | undefined} [parts.locks]
 	 * @param {BroadcastChannel | null} [parts.channel] To the other tabs of the room; is closed with this.
 	 * @param {() => number} [parts.random]
@@ -100,6 +105,8 @@ export class Outbox {
 		holds,
 		lost,
 		changed,
+		done = () => {},
+		anew = async ({ said }) => said,
 		locks,
 		channel = null,
 		random = Math.random,
@@ -113,6 +120,8 @@ export class Outbox {
 		this.#holds = holds;
 		this.#lost = lost;
 		this.#changed = changed;
+		this.#done = done;
+		this.#anew = anew;
 		this.#locks = locks;
 		this.#channel = channel;
 		this.#random = random;
@@ -329,6 +338,13 @@ export class Outbox {
 			await this.#settle(entry, { client_id: crypto.randomUUID(), body: null, epoch: null, again });
 			return isNew || this.#waitFor('no_key', null);
 		}
+		if (code === 'file_missing' && this.#failures < MOST_AT_ONCE) {
+			this.#failures += 1;
+			const again = entry.again ?? entry.client_id;
+			const said = await this.#anew(entry);
+			await this.#settle(entry, { client_id: crypto.randomUUID(), body: null, epoch: null, again, said });
+			return true;
+		}
 		// A server that always says so is not asked without a pause.
 		if (isNew && this.#failures < MOST_AT_ONCE) {
 			this.#failures += 1;
@@ -368,6 +384,7 @@ export class Outbox {
 	async #remove(entry) {
 		this.#unstored = this.#unstored.filter(({ client_id }) => client_id !== entry.client_id);
 		this.#note(entry.client_id, null);
+		this.#done(entry);
 		await this.#store.removeOutbox(entry).then(
 			() => this.#unnoted.delete(entry.client_id),
 			() => {},

@@ -3,10 +3,11 @@
  * outbox, and shown while it is on its way. Before the first word goes a card (docs/protocol.md, "Cards").
  *
  * @import { Api } from '../wire/api.js'
- * @import { Content } from '../crypto/content.js'
+ * @import { Content, SentFile } from '../crypto/content.js'
  * @import { Identity } from '../crypto/identity.js'
  * @import { OutboxEntry, RoomRecord, Store } from '../storage/store.js'
  * @import { Bodies } from './bodies.js'
+ * @import { Files } from './files.js'
  * @import { Keyring } from './keyring.js'
  * @import { Log, Unsent } from './log.js'
  * @import { Standing } from './standing.js'
@@ -39,6 +40,7 @@ export class Posting {
 	#ownerToken;
 	#meet;
 	#isSetBack;
+	#files;
 	#show;
 	/** Other identities that something waits of, opened. @type {Identity[]} */
 	#others = [];
@@ -58,6 +60,7 @@ export class Posting {
 	 * @param {() => Promise<void>} parts.meet Loads whose cards there are, own ones among them.
 	 * @param {() => Promise<boolean>} parts.renewed The keys are new; resolves with whether they are here now.
 	 * @param {() => Promise<boolean>} parts.isSetBack Whether a room that does not know the keys is there all the same.
+	 * @param {() => Promise<Files>} parts.files
 	 * @param {(seq: number) => void} parts.lost
 	 * @param {(unsent: Unsent[]) => void} parts.show
 	 * @param {LockManager | undefined} parts.locks
@@ -77,6 +80,7 @@ export class Posting {
 		this.#ownerToken = parts.ownerToken;
 		this.#meet = parts.meet;
 		this.#isSetBack = parts.isSetBack;
+		this.#files = parts.files;
 		this.#show = parts.show;
 		this.outbox = new Outbox({
 			room: record.room,
@@ -87,6 +91,11 @@ export class Posting {
 			holds: (entry, seq) => this.#holds(entry, seq),
 			lost: parts.lost,
 			changed: () => this.#showUnsent(),
+			done: (entry) => void this.#withFiles(entry, (all, files) => all.drop(files)),
+			anew: async (entry) => {
+				const files = await this.#withFiles(entry, (all, files) => all.renew(files));
+				return files ? { ...entry.said, files } : entry.said;
+			},
 			locks: parts.locks,
 			channel: parts.channel,
 		});
@@ -127,11 +136,27 @@ export class Posting {
 		await this.#meet();
 		const isCard = entry.kind === 'card';
 		if (!isCard && this.#lacksCard(identity)) return { before: { kind: 'card', said: {} } };
+		// What it says is read as soon as it is there, so all that belongs to it goes first.
+		await this.#withFiles(entry, (all, files) => all.upload(files));
 		const said = isCard ? await this.#card(identity) : entry.said;
 		const prev = await this.#log().trust.lines.head();
 		const after = await this.#lastPost();
 		const content = withSeen(said, { prev, after, again: entry.again });
 		return this.#bodies.sealPost(identity, entry, content);
+	}
+
+	/**
+	 * Does something with the files of what waits, if it has any.
+	 *
+	 * @template T
+	 * @param {OutboxEntry} entry
+	 * @param {(all: Files, files: SentFile[]) => T | Promise<T>} work
+	 * @returns {Promise<T | undefined>}
+	 */
+	async #withFiles({ said }, work) {
+		/** @type {SentFile[]} */
+		const files = said['files'] ?? [];
+		return files.length === 0 ? undefined : work(await this.#files(), files);
 	}
 
 	/** @param {Identity} identity @returns {Promise<Content>} */
@@ -175,7 +200,8 @@ export class Posting {
 	async #send(entry) {
 		const { room } = this.#record;
 		const { authorSecret: author } = await this.#identityOf(entry);
-		const post = { ...entry, body: entry.body ?? '', epoch: entry.epoch ?? 0 };
+		const files = (await this.#withFiles(entry, (all, files) => all.named(files))) ?? [];
+		const post = { ...entry, body: entry.body ?? '', epoch: entry.epoch ?? 0, files };
 		const token = this.#keyring.current?.keys.postToken ?? null;
 		const receipt = await this.#api.post(room, { token, author }, post).catch(async (cause) => {
 			const code = cause instanceof ApiError ? cause.code : null;

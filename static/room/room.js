@@ -4,11 +4,12 @@
  *
  * @import { RoomAnswer } from '../wire/api.js'
  * @import { LogEvent } from '../values/event.js'
- * @import { Content, State } from '../crypto/content.js'
+ * @import { Content, SentFile, State } from '../crypto/content.js'
  * @import { Identity } from '../crypto/identity.js'
  * @import { RotationError } from '../crypto/rotation.js'
  * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
  * @import { Changes, Entry, Unsent } from './log.js'
+ * @import { Chosen, Files } from './files.js'
  * @import { RoomHistory } from './history.js'
  * @import { OwnLink, Owning } from './owning.js'
  * @import { Posting } from './posting.js'
@@ -91,6 +92,8 @@ export class Room extends EventTarget {
 	#posting = null;
 	/** @type {Signals | null} */
 	#signals = null;
+	/** @type {Promise<Files> | null} */
+	#files = null;
 	/** @type {Map<string, Alarm>} */
 	#alarms = new Map();
 	/** Names of links by their ids, as far as the owner's page has asked for them. @type {Map<string, string>} */
@@ -384,9 +387,22 @@ export class Room extends EventTarget {
 		this.#emit('info');
 	}
 
-	/** @param {string} text @param {{ replyTo?: number }} [more] @returns {Promise<string>} its client id */
-	async send(text, { replyTo } = {}) {
-		return this.#post('message', replyTo ?? null, { text: spoken(text) });
+	/** @param {string} text @param {{ replyTo?: number, file?: Chosen }} [more] @returns {Promise<string>} its client id */
+	async send(text, { replyTo, file: chosen } = {}) {
+		if (!chosen) return this.#post('message', replyTo ?? null, { text: spoken(text) });
+		const files = await this.#fileOf();
+		const file = await files.hold(chosen);
+		try {
+			return await this.#post('message', replyTo ?? null, { text: text.trimEnd(), files: [file] });
+		} catch (cause) {
+			await files.drop([file]);
+			throw cause;
+		}
+	}
+
+	/** @param {SentFile} file @param {{ signal?: AbortSignal, progress?: (share: number) => void }} [more] @returns {Promise<Blob>} */
+	async readFile(file, more) {
+		return (await this.#fileOf()).read(file, more);
 	}
 
 	/** @param {number} seq @param {string} text @returns {Promise<string>} */
@@ -867,6 +883,7 @@ export class Room extends EventTarget {
 			meet: () => access.meet(),
 			renewed: () => this.#followAgain(),
 			isSetBack: () => this.#isSetBack(),
+			files: () => this.#fileOf(),
 			lost: (seq) => this.#shown().noteOwnLost(seq),
 			show: (unsent) => this.#showUnsent(unsent),
 			locks,
@@ -1248,6 +1265,28 @@ export class Room extends EventTarget {
 	async #post(kind, target, said) {
 		if (!this.#posting) throw new RoomError('read_only', 'this link lets you read only');
 		return this.#posting.post(kind, target, said);
+	}
+
+	/** Loaded when there is a file. @returns {Promise<Files>} */
+	#fileOf() {
+		this.#files ??= (async () => {
+			const { keyring, owning } = this.#opened();
+			const owner = owning && (await owning.access());
+			const { Files } = await import('./files.js');
+			return new Files({
+				room: this.room,
+				api: this.#api,
+				store: this.#store,
+				access: {
+					read: () => ({ token: keyring.keys.readToken }),
+					write: () => ({ token: keyring.current?.keys.postToken ?? null }),
+					owner: () => owner,
+				},
+				renewed: () => this.#followAgain(),
+				progress: (detail) => this.dispatchEvent(new CustomEvent('files', { detail })),
+			});
+		})();
+		return this.#files;
 	}
 
 	/** @param {Unsent[]} unsent */

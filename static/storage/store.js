@@ -91,6 +91,11 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number | null} seq Once acknowledged.
  * @property {string | null} error
  *
+ * A file that waits to be uploaded, as it was chosen. `salt`: what it is sealed with, so that every attempt gives the
+ * same bytes.
+ *
+ * @typedef {{ room: string, file: string, salt: Bytes, blob: Blob }} Upload
+ *
  * @typedef {{ text: string, replyTo: number | null }} Draft
  */
 
@@ -196,6 +201,10 @@ export class Store {
 	async closeRoom(room) {
 		await this.dropSaid(room);
 		await this.#tables.delete('outbox', allOf(room));
+		await this.#tables.delete('uploads', [
+			[room, ''],
+			[room, '\uffff'],
+		]);
 		await this.#tables.delete('drafts', [room, room]);
 	}
 
@@ -337,6 +346,24 @@ export class Store {
 		return this.#tables.delete('outbox', [
 			[room, order],
 			[room, order],
+		]);
+	}
+
+	/** @param {string} room @param {string} file @returns {Promise<Upload | undefined>} */
+	upload(room, file) {
+		return this.#tables.get('uploads', [room, file]);
+	}
+
+	/** @param {Upload} upload @returns {Promise<void>} */
+	putUpload(upload) {
+		return this.#tables.put('uploads', [upload]);
+	}
+
+	/** @param {string} room @param {string} file @returns {Promise<void>} */
+	dropUpload(room, file) {
+		return this.#tables.delete('uploads', [
+			[room, file],
+			[room, file],
 		]);
 	}
 

@@ -15,6 +15,7 @@ const KEYS = {
 	cards: ['room', 'seq'],
 	events: ['room', 'seq'],
 	outbox: ['room', 'order'],
+	uploads: ['room', 'file'],
 	drafts: ['room'],
 	settings: ['name'],
 };
@@ -29,7 +30,7 @@ const INDEXES = {
 
 /** @typedef {keyof typeof INDEXES} Index */
 
-const VERSION = 3;
+const VERSION = 4;
 /** Some browsers never answer where storage is blocked. */
 const OPEN_TIMEOUT_MS = 3_000;
 /** A tab that is frozen amid a transaction holds up all others; they must go on without storage. */
@@ -213,6 +214,7 @@ export class MemoryTables {
 		cards: new Map(),
 		events: new Map(),
 		outbox: new Map(),
+		uploads: new Map(),
 		drafts: new Map(),
 		settings: new Map(),
 	};

@@ -103,6 +103,16 @@ export function quoteOf(text, most = 120) {
 }
 
 /**
+ * What a message says in few words, where it may say it with a file alone.
+ *
+ * @param {{ text: string, files: { name: string }[] }} message
+ * @returns {string}
+ */
+export function gist({ text, files }) {
+	return text.trim() === '' && files[0] ? `📎 ${files[0].name}` : text;
+}
+
+/**
  * A name as it is shown and stored; empty if nothing visible is left.
  *
  * @param {string} name

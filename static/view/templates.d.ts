@@ -69,6 +69,11 @@ export interface Templates {
 			contextCancel: 'button';
 			nameRow: 'label';
 			name: 'input';
+			tray: 'ul';
+			attach: 'button';
+			camera: 'button';
+			picker: 'input';
+			shutter: 'input';
 			text: 'textarea';
 			send: 'button';
 			error: 'p';

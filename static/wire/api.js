@@ -2,6 +2,7 @@
  * The server's API as functions: one request each, one error type. Tokens travel in headers only.
  * No DOM; nothing is kept between calls.
  *
+ * @import { Bytes } from '../values/bytes.js'
  * @import { LogEvent } from '../values/event.js'
  *
  * @typedef {{ messages: LogEvent[], first_seq: number, last_seq: number }} Page Ascending.
@@ -35,6 +36,7 @@
  * @property {number | null} target
  * @property {string} body
  * @property {number} epoch
+ * @property {{ id: string, parts: number }[]} [files] That are the message's own from then on.
  *
  * @typedef {object} Statement
  * @property {string} client_id
@@ -84,9 +86,11 @@
  * @typedef {object} Call
  * @property {Access} [access]
  * @property {unknown} [json]
+ * @property {Bytes} [bytes] Of no known form.
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {boolean} [keepalive] The request outlives the page.
+ * @property {number} [timeoutMs]
  */
 
 import {
@@ -97,6 +101,8 @@ import {
 	toNewRoom,
 	toOpenedLink,
 	toPage,
+	toPart,
+	toParts,
 	toReceipt,
 	toRenewed,
 	toRoomAnswer,
@@ -104,6 +110,8 @@ import {
 
 /** A whole request may take this long; a stream, until it answers. */
 const REQUEST_TIMEOUT_MS = 20_000;
+/** A part of a file, which the server waits 30 s for. */
+const PART_TIMEOUT_MS = 35_000;
 
 /**
  * A request that did not succeed. `code` is the server's stable code, or one of: `network` (no
@@ -211,8 +219,9 @@ export class Api {
 	 * @param {Post} post
 	 * @returns {Promise<{ seq: number, sent_at_ms: number }>}
 	 */
-	post(room, access, { client_id, kind, target, body, epoch }) {
-		const json = { client_id, kind, body, epoch, ...(target === null ? {} : { target }) };
+	post(room, access, { client_id, kind, target, body, epoch, files = [] }) {
+		const named = files.length === 0 ? {} : { files };
+		const json = { client_id, kind, body, epoch, ...(target === null ? {} : { target }), ...named };
 		return this.#json('POST', `/api/rooms/${room}/messages`, { access, json }, toReceipt);
 	}
 
@@ -237,6 +246,35 @@ export class Api {
 	async signal(room, access, signal) {
 		const call = { access, json: signal, keepalive: signal.kind === 'gone' };
 		await this.#request('POST', `/api/rooms/${room}/signals`, call, discard);
+	}
+
+	/** @param {string} room @param {Access} access @param {string} file @param {AbortSignal} [signal] @returns {Promise<{ parts: { part: number, bytes: number }[], seq: number | null }>} what is there of a file */
+	parts(room, access, file, signal) {
+		return this.#json('GET', `/api/rooms/${room}/files/${file}`, { access, signal }, toParts);
+	}
+
+	/**
+	 * Stores a part of a file, once.
+	 *
+	 * @param {string} room
+	 * @param {Access} access
+	 * @param {string} file
+	 * @param {number} part
+	 * @param {Bytes} bytes
+	 * @param {AbortSignal} [signal]
+	 * @returns {Promise<{ part: number, bytes: number }>}
+	 */
+	putPart(room, access, file, part, bytes, signal) {
+		const call = { access, bytes, signal, timeoutMs: PART_TIMEOUT_MS };
+		return this.#json('PUT', `/api/rooms/${room}/files/${file}/${part}`, call, toPart);
+	}
+
+	/** @param {string} room @param {Access} access @param {string} file @param {number} part @param {AbortSignal} [signal] @returns {Promise<Bytes>} */
+	part(room, access, file, part, signal) {
+		const call = { access, signal, timeoutMs: PART_TIMEOUT_MS };
+		return this.#request('GET', `/api/rooms/${room}/files/${file}/${part}`, call, async (response) => {
+			return new Uint8Array(await response.arrayBuffer());
+		});
 	}
 
 	/**
@@ -293,21 +331,23 @@ export class Api {
 	 *   time limit covers it.
 	 * @returns {Promise<T>}
 	 */
-	async #request(method, path, { access, json, headers = {}, signal, keepalive = false }, read) {
+	async #request(method, path, call, read) {
+		const { access, json, bytes, headers = {}, signal, keepalive = false, timeoutMs = REQUEST_TIMEOUT_MS } = call;
 		/** @type {Record<string, string>} */
 		const sent = { ...headers };
 		if (access?.token) sent['authorization'] = `Bearer ${access.token}`;
 		if (access?.author) sent['buddy-author'] = access.author;
 		if (json !== undefined) sent['content-type'] = 'application/json';
+		if (bytes !== undefined) sent['content-type'] = 'application/octet-stream';
 
 		const limit = new AbortController();
-		const timer = setTimeout(() => limit.abort(new DOMException('', 'TimeoutError')), REQUEST_TIMEOUT_MS);
+		const timer = setTimeout(() => limit.abort(new DOMException('', 'TimeoutError')), timeoutMs);
 		const signals = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
 		try {
 			const response = await this.send(`${this.base}${path}`, {
 				method,
 				headers: sent,
-				body: json === undefined ? undefined : JSON.stringify(json),
+				body: bytes ?? (json === undefined ? undefined : JSON.stringify(json)),
 				signal: signals,
 				keepalive,
 				cache: 'no-store',

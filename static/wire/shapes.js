@@ -101,6 +101,18 @@ export function toReceipt(value) {
 	return isSeq(value?.seq) && isTime(value.sent_at_ms) ? value : null;
 }
 
+/** @param {any} value @returns {{ part: number, bytes: number } | null} */
+export function toPart(value) {
+	return isCount(value?.part) && isSeq(value.bytes) ? value : null;
+}
+
+/** @param {any} value @returns {{ parts: { part: number, bytes: number }[], seq: number | null } | null} */
+export function toParts(value) {
+	const { parts, seq } = value ?? {};
+	const fits = Array.isArray(parts) && parts.every((part) => toPart(part) !== null);
+	return fits && (seq === null || isSeq(seq)) ? value : null;
+}
+
 /** @param {any} value @returns {value is Mark} */
 export function isMark(value) {
 	return typeof value?.log === 'string' && isRange(value);

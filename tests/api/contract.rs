@@ -9,6 +9,10 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use rusqlite::params;
 use serde_json::{Value, json};
 
+/// Where a file of a room is.
+const FILE: &str = "/files/000102030405060708090a0b0c0d0e0f";
+const PART: &str = "/files/000102030405060708090a0b0c0d0e0f/0";
+
 const OPERATOR: &str = "the operator's token";
 
 /// What was seen: method, path as described, status.
@@ -43,6 +47,9 @@ fn requests(room: &KeyedRoom) -> Vec<Request> {
         of_room("GET", "/keys"),
         of_room("GET", "/members"),
         of_room("GET", "/links"),
+        of_room("GET", FILE),
+        of_room("GET", PART),
+        of_room("PUT", PART).bytes("sealed"),
         owned(room.room.post(&said)),
         owned(room.room.signal(&json!({ "kind": "here", "body": "v2.0.here", "epoch": 0 }))),
         room.make_link("second", 0, json!({})),
@@ -116,6 +123,15 @@ async fn what_succeeds(seen: &mut Seen) {
     }
     let signal = json!({ "kind": "typing", "body": "v2.0.typing", "epoch": 0 });
     seen.expect(204, room.room.signal(&signal).token(&room.post_token(0)).author("ann")).await;
+    let part = format!("{}{PART}", room.room.path());
+    for status in [201, 200] {
+        seen.expect(status, api.put(&part).token(&room.post_token(0)).bytes("sealed")).await;
+    }
+    let reading = |path: &str| api.get(path).token(&room.read_token(0));
+    seen.expect(200, reading(&format!("{}{FILE}", room.room.path()))).await;
+    seen.expect(200, reading(&part)).await;
+    seen.expect(206, reading(&part).header("range", "bytes=2-3")).await;
+    seen.expect(416, reading(&part).header("range", "bytes=6-")).await;
     room.card_of("ann", 0, "v2.0.card").await;
     seen.expect(200, room.open("first", &client_id())).await;
     seen.expect(200, room.change(&room.statement(0, 0, "v2.0.stated", json!({ "locked": true })))).await;
@@ -148,6 +164,10 @@ async fn what_is_malformed(seen: &mut Seen) {
         let large = " ".repeat(110_000);
         seen.expect(413, request.header("content-type", "application/json").body(large)).await;
     }
+    let part = || api.put(&format!("{}{PART}", room.room.path())).token(room.owner());
+    seen.expect(415, part().body("sealed")).await;
+    seen.expect(400, part().bytes("")).await;
+    seen.expect(413, part().header("content-length", "262457").bytes("")).await;
     for rest in ["/messages?limit=0", "/stream?after=x", "/keys?since=x", "/members?limit=201"] {
         seen.expect(400, api.get(&format!("{}{rest}", room.room.path())).token(room.owner())).await;
     }
@@ -190,6 +210,8 @@ async fn what_is_not_permitted(seen: &mut Seen) {
     // The last token that a request is given counts.
     for (method, rest) in
         [("GET", ""), ("GET", "/messages"), ("GET", "/stream"), ("GET", "/members"), ("GET", "/links")]
+            .into_iter()
+            .chain([("GET", FILE), ("GET", PART)])
     {
         let refused = api.request(method, &format!("{}{rest}", room.room.path())).token(&reader);
         assert_eq!(seen.expect(403, refused).await.json()["error"]["code"], "renewed");
@@ -213,6 +235,8 @@ async fn what_is_not_permitted(seen: &mut Seen) {
         let refused = seen.expect(403, request).await;
         assert_eq!(refused.json()["error"]["code"], "not_allowed", "{refused}");
     }
+    let refused = api.put(&format!("{}{PART}", room.room.path())).token(&reader).bytes("sealed");
+    assert_eq!(seen.expect(403, refused).await.json()["error"]["code"], "not_allowed");
 }
 
 async fn what_came_too_late(seen: &mut Seen) {
@@ -233,6 +257,9 @@ async fn what_came_too_late(seen: &mut Seen) {
     seen.expect(409, room.change(&room.statement(0, 9, "v2.0.stated", json!({})))).await;
     room.make_link("second", 0, json!({})).send().await.must_be(201);
     seen.expect(409, room.make_link("second", 0, json!({ "openings": 5 }))).await;
+    let part = || api.put(&format!("{}{PART}", room.room.path())).token(room.owner());
+    part().bytes("sealed").send().await.must_be(201);
+    seen.expect(409, part().bytes("otherwise")).await;
     room.founding["expires_in_s"] = json!(4711);
     seen.expect(409, room.create_again(&api)).await;
 }
@@ -245,6 +272,7 @@ async fn what_is_too_often(seen: &mut Seen) {
         "changes_per_room_per_ten_s",
         "rotations_per_room_per_hour",
         "link_openings_per_address_per_ten_s",
+        "file_parts_per_address_per_ten_s",
     ] {
         setup = setup.variable(name, 0);
     }
@@ -258,6 +286,7 @@ async fn what_is_too_often(seen: &mut Seen) {
         room.change(&room.statement(0, 0, "v2.0.stated", json!({}))),
         room.renew(&room.renewal(1, &["first"], &[])),
         room.open("first", &client_id()),
+        server.api().put(&format!("{}{PART}", room.room.path())).token(&room.post_token(0)).bytes("sealed"),
     ] {
         seen.expect(429, request).await;
     }

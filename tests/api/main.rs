@@ -9,6 +9,7 @@ mod databases;
 mod deployment;
 mod epochs;
 mod errors;
+mod files;
 mod founding;
 mod history;
 mod keys;

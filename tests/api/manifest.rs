@@ -25,6 +25,9 @@ fn every_limit_is_a_variable_with_its_default() {
         ("client_address_header", ""),
         ("max_body_bytes", "16384"),
         ("room_max_bytes", "268435456"),
+        ("file_max_bytes", "26214400"),
+        ("file_parts_per_address_per_ten_s", "200"),
+        ("file_bytes_per_address_per_hour", "1073741824"),
         ("posts_per_author_per_ten_s", "20"),
         ("posts_per_room_per_ten_s", "200"),
         ("posts_per_address_per_ten_s", "200"),
@@ -59,7 +62,7 @@ fn every_component_gets_what_it_needs_and_no_more() {
     let manifest = manifest();
     let components = manifest["component"].as_table().expect("components");
     let names: Vec<_> = components.keys().map(String::as_str).collect();
-    assert_eq!(names, ["keys", "links", "messages", "rooms", "router", "stream", "web"]);
+    assert_eq!(names, ["files", "keys", "links", "messages", "rooms", "router", "stream", "web"]);
     for (name, component) in components {
         let grants = |kind: &str| component.get(kind).map(|labels| labels.as_array().expect("labels").clone());
         let expected = (name != "web").then(|| vec![Value::from("default")]);

@@ -11,6 +11,7 @@ mod devices;
 mod door;
 mod driver;
 mod everyone;
+mod files;
 mod firefox;
 mod first_minute;
 mod gallery;

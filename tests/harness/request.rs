@@ -54,6 +54,10 @@ impl Api {
         self.request("POST", path)
     }
 
+    pub fn put(&self, path: &str) -> Request {
+        self.request("PUT", path)
+    }
+
     pub fn patch(&self, path: &str) -> Request {
         self.request("PATCH", path)
     }
@@ -103,6 +107,11 @@ impl Request {
         let text = body.to_string();
         self.sent = Some(body.clone());
         self.header("content-type", "application/json").body(text)
+    }
+
+    /// Bytes of no known form, with their content type.
+    pub fn bytes(self, body: impl Into<reqwest::Body>) -> Self {
+        self.header("content-type", "application/octet-stream").body(body)
     }
 
     /// Any body, without a content type.

@@ -58,6 +58,7 @@ impl Setup {
             "rooms_per_address_per_hour",
             "rotations_per_room_per_hour",
             "link_openings_per_address_per_ten_s",
+            "file_parts_per_address_per_ten_s",
         ] {
             self = self.variable(name, 1_000_000);
         }

@@ -29,6 +29,7 @@ import { createServer } from 'node:http';
  * @property {LogEvent[]} events
  * @property {number} firstSeq
  * @property {Set<ServerResponse>} streams
+ * @property {Map<string, { parts: Map<number, Buffer>, seq: number | null }>} files
  *
  * @typedef {object} ServedRotation
  * @property {number} epoch
@@ -148,13 +149,14 @@ export class TestServer {
 		const url = new URL(request.url ?? '', this.base);
 		const chunks = [];
 		for await (const chunk of request) chunks.push(chunk);
-		const body = Buffer.concat(chunks).toString();
+		const bytes = Buffer.concat(chunks);
+		const body = bytes.toString();
 		const { method = '', headers } = request;
 		const seen = { method, path: url.pathname + url.search, headers, body };
 		this.requests.push(seen);
 		if (await this.intercept(seen, response)) return true;
-		const [, , , id, rest, link] = url.pathname.split('/');
-		const json = body ? JSON.parse(body) : {};
+		const [, , , id, rest, link, number] = url.pathname.split('/');
+		const json = body && method !== 'PUT' ? JSON.parse(body) : {};
 		const asked = `${method} ${rest ?? ''}`;
 		if (method === 'POST' && !id) return this.#create(json, response);
 		const room = this.rooms.get(id);
@@ -197,6 +199,10 @@ export class TestServer {
 				return this.#history(room, url.searchParams, response);
 			case 'GET stream':
 				return this.#stream(room, headers, response);
+			case 'PUT files':
+				return this.#putPart(room, link ?? '', Number(number), bytes, response);
+			case 'GET files':
+				return this.#getFile(room, link ?? '', number === undefined ? null : Number(number), response);
 			case 'POST signals': {
 				if (json.epoch !== room.epoch) return refuse(response, 409, 'stale_epoch');
 				const now = Date.now();
@@ -207,6 +213,30 @@ export class TestServer {
 			default:
 				return answer(response, 200, this.#about(id, room));
 		}
+	}
+
+	/** @param {ServedRoom} room @param {string} id @param {number} number @param {Buffer} bytes @param {ServerResponse} response */
+	#putPart(room, id, number, bytes, response) {
+		const file = room.files.get(id) ?? { parts: new Map(), seq: null };
+		const known = file.parts.get(number);
+		if (known && !known.equals(bytes)) return refuse(response, 409, 'part_exists');
+		if (!known && file.seq !== null) return refuse(response, 409, 'file_sent');
+		room.files.set(id, file);
+		file.parts.set(number, bytes);
+		return answer(response, known ? 200 : 201, { part: number, bytes: bytes.length });
+	}
+
+	/** @param {ServedRoom} room @param {string} id @param {number | null} number Null: which parts there are. @param {ServerResponse} response */
+	#getFile(room, id, number, response) {
+		const file = room.files.get(id);
+		if (!file) return refuse(response, 404, 'file_not_found');
+		if (number === null) {
+			const parts = Array.from(file.parts, ([part, bytes]) => ({ part, bytes: bytes.length }));
+			return answer(response, 200, { parts, seq: file.seq });
+		}
+		const part = file.parts.get(number);
+		if (!part) return refuse(response, 404, 'file_not_found');
+		return response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(part);
 	}
 
 	/** @param {string} id @param {ServedRoom} room */
@@ -251,6 +281,7 @@ export class TestServer {
 			events: [],
 			firstSeq: 1,
 			streams: new Set(),
+			files: new Map(),
 		};
 		this.rooms.set(id, room);
 		this.#take(room, part, { ...rotation, seq: 0, grants: new Map() });
@@ -414,6 +445,12 @@ export class TestServer {
 		const target = room.events[(json.target ?? 0) - 1];
 		if (['edit', 'delete'].includes(kind) && may > 0 && target?.author !== author)
 			return refuse(response, 403, 'not_allowed');
+		for (const { id: file, parts } of json.files ?? []) {
+			const held = room.files.get(file);
+			if (held && held.seq !== null) return refuse(response, 409, 'file_sent');
+			if (held?.parts.size !== parts) return refuse(response, 409, 'file_missing');
+			held.seq = room.events.length + 1;
+		}
 		const event = this.append(id, {
 			kind,
 			client_id: json.client_id,

@@ -12,8 +12,16 @@ use crate::wasm::{Compiler, TARGET};
 use crate::{root, step, target};
 
 /// The packages that become components; `spin.toml` names the file that each one builds.
-const COMPONENTS: [&str; 7] =
-    ["buddy-rooms", "buddy-messages", "buddy-keys", "buddy-links", "buddy-stream", "buddy-router", "buddy-web"];
+const COMPONENTS: [&str; 8] = [
+    "buddy-rooms",
+    "buddy-messages",
+    "buddy-keys",
+    "buddy-links",
+    "buddy-files",
+    "buddy-stream",
+    "buddy-router",
+    "buddy-web",
+];
 
 /// Where components are to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

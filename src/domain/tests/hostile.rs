@@ -64,6 +64,8 @@ fn names() -> impl Strategy<Value = String> {
         "taken_back",
         "cards_seen",
         "openings",
+        "files",
+        "parts",
         "to",
         "author",
         "",

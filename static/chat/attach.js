@@ -1,0 +1,140 @@
+// What one wants to send along: chosen, pasted, dropped or taken with a camera, and shown above the field until it is
+// sent. Redrawing pictures is loaded when there is one (preparing.js).
+
+import { toast } from '../view/announce.js';
+import { icon, make } from '../view/dom.js';
+import { sizeText } from './files.js';
+
+/**
+ * @typedef {import('../room/files.js').Chosen} Chosen
+ * @typedef {import('./preparing.js').Prepared} Prepared
+ *
+ * @typedef {{ file: File, ready: Promise<Prepared>, original: boolean, row: HTMLElement }} Held
+ */
+
+/** As the server takes them unless it says otherwise (room/files.js). */
+const MOST_BYTES = 26_214_400;
+/** At a time. */
+const MOST = 10;
+
+export class Attachments {
+	#parts;
+	/** @type {Held[]} */
+	#held = [];
+
+	/** @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat */
+	constructor(parts) {
+		this.#parts = parts;
+		parts.attach.addEventListener('click', () => parts.picker.click());
+		parts.camera.addEventListener('click', () => parts.shutter.click());
+		// Only a phone's browser opens a camera; elsewhere this would be the same button twice.
+		parts.camera.hidden = !matchMedia('(pointer: coarse)').matches;
+		for (const input of [parts.picker, parts.shutter]) {
+			input.addEventListener('change', () => {
+				this.add(Array.from(input.files ?? []));
+				// The same file chosen again is to count again.
+				input.value = '';
+			});
+		}
+		parts.composer.addEventListener('paste', (event) => {
+			const files = Array.from(event.clipboardData?.files ?? []);
+			if (files.length === 0) return;
+			event.preventDefault();
+			this.add(files);
+		});
+	}
+
+	get count() {
+		return this.#held.length;
+	}
+
+	/** @param {File[]} files */
+	add(files) {
+		for (const file of files) {
+			if (file.size > MOST_BYTES) toast(`“${file.name}” is larger than ${sizeText(MOST_BYTES)}`);
+			else if (this.#held.length >= MOST) toast(`${MOST} files at a time`);
+			else this.#hold(file);
+		}
+		this.#draw();
+		if (files.length > 0) this.#parts.text.focus();
+	}
+
+	/** @param {File} file */
+	#hold(file) {
+		const ready = import('./preparing.js').then(({ prepare }) => prepare(file));
+		const name = make('bdi', {}, file.name);
+		const remove = make(
+			'button',
+			{ type: 'button', class: 'icon', 'aria-label': `Do not send ${file.name}` },
+			icon('close'),
+		);
+		const about = make('span', { class: 'file-text' }, name, make('small', {}, sizeText(file.size)));
+		const row = make('li', { class: 'held' }, icon('file'), about, remove);
+		/** @type {Held} */
+		const held = { file, ready, original: false, row };
+		remove.addEventListener('click', () => {
+			this.#held = this.#held.filter((other) => other !== held);
+			this.#draw();
+			this.#parts.text.focus();
+		});
+		this.#held.push(held);
+		ready.then(
+			(prepared) => this.#prepared(held, about, prepared),
+			() => {},
+		);
+	}
+
+	/** @param {Held} held @param {HTMLElement} about @param {Prepared} prepared */
+	#prepared(held, about, { redrawn, isPicture, preview }) {
+		if (preview) {
+			const image = make('img', { alt: '' });
+			image.src = URL.createObjectURL(preview);
+			image.addEventListener('load', () => URL.revokeObjectURL(image.src));
+			held.row.firstElementChild?.replaceWith(image);
+		}
+		if (!isPicture) return;
+		if (!redrawn) {
+			about.append(make('small', { class: 'warm' }, WHOLE));
+			return;
+		}
+		const tick = make('input', { type: 'checkbox' });
+		const warning = make('small', { class: 'warm', hidden: true, role: 'status' }, WHOLE);
+		tick.addEventListener('change', () => {
+			held.original = tick.checked;
+			warning.hidden = !tick.checked;
+		});
+		about.append(make('label', { class: 'original' }, tick, 'Send the original'), warning);
+	}
+
+	/** Takes all of it away to be sent, in order. @returns {{ held: Held, chosen: Promise<Chosen> }[]} */
+	take() {
+		const taken = this.#held;
+		this.#held = [];
+		this.#draw();
+		return taken.map((held) => ({ held, chosen: chosenOf(held) }));
+	}
+
+	/** Brings back what could not be sent. @param {{ held: Held }[]} unsent */
+	restore(unsent) {
+		this.#held = [...unsent.map(({ held }) => held), ...this.#held];
+		this.#draw();
+	}
+
+	#draw() {
+		const { tray, text } = this.#parts;
+		tray.hidden = this.#held.length === 0;
+		tray.replaceChildren(...this.#held.map(({ row }) => row));
+		text.placeholder = this.#held.length === 0 ? 'Message' : 'Say something about it';
+	}
+}
+
+const WHOLE = 'It may tell where and when it was taken, and with what.';
+
+/** @param {Held} held @returns {Promise<Chosen>} */
+async function chosenOf({ file, ready, original }) {
+	// Without the module that redraws, a picture would go out with all that it tells.
+	const { redrawn, whole } = await ready.catch(() => {
+		throw new Error('This part of the page could not be loaded. Are you connected?');
+	});
+	return original || !redrawn ? { ...whole, name: whole.name || file.name } : redrawn;
+}

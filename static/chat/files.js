@@ -1,0 +1,178 @@
+// Files in messages: a small picture, or a name and a size, and how far they are on their way. Fetching, playing and
+// viewing them is loaded when somebody asks for it (opening.js). Whatever a message says of a file is only a claim.
+
+import { icon, make } from '../view/dom.js';
+import { cleanText } from '../values/text.js';
+import { decodeBase64url } from '../values/bytes.js';
+import { openLater } from '../view/dialogs.js';
+
+/**
+ * @typedef {import('../room/facade.js').RoomFacade} Room
+ * @typedef {Extract<import('../room/facade.js').ShownEntry, { type: 'message' }>} Message
+ * @typedef {import('../crypto/content.js').SentFile} SentFile
+ */
+
+/** What is shown or played within the page, and as what. Never what could hold a script: SVG, HTML, PDF. */
+const PICTURES = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']);
+const PLAYED = new Set([
+	'audio/aac',
+	'audio/flac',
+	'audio/mp4',
+	'audio/mpeg',
+	'audio/ogg',
+	'audio/wav',
+	'audio/webm',
+	'video/mp4',
+	'video/ogg',
+	'video/webm',
+]);
+
+/** The first bytes of what a small picture may be. */
+const SIGNATURES = /** @type {[string, number[], number][]} */ ([
+	['image/jpeg', [0xff, 0xd8, 0xff], 0],
+	['image/png', [0x89, 0x50, 0x4e, 0x47], 0],
+	['image/webp', [0x57, 0x45, 0x42, 0x50], 8],
+]);
+
+/** A small picture is drawn into a box of this side, in pixels. */
+const SIDE = 320;
+const LEAST_SIDE = 48;
+
+/** How much of what is on its way has arrived, by id. @type {Map<string, { done: number, of: number }>} */
+const uploads = new Map();
+/** What plays stays the same element however often its message is drawn. @type {Map<string, HTMLElement>} */
+const players = new Map();
+
+/** @param {SentFile} file @returns {'picture' | 'played' | 'saved'} what pressing it does */
+export function kindOf({ type }) {
+	return PICTURES.has(type) ? 'picture' : PLAYED.has(type) ? 'played' : 'saved';
+}
+
+/** A name as it is shown, and saved under: no folders, nothing invisible. @param {SentFile} file */
+export function nameOf({ name }) {
+	const plain = cleanText(name)
+		.replace(/[\\/:*?"<>|\s]+/g, ' ')
+		.trim()
+		.slice(-120);
+	return plain.replace(/^\.+/, '') || 'file';
+}
+
+/** @param {number} bytes */
+export function sizeText(bytes) {
+	const [amount, unit] = bytes < 1_000_000 ? [bytes / 1000, 'kilobyte'] : [bytes / 1_000_000, 'megabyte'];
+	const digits = { maximumFractionDigits: amount < 10 ? 1 : 0, style: 'unit', unit, unitDisplay: 'short' };
+	return new Intl.NumberFormat('en', /** @type {Intl.NumberFormatOptions} */ (digits)).format(amount);
+}
+
+/** The files of a message, in place of its text where it has none. @param {Message} entry */
+export function drawFiles(entry) {
+	const box = make('div', { class: 'files' });
+	for (const file of entry.files) {
+		const item = make('div', { class: 'file', 'data-file': file.id });
+		const player = players.get(file.id);
+		if (player) item.append(player);
+		else item.append(drawFile(file));
+		if (entry.own && entry.state === 'sending') item.append(drawUpload(file));
+		item.append(make('p', { class: 'file-note', role: 'status', hidden: true }));
+		box.append(item);
+	}
+	return box;
+}
+
+/** @param {SentFile} file */
+function drawFile(file) {
+	const kind = kindOf(file);
+	const picture = kind === 'picture' && file.thumb ? drawThumb(file) : null;
+	if (picture) {
+		const label = `Picture: ${nameOf(file)}`;
+		return make('button', { type: 'button', class: 'picture', 'data-open': true, 'aria-label': label }, picture);
+	}
+	const verb = { picture: 'Show', played: 'Play', saved: 'Save' }[kind];
+	return make(
+		'button',
+		{ type: 'button', class: 'chip-file', 'data-open': true, 'aria-label': `${verb} ${nameOf(file)}` },
+		icon(kind === 'saved' ? 'save' : 'play'),
+		make('span', { class: 'file-text' }, make('bdi', {}, nameOf(file)), make('small', {}, sizeText(file.size))),
+	);
+}
+
+/** @param {SentFile} file @returns {HTMLImageElement | null} null: its bytes are no picture */
+function drawThumb({ thumb, width = SIDE, height = SIDE }) {
+	const bytes = decodeBase64url(thumb ?? '');
+	const type =
+		bytes && SIGNATURES.find(([, magic, at]) => magic.every((byte, index) => bytes[at + index] === byte))?.[0];
+	if (!bytes || !type) return null;
+	const share = Math.min(1, SIDE / Math.max(width, height));
+	const side = (/** @type {number} */ length) => String(Math.max(LEAST_SIDE, Math.round(length * share)));
+	const image = make('img', { alt: '', width: side(width), height: side(height), decoding: 'async' });
+	const address = URL.createObjectURL(new Blob([bytes], { type }));
+	for (const done of ['load', 'error']) image.addEventListener(done, () => URL.revokeObjectURL(address));
+	image.src = address;
+	return image;
+}
+
+/** @param {SentFile} file */
+function drawUpload({ id }) {
+	const bar = make('progress', { 'aria-label': 'Sent so far', max: '1' });
+	showUpload(bar, id);
+	const cancel = make('button', { type: 'button', class: 'plain', 'data-cancel': true }, 'Cancel');
+	return make('p', { class: 'file-upload' }, bar, cancel);
+}
+
+/** @param {HTMLProgressElement} bar @param {string} id */
+function showUpload(bar, id) {
+	const upload = uploads.get(id);
+	bar.value = upload ? upload.done / upload.of : 0;
+}
+
+/**
+ * Does what is asked of files in a list of messages, and shows how far they are on their way.
+ *
+ * @param {Room} room
+ * @param {HTMLElement} list
+ * @param {(target: EventTarget | null) => { entry: import('../room/facade.js').ShownEntry } | null} at the entry of an element
+ * @returns {() => void} stops
+ */
+export function watchFiles(room, list, at) {
+	const stopped = new AbortController();
+	const { signal } = stopped;
+	list.addEventListener(
+		'click',
+		(event) => {
+			const target = event.target instanceof Element ? event.target.closest('[data-open], [data-cancel]') : null;
+			const item = /** @type {HTMLElement | null | undefined} */ (target?.closest('.file'));
+			const entry = target && at(target)?.entry;
+			const file = entry?.type === 'message' && entry.files.find(({ id }) => id === item?.dataset.file);
+			if (!target || !item || !file || entry?.type !== 'message') return;
+			if (target.hasAttribute('data-cancel')) {
+				void room.discard(entry.clientId);
+				return;
+			}
+			void openLater(import('./opening.js'), ({ openFile }) => openFile({ room, file, item, signal, keep }));
+		},
+		{ signal },
+	);
+	const keep = (/** @type {HTMLElement} */ player) => {
+		const id = /** @type {HTMLElement | null} */ (player.closest('.file'))?.dataset.file;
+		if (id) players.set(id, player);
+	};
+	room.addEventListener(
+		'files',
+		(event) => {
+			const { id, done, of } = /** @type {CustomEvent<import('../room/files.js').Progress>} */ (event).detail;
+			uploads.set(id, { done, of });
+			const bar = list.querySelector(`[data-file="${CSS.escape(id)}"] .file-upload progress`);
+			if (bar) showUpload(/** @type {HTMLProgressElement} */ (bar), id);
+		},
+		{ signal },
+	);
+	return () => {
+		stopped.abort();
+		uploads.clear();
+		for (const player of players.values()) {
+			const source = /** @type {HTMLMediaElement} */ (player).src;
+			if (source) URL.revokeObjectURL(source);
+		}
+		players.clear();
+	};
+}

@@ -1,0 +1,100 @@
+// What pressing a file does: a picture is shown in the viewer, sound and film play where they stand, all else is saved
+// under its name. Types are this page's own word: nothing that came along decides what the browser makes of it.
+
+import { make } from '../view/dom.js';
+import { kindOf, nameOf } from './files.js';
+
+/**
+ * @typedef {import('../room/facade.js').RoomFacade} Room
+ * @typedef {import('../crypto/content.js').SentFile} SentFile
+ */
+
+const FAILURES = /** @type {Record<string, string>} */ ({
+	damaged: 'This file is damaged, or not what was sent. It is not shown.',
+	file_not_found: 'This file is gone.',
+	room_not_found: 'The room is gone.',
+	network: 'You are offline. Try again when you are connected.',
+	timeout: 'The server took too long. Try again.',
+	rate_limited: 'Too much at once. Try again in a moment.',
+	unavailable: 'The server is not available right now. Try again.',
+});
+
+/** @param {unknown} cause @returns {string} */
+export function whyNot(cause) {
+	const { code = '' } = /** @type {{ code?: string }} */ (cause ?? {});
+	return FAILURES[code] ?? 'This file could not be fetched. Try again.';
+}
+
+/**
+ * @param {object} asked
+ * @param {Room} asked.room
+ * @param {SentFile} asked.file
+ * @param {HTMLElement} asked.item where it stands
+ * @param {AbortSignal} asked.signal
+ * @param {(player: HTMLElement) => void} asked.keep
+ */
+export async function openFile({ room, file, item, signal, keep }) {
+	if (kindOf(file) === 'picture') {
+		const { showPicture } = await import('./viewer.js');
+		showPicture(room, file.id);
+		return;
+	}
+	const blob = await fetched(room, file, item, signal);
+	if (!blob) return;
+	if (kindOf(file) === 'saved') {
+		saveBlob(blob, file);
+		return;
+	}
+	const tag = file.type.startsWith('video/') ? 'video' : 'audio';
+	const player = make(tag, { controls: true, playsinline: true, 'aria-label': nameOf(file) });
+	player.src = URL.createObjectURL(new Blob([blob], { type: file.type }));
+	player.addEventListener('error', () =>
+		note(item, 'This browser cannot play it. Save it instead.', () => saveBlob(blob, file)),
+	);
+	const button = item.querySelector('[data-open]');
+	const hadFocus = button === document.activeElement;
+	button?.replaceWith(player);
+	keep(player);
+	if (hadFocus) player.focus();
+	await player.play().catch(() => {});
+}
+
+/** @param {Room} room @param {SentFile} file @param {HTMLElement} item @param {AbortSignal} signal @returns {Promise<Blob | null>} */
+async function fetched(room, file, item, signal) {
+	if (item.dataset.loading !== undefined) return null;
+	item.dataset.loading = '';
+	const bar = make('progress', { max: '1', 'aria-label': `Loading ${nameOf(file)}` });
+	bar.value = 0;
+	note(item, '');
+	item.append(bar);
+	try {
+		return await room.readFile(file, { signal, progress: (share) => (bar.value = share) });
+	} catch (cause) {
+		if (!signal.aborted) note(item, whyNot(cause));
+		return null;
+	} finally {
+		bar.remove();
+		delete item.dataset.loading;
+	}
+}
+
+/** @param {HTMLElement} item @param {string} text @param {() => void} [save] */
+function note(item, text, save) {
+	const line = /** @type {HTMLElement | null} */ (item.querySelector('.file-note'));
+	if (!line) return;
+	line.hidden = text === '';
+	line.replaceChildren(text);
+	if (!save) return;
+	const button = make('button', { type: 'button', class: 'plain' }, 'Save');
+	button.addEventListener('click', save);
+	line.append(' ', button);
+}
+
+/** Hands a file to the browser to keep, as bytes of no type. @param {Blob} blob @param {SentFile} file */
+export function saveBlob(blob, file) {
+	const address = URL.createObjectURL(new Blob([blob], { type: 'application/octet-stream' }));
+	const link = make('a', { href: address, download: nameOf(file) });
+	link.click();
+	// The browser has taken hold of it by then.
+	setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
