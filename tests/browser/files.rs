@@ -173,8 +173,7 @@ async fn an_upload_goes_on_after_a_reload_and_only_known_kinds_are_shown() {
     ana.sees_at(".file-upload progress").await;
     ana.save_screenshot("file-uploading.png").await;
     ana.refresh().await;
-    ana.has_sent_all().await;
-    assert_eq!(stored(), 5);
+    ana.eventually("all parts are there", async || (stored() == 5).then_some(())).await;
     ben.reads(&["There is more to come", "The plans"]).await;
     ben.press("Save plans of the house.bin").await;
     let bytes = ben.saved(saved.join("plans of the house.bin"), 1_200_000).await;

@@ -59,7 +59,7 @@ async function twoPeople(api) {
 	const link = parseLink(there((await room.ownLinks()).invite));
 	assert.ok(link.state === 'ok');
 	const others = new Store(await openIndexedTables(indexedDB), true);
-	const guest = await enter(others, (await admit(others, link, new Api(server.base))).record, 'Ben');
+	const guest = await enter(others, (await admit(others, link)).record, 'Ben');
 	return { store, record, room, guest };
 }
 
