@@ -14,6 +14,9 @@ pub struct Content {
     /// Of a message or an edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Of a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<SentFile>>,
     /// Of a reaction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emoji: Option<String>,
@@ -60,6 +63,18 @@ impl Content {
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a content is plain data")
     }
+}
+
+/// A file of a message, as whoever sent it calls it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFile {
+    pub id: String,
+    pub key: Base64<32>,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub media_type: String,
+    /// Before it was filled up.
+    pub size: u64,
 }
 
 /// What a signal says.
@@ -134,7 +149,11 @@ mod tests {
         let content = read(r#"{"at_ms":1,"text":"a","mood":"good","prev":null}"#).expect("unknown members are ignored");
         assert_eq!(content, Content { at_ms: 1, text: Some("a".to_owned()), ..Content::default() });
         assert_eq!(content.to_json(), br#"{"at_ms":1,"text":"a","prev":null}"#);
+        let file = r#"{"id":"0a","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"n","type":"t","size":1,"thumb":"AA"}"#;
+        let content = read(&format!(r#"{{"at_ms":1,"text":"","files":[{file}]}}"#)).expect("with a file");
+        assert_eq!(content.files.expect("one").first().map(|file| file.name.as_str()), Some("n"));
         for refused in [
+            r#"{"at_ms":1,"text":"a","files":[{"name":"n"}]}"#,
             r#"{"at_ms":1,"text":"a","text":"b"}"#,
             r#"{"at_ms":-1}"#,
             r#"{"text":"a"}"#,

@@ -103,7 +103,7 @@ export class Attachments {
 			held.original = tick.checked;
 			warning.hidden = !tick.checked;
 		});
-		about.append(make('label', { class: 'original' }, tick, 'Send the original'), warning);
+		about.append(make('label', { class: 'tick' }, tick, make('span', {}, 'Send the original')), warning);
 	}
 
 	/** Takes all of it away to be sent, in order. @returns {{ held: Held, chosen: Promise<Chosen> }[]} */

@@ -65,6 +65,8 @@ export class Outbox {
 	/** What the storage has not noted yet, by id; null: removed. @type {Map<string, Partial<OutboxEntry> | null>} */
 	#unnoted = new Map();
 	#lastOrder = 0;
+	/** When another tab said last that it is at work. */
+	#heardAtMs = -Infinity;
 	#failures = 0;
 	/** The log shows everything up to here. */
 	#seen = 0;
@@ -126,7 +128,10 @@ export class Outbox {
 		this.#channel = channel;
 		this.#random = random;
 		this.#stealAfterMs = stealAfterMs;
-		channel?.addEventListener('message', this.#refresh);
+		channel?.addEventListener('message', (event) => {
+			if (event.data === 'busy') this.#heardAtMs = Date.now();
+			else void this.#refresh();
+		});
 	}
 
 	/** Takes up what was left, and sends it. @returns {Promise<void>} */
@@ -309,7 +314,9 @@ export class Outbox {
 	/** @param {OutboxEntry} entry @returns {Promise<OutboxEntry | null>} with the bytes that every tab sends */
 	async #sealed(entry) {
 		if (entry.body !== null) return entry;
-		const sealed = await this.#seal(entry);
+		// Bringing files to the server may take long, and who does that is not frozen.
+		const busy = setInterval(() => this.#channel?.postMessage('busy'), this.#stealAfterMs / 3);
+		const sealed = await this.#seal(entry).finally(() => clearInterval(busy));
 		if ('before' in sealed) {
 			await this.#put(
 				{ ...sealed.before, client_id: crypto.randomUUID(), target: null, identity: entry.identity },
@@ -422,7 +429,7 @@ export class Outbox {
 		this.#changed();
 	}
 
-	/** @param {() => Promise<void>} work */
+	/** @param {() => Promise<void>} work @returns {Promise<void>} */
 	async #exclusively(work) {
 		if (!this.#locks) return work();
 		const name = `buddy/outbox/${this.#room}`;
@@ -435,6 +442,8 @@ export class Outbox {
 		try {
 			await this.#locks.request(name, { signal: patience }, once);
 		} catch (cause) {
+			const isBusy = Date.now() - this.#heardAtMs < this.#stealAfterMs;
+			if (!held && patience.aborted && isBusy) return this.#exclusively(work);
 			if (!held && patience.aborted) return this.#locks.request(name, { steal: true }, once);
 			// Stolen from here while at it: the other tab goes on.
 			if (!(cause instanceof DOMException && cause.name === 'AbortError')) throw cause;

@@ -111,6 +111,10 @@ async fn a_picture_is_given_seen_opened_and_saved_without_what_its_camera_said()
     ben.keys("0").await;
     ben.finds("it is as before", "return document.querySelector('.stage img').style.transform.includes('scale(1)')")
         .await;
+    ben.pinches().await;
+    let spread =
+        "return Number(/scale\\(([\\d.]+)/.exec(document.querySelector('.stage img').style.transform)?.[1]) > 2";
+    ben.finds("two fingers make it larger", spread).await;
     ben.press("Save this picture").await;
     let bytes = ben.saved(saved.join("lake.jpg"), 1000).await;
     assert_eq!(bytes[..3], [0xff, 0xd8, 0xff], "a JPEG");
@@ -132,8 +136,10 @@ async fn a_picture_is_given_seen_opened_and_saved_without_what_its_camera_said()
     ana.choose("Delete").await;
     ana.press_css("dialog .danger").await;
     ben.finds("one picture", "return document.querySelectorAll('.picture').length === 1").await;
+    // Whatever request comes along sweeps.
+    let elsewhere = scene.server.open_room().await;
     ben.eventually("it is deleted", async || {
-        ben.execute_async("await fetch('/api/health')", vec![]).await;
+        elsewhere.state().await;
         (stored() == 1).then_some(())
     })
     .await;
@@ -141,6 +147,22 @@ async fn a_picture_is_given_seen_opened_and_saved_without_what_its_camera_said()
 }
 
 impl Profile {
+    /// Puts two fingers onto the middle of the page and moves them apart.
+    async fn pinches(&self) {
+        let at = |name: &str| format!("return Math.round(inner{name} / 2)");
+        let (x, y) = (self.execute(&at("Width"), vec![]).await, self.execute(&at("Height"), vec![]).await);
+        let (x, y) = (x.as_i64().expect("a number"), y.as_i64().expect("a number"));
+        let fingers = |apart: i64| json!([{ "x": x - apart, "y": y, "id": 0 }, { "x": x + apart, "y": y, "id": 1 }]);
+        for (kind, points) in [
+            ("touchStart", fingers(40)),
+            ("touchMove", fingers(80)),
+            ("touchMove", fingers(120)),
+            ("touchEnd", json!([])),
+        ] {
+            self.cdp("Input.dispatchTouchEvent", json!({ "type": kind, "touchPoints": points })).await;
+        }
+    }
+
     /// Goes to the last message that has a picture, as Tab and the arrows do.
     async fn presses_message_with_picture(&self) {
         self.eventually("its tools are there", async || {
@@ -151,6 +173,19 @@ impl Profile {
         })
         .await;
     }
+}
+
+/// Somebody gives the room its so-manieth picture, and somebody else looks at the first one.
+pub(crate) async fn pictures_go_from(giver: &Profile, taker: &Profile, count: usize) {
+    assert_eq!(giver.execute_async(DROP_PHOTO, vec![]).await, json!(true), "the room stays");
+    giver.sees("lake.jpeg").await;
+    giver.press("Send").await;
+    let all = format!("return document.querySelectorAll('.picture').length === {count}");
+    taker.finds("the picture came", &all).await;
+    taker.press("Picture: lake.jpg").await;
+    let full = "return document.querySelector('.viewer .stage img')?.naturalWidth === 1200";
+    taker.finds("the whole picture is shown", full).await;
+    taker.press("Close").await;
 }
 
 #[tokio::test]

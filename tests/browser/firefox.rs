@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::files::pictures_go_from;
 use crate::profile::Profile;
 use crate::scene::Scene;
 
@@ -32,6 +33,8 @@ async fn firefox_and_chromium_talk_with_each_other() {
     let both = ["Hello from Chromium", "Hello from Firefox"];
     ana.reads_in_order(&both).await;
     ben.reads_in_order(&both).await;
+    pictures_go_from(&ben, &ana, 1).await;
+    pictures_go_from(&ana, &ben, 2).await;
 
     // The stream comes back, what was written meanwhile goes out, and what was read is kept.
     scene.server.kill();

@@ -253,6 +253,41 @@ test("of several tabs only one sends, and each shows the others' posts", async (
 	assert.equal(seen.length, 9);
 });
 
+test('a tab that is long at work before it sends is left to it', async () => {
+	const store = memory();
+	const locks = testLocks();
+	const { send, stored } = server();
+	let done = () => {};
+	const upload = new Promise((resolve) => {
+		done = () => resolve(undefined);
+	});
+	const sealed = { body: 'v2.0.sealed', epoch: 0 };
+	let [began, begun] = [0, 0];
+	const channel = () => new BroadcastChannel(`outbox-busy-${ROOM}`);
+	const seal = () => ((began += 1), upload.then(() => sealed));
+	const atWork = outbox(store, send, { locks, channel: channel(), stealAfterMs: 90, seal });
+	await atWork.add(post('a'));
+	await until(() => began === 1, 'it begins');
+	const other = outbox(store, send, {
+		locks,
+		channel: channel(),
+		stealAfterMs: 90,
+		seal: async () => ((begun += 1), sealed),
+	});
+	// So long that it would have been taken for frozen many times.
+	let turns = 0;
+	const ticking = setInterval(() => (turns += 1), 90);
+	await other.load();
+	await until(() => turns >= 6, 'time goes by');
+	clearInterval(ticking);
+	assert.deepEqual([begun, stored.size], [0, 0]);
+	done();
+	await until(() => stored.size === 1, 'it is sent');
+	for (const box of [atWork, other])
+		await until(() => box.entries.every(({ state }) => state === 'sent'), 'all is settled');
+	assert.deepEqual([began, begun], [1, 0]);
+});
+
 test('a tab that is frozen while it sends does not hold up the others, and later doubles nothing', async () => {
 	const store = memory();
 	const locks = testLocks();

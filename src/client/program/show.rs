@@ -1,6 +1,7 @@
 //! How things are printed: plain lines for people, one JSON object a line for programs. What others wrote must not
 //! steer a terminal.
 
+use buddy_client::content::Content;
 use buddy_client::log::{Alarm, Code, Entry, Log};
 use buddy_client::room::OwnedLink;
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ pub(crate) fn entry_json(log: &Log, entry: &Entry) -> Value {
         "name": name_of(log, entry),
         "target": entry.event.target,
         "text": content.and_then(|content| content.text.clone()),
+        "files": content.and_then(|content| content.files.as_ref()).map(|files| {
+            files.iter().map(|file| json!({ "name": file.name, "type": file.media_type, "size": file.size })).collect::<Value>()
+        }),
         "emoji": content.and_then(|content| content.emoji.clone()),
         "on": content.and_then(|content| content.on),
         "sent_at_ms": entry.event.sent_at_ms,
@@ -35,7 +39,7 @@ pub(crate) fn entry_text(log: &Log, entry: &Entry) -> Option<String> {
     let line = match entry.event.kind.as_str() {
         "message" if entry.event.erased.is_some() => format!("{seq} (deleted)"),
         _ if !entry.believed && entry.event.kind != "rotate" => return None,
-        "message" => format!("{seq} {}: {}", harmless(&name), text()),
+        "message" => format!("{seq} {}: {}{}", harmless(&name), text(), content.map(files).unwrap_or_default()),
         "edit" => format!("{seq} {} edited {target}: {}", harmless(&name), text()),
         "delete" => format!("{seq} {} deleted {target}", harmless(&name)),
         "react" => {
@@ -50,6 +54,12 @@ pub(crate) fn entry_text(log: &Log, entry: &Entry) -> Option<String> {
         _ => return None,
     };
     Some(line)
+}
+
+/// The names of a message's files, which the page shows.
+fn files(content: &Content) -> String {
+    let files = content.files.iter().flatten();
+    files.map(|file| format!(" [file {}, {} bytes]", harmless(&file.name), file.size)).collect()
 }
 
 fn name_of(log: &Log, entry: &Entry) -> Option<String> {
