@@ -150,9 +150,10 @@ const FROZEN_PAUSE: Duration = Duration::from_millis(25);
 pub async fn upload(id: &RoomId, access: &Access, upload: &Upload, from: &Address) -> Result<Stored, Error> {
     let now = now_ms();
     let bytes = upload.body.len() as i64;
-    let (most, last_part) = sealed_limits(variables::number("file_max_bytes").await?);
-    // No part of a file that fits has such a number.
-    let most = if upload.part > last_part { -1 } else { most };
+    let limit = variables::number("file_max_bytes").await?;
+    let (most, last_part) = sealed_limits(limit);
+    // No part of a file that fits has such a number; and where there are to be none, an empty one is none.
+    let most = if upload.part > last_part || limit == 0 { -1 } else { most };
     let parts_limit = variables::number("file_parts_per_address_per_ten_s").await?;
     let bytes_limit = variables::number("file_bytes_per_address_per_hour").await?;
     let known = refusals::uncounted(from, now);

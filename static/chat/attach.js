@@ -1,5 +1,5 @@
-// What one wants to send along: chosen, pasted, dropped or taken with a camera, and shown above the field until it is
-// sent. Redrawing pictures is loaded when there is one (preparing.js).
+// What one wants to send along, shown above the field until it is sent. Loaded with the first file (picking.js), and
+// what redraws pictures with it (preparing.js).
 
 import { toast } from '../view/announce.js';
 import { icon, make } from '../view/dom.js';
@@ -25,23 +25,6 @@ export class Attachments {
 	/** @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat */
 	constructor(parts) {
 		this.#parts = parts;
-		parts.attach.addEventListener('click', () => parts.picker.click());
-		parts.camera.addEventListener('click', () => parts.shutter.click());
-		// Only a phone's browser opens a camera; elsewhere this would be the same button twice.
-		parts.camera.hidden = !matchMedia('(pointer: coarse)').matches;
-		for (const input of [parts.picker, parts.shutter]) {
-			input.addEventListener('change', () => {
-				this.add(Array.from(input.files ?? []));
-				// The same file chosen again is to count again.
-				input.value = '';
-			});
-		}
-		parts.composer.addEventListener('paste', (event) => {
-			const files = Array.from(event.clipboardData?.files ?? []);
-			if (files.length === 0) return;
-			event.preventDefault();
-			this.add(files);
-		});
 	}
 
 	get count() {

@@ -1,7 +1,8 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
-import { Attachments } from './attach.js';
 import { nameInText } from './message.js';
+import { watchPicked } from './picking.js';
+import { openLater } from '../view/dialogs.js';
 import { utf8 } from '../values/bytes.js';
 import { cleanName, gist, isReservedName, quoteOf } from '../values/text.js';
 
@@ -23,7 +24,8 @@ const WORDS_BESIDE_FILE = 3000;
 export class Composer {
 	#room;
 	#parts;
-	#attachments;
+	/** What is to be sent along, once there was something. @type {import('./attach.js').Attachments | null} */
+	#attachments = null;
 	#text;
 	#name;
 	#suggestion;
@@ -47,7 +49,7 @@ export class Composer {
 		this.#name = parts.name;
 		this.#suggestion = suggestion;
 		this.#sent = sent;
-		this.#attachments = new Attachments(parts);
+		watchPicked(parts, (files) => this.attach(files));
 		parts.composer.addEventListener('submit', (event) => {
 			event.preventDefault();
 			this.#submit();
@@ -80,7 +82,10 @@ export class Composer {
 
 	/** Takes files to send along, as they fall onto the room. @param {File[]} files */
 	attach(files) {
-		this.#attachments.add(files);
+		return openLater(import('./attach.js'), ({ Attachments }) => {
+			this.#attachments ??= new Attachments(this.#parts);
+			this.#attachments.add(files);
+		});
 	}
 
 	focus() {
@@ -180,7 +185,7 @@ export class Composer {
 	}
 
 	async #submit() {
-		const hasFiles = !this.#editing && this.#attachments.count > 0;
+		const hasFiles = !this.#editing && (this.#attachments?.count ?? 0) > 0;
 		if (this.#text.value.trim() === '' && !hasFiles) {
 			this.#text.focus();
 			return;
@@ -205,7 +210,7 @@ export class Composer {
 		const text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;
-		const files = hasFiles ? this.#attachments.take() : [];
+		const files = hasFiles ? (this.#attachments?.take() ?? []) : [];
 		// Empty at once, so that a second Enter cannot send it twice; a refusal brings it back.
 		this.#text.value = '';
 		this.#clearContext();
@@ -229,7 +234,7 @@ export class Composer {
 	 *
 	 * @param {string} text
 	 * @param {{ replyTo?: number }} more
-	 * @param {ReturnType<Attachments['take']>} files
+	 * @param {ReturnType<import('./attach.js').Attachments['take']>} files
 	 */
 	async #send(text, more, files) {
 		let words = text;
@@ -244,7 +249,7 @@ export class Composer {
 				files.shift();
 			}
 		} catch (cause) {
-			this.#attachments.restore(files);
+			this.#attachments?.restore(files);
 			// What has gone out is not to go out again.
 			if (words !== text) this.#say(ERRORS['rest'] ?? '');
 			else throw cause;

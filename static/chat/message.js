@@ -232,7 +232,7 @@ function describeFailure(code) {
 		case 'file_lost':
 			return 'Not sent: this browser no longer has the file.';
 		case 'too_large':
-			return 'Not sent: it is too long.';
+			return 'Not sent: it is too large.';
 		case 'not_allowed':
 			return 'Not sent: this link may not write here.';
 		case 'room_not_found':

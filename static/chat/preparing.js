@@ -16,6 +16,14 @@ const THUMB_BYTES = 5_000;
 const THUMB_SIDES = [320, 240, 160, 96];
 const THUMB_QUALITIES = [0.7, 0.5, 0.3];
 
+/** Drawings keep their sharp edges, and what is seen through stays so; photographs stay small. */
+const REDRAWN_AS = /** @type {Record<string, string>} */ ({
+	'image/png': 'image/png',
+	'image/gif': 'image/png',
+	'image/webp': 'image/webp',
+	'image/avif': 'image/webp',
+});
+
 /** @param {File} file @returns {Promise<Prepared>} */
 export async function prepare(file) {
 	const type = /^[a-z]+\/[\w.+-]+$/.test(file.type) ? file.type : 'application/octet-stream';
@@ -43,8 +51,7 @@ export async function prepare(file) {
 
 /** @param {ImageBitmap} bitmap @param {string} type @returns {Promise<Omit<Chosen, 'name'> | null>} */
 async function redraw(bitmap, type) {
-	// Drawings keep their sharp edges, and what is seen through stays so; photographs stay small.
-	const wanted = type === 'image/jpeg' || type === 'image/heic' || type === 'image/heif' ? 'image/jpeg' : 'image/png';
+	const wanted = REDRAWN_AS[type] ?? 'image/jpeg';
 	const canvas = drawn(bitmap, MOST_SIDE, wanted === 'image/jpeg');
 	if (!canvas) return null;
 	const { width, height } = canvas;
@@ -92,5 +99,6 @@ function encoded(canvas, type, quality) {
 
 /** @param {string} name @param {string} type @returns {string} with the ending of what it became */
 function named(name, type) {
-	return `${name.replace(/\.[A-Za-z0-9]{2,5}$/, '') || 'picture'}.${type === 'image/jpeg' ? 'jpg' : 'png'}`;
+	const ending = type === 'image/jpeg' ? 'jpg' : type.slice('image/'.length);
+	return `${name.replace(/\.[A-Za-z0-9]{2,5}$/, '') || 'picture'}.${ending}`;
 }

@@ -200,11 +200,7 @@ export class Store {
 	/** Wipes what was said in a room; that it was known stays. @param {string} room @returns {Promise<void>} */
 	async closeRoom(room) {
 		await this.dropSaid(room);
-		await this.#tables.delete('outbox', allOf(room));
-		await this.#tables.delete('uploads', [
-			[room, ''],
-			[room, '\uffff'],
-		]);
+		await this.dropOutbox(room);
 		await this.#tables.delete('drafts', [room, room]);
 	}
 
@@ -214,9 +210,13 @@ export class Store {
 		await this.#tables.delete('events', allOf(room));
 	}
 
-	/** @param {string} room @returns {Promise<void>} */
-	dropOutbox(room) {
-		return this.#tables.delete('outbox', allOf(room));
+	/** Drops what waits to be sent, with its files. @param {string} room @returns {Promise<void>} */
+	async dropOutbox(room) {
+		await this.#tables.delete('outbox', allOf(room));
+		await this.#tables.delete('uploads', [
+			[room, ''],
+			[room, '\uffff'],
+		]);
 	}
 
 	/**

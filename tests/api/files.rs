@@ -322,6 +322,10 @@ async fn parts_count_in_their_room_for_their_address_and_in_the_database() {
     room.post(&message(&"x".repeat(1000))).send().await.must_fail(403, "room_full");
     drop(server);
 
+    let server = unlimited().variable("file_max_bytes", 0).start().await;
+    put(&server.open_room().await, &id(), 0, b"x").send().await.must_fail(413, "too_large");
+    drop(server);
+
     let server = Server::setup().variable("file_parts_per_address_per_ten_s", 3).start().await;
     let room = server.open_room().await;
     let answers = in_order(&room, 4, 100).await;

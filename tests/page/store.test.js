@@ -145,6 +145,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
 			await store.putEvents([stored(room, 1)]);
 			await store.putOutbox(waiting(room, 1));
 			await store.putDraft(room, { text: 'half a', replyTo: null });
+			await store.putUpload({ room, file: 'ff'.repeat(16), salt: newSecret(), blob: new Blob(['a picture']) });
 		}
 		await forgetRoom(store, ROOM);
 		for (const { room, count } of [
@@ -158,8 +159,9 @@ for (const [kind, make] of Object.entries(KINDS)) {
 				await store.draft(room),
 				...(await store.rotations(room)),
 				...(await store.cards(room)),
+				await store.upload(room, 'ff'.repeat(16)),
 			];
-			assert.equal(left.filter((one) => one !== undefined).length, 6 * count);
+			assert.equal(left.filter((one) => one !== undefined).length, 7 * count);
 		}
 		await store.changeRoom(ROOM, { title: 'back?' });
 		assert.equal(await store.room(ROOM), undefined);
