@@ -30,8 +30,7 @@ export async function prepare(file) {
 	/** @type {Chosen} */
 	const whole = { blob: file, name: file.name, type };
 	const isPicture = type.startsWith('image/') && type !== 'image/svg+xml';
-	// A bitmap stands as the picture is to be seen, however the camera was held.
-	const bitmap = isPicture ? await createImageBitmap(file).catch(() => null) : null;
+	const bitmap = isPicture ? await decoded(file) : null;
 	if (!bitmap) return { whole, redrawn: null, isPicture, preview: null };
 	try {
 		const small = await thumbnail(bitmap);
@@ -46,6 +45,28 @@ export async function prepare(file) {
 		};
 	} finally {
 		bitmap.close();
+	}
+}
+
+/**
+ * The picture as it is to be seen, however the camera was held; null: this browser cannot draw it.
+ *
+ * @param {File} file
+ * @returns {Promise<ImageBitmap | null>}
+ */
+async function decoded(file) {
+	const bitmap = await createImageBitmap(file).catch(() => null);
+	if (bitmap) return bitmap;
+	// An element is more lenient about what stands beside the picture.
+	const image = new Image();
+	image.src = URL.createObjectURL(file);
+	try {
+		await image.decode();
+		return await createImageBitmap(image);
+	} catch {
+		return null;
+	} finally {
+		URL.revokeObjectURL(image.src);
 	}
 }
 
