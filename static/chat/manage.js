@@ -1,7 +1,7 @@
 // Everything about a room that is not talking: one's name, other devices, and what an owner may do.
 
 import { toast } from '../view/announce.js';
-import { asked, confirmed, openDialog, openLater } from '../view/dialogs.js';
+import { asked, confirmed, guard, openDialog, openLater } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
 import { showPeople } from './people.js';
 import { linkRow } from '../view/share.js';
@@ -19,11 +19,57 @@ const LIFETIMES = [3600, 86400, 604800, 2592000];
  */
 export async function showManage(room, { forget, named }) {
 	const close = () => dialog.close();
-	const sections = [about(room), here(room, { forget, named, close })];
-	if (room.isOwner) sections.push(owning(room, close));
-	if (room.canWrite) sections.push(await otherDevice(room));
-	if (room.isOwner) sections.push(ending(room, close));
-	const dialog = openDialog('Manage room', ...sections);
+	const owned = room.isOwner ? owning(room, close) : null;
+	const other = room.canWrite ? [await otherDevice(room)] : [];
+	const dialog = openDialog(
+		'Manage room',
+		tabs([
+			['Room', [about(room), ...(owned ? [owned.section] : [])]],
+			['Me', [here(room, { named, close }), ...other]],
+			['Danger', [ending(room, { forget, close })]],
+		]),
+	);
+	if (owned) guard(dialog, owned.isChanged);
+}
+
+/**
+ * Parts of which one shows at a time (ARIA Authoring Practices, "Tabs").
+ *
+ * @param {[name: string, sections: HTMLElement[]][]} parts
+ */
+function tabs(parts) {
+	const panels = parts.map(([name, sections], at) =>
+		make(
+			'div',
+			{ role: 'tabpanel', class: 'panel', id: `panel-${at}`, 'aria-label': name, hidden: at > 0 },
+			...sections,
+		),
+	);
+	const buttons = parts.map(([name], at) => {
+		const tab = button(name, () => choose(at));
+		tab.setAttribute('role', 'tab');
+		tab.setAttribute('aria-controls', `panel-${at}`);
+		return tab;
+	});
+	const choose = (/** @type {number} */ chosen) => {
+		buttons.forEach((tab, at) => {
+			tab.setAttribute('aria-selected', String(at === chosen));
+			tab.tabIndex = at === chosen ? 0 : -1;
+		});
+		panels.forEach((panel, at) => (panel.hidden = at !== chosen));
+	};
+	const list = make('div', { role: 'tablist', class: 'tabs', 'aria-label': 'Manage room' }, ...buttons);
+	list.addEventListener('keydown', (event) => {
+		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+		if (step === undefined) return;
+		const at = buttons.findIndex((tab) => tab === document.activeElement);
+		const next = (at + step + buttons.length) % buttons.length;
+		choose(next);
+		buttons[next]?.focus();
+		event.preventDefault();
+	});
+	choose(0);
+	return make('div', { class: 'tabbed' }, list, ...panels);
 }
 
 /**
@@ -43,13 +89,13 @@ function about(room) {
 	const facts = [
 		messageTtlS ? `Messages disappear after ${duration(messageTtlS)}.` : 'Messages stay as long as the room.',
 		`Without another message the room expires on ${dateAndTime(expiresAtMs)}.`,
-		locked ? 'It is locked.' : '',
+		locked && !room.isOwner ? 'It is locked.' : '',
 	];
 	return make(
 		'section',
 		{},
 		make('h3', { dir: 'auto' }, title || room.displayName || 'Unnamed room'),
-		make('p', {}, facts.join(' ')),
+		make('p', {}, facts.filter(Boolean).join(' ')),
 		make(
 			'div',
 			{ class: 'actions' },
@@ -65,9 +111,9 @@ function about(room) {
  * What concerns only this browser.
  *
  * @param {Room} room
- * @param {{ forget: () => unknown, named: () => void, close: () => void }} then
+ * @param {{ named: () => void, close: () => void }} then
  */
-function here(room, { forget, named, close }) {
+function here(room, { named, close }) {
 	const rename = async () => {
 		const label = await asked('Name it for yourself', {
 			label: 'Only this browser knows this name',
@@ -95,30 +141,42 @@ function here(room, { forget, named, close }) {
 		named();
 		close();
 	};
-	const leave = async () => {
-		const text = room.isOwner
-			? 'The keys, messages and drafts in this browser are wiped. Without the owner link nobody will own the room any more.'
-			: 'The keys, messages and drafts in this browser are wiped. You need the link to come back.';
-		if (!(await confirmed('Forget this room?', text, 'Forget'))) return;
-		close();
-		await forget();
-	};
-	const buttons = [button('Name it for yourself', rename, 'secondary'), button('Forget this room', leave, 'danger')];
-	if (room.canWrite) buttons.unshift(button('Change my name', changeName, 'secondary'));
-	return make('section', {}, make('h3', {}, 'In this browser'), make('div', { class: 'actions' }, ...buttons));
+	const rows = [
+		row(
+			'This browser calls the room',
+			room.label || room.displayName || 'Unnamed room',
+			'Name it for yourself',
+			rename,
+		),
+	];
+	if (room.canWrite) rows.unshift(row('Your name here', room.yourName || 'Not said yet', 'Change my name', changeName));
+	return make('section', {}, make('h3', {}, 'In this browser'), ...rows);
+}
+
+/**
+ * What holds now, and the way to change it.
+ *
+ * @param {string} label
+ * @param {string} value
+ * @param {string} action
+ * @param {() => unknown} act
+ */
+function row(label, value, action, act) {
+	return make(
+		'div',
+		{ class: 'setting' },
+		make('p', {}, make('span', { class: 'hint' }, label), make('bdi', {}, value)),
+		button(action, act, 'secondary'),
+	);
 }
 
 /**
  * @param {Room} room
  * @param {() => void} close
+ * @returns {{ section: HTMLElement, isChanged: () => boolean }} `isChanged`: something is filled in that was not saved
  */
 function owning(room, close) {
-	const { title, locked, messageTtlS, expiresInS } = room.info;
-	const lock = button(
-		locked ? 'Unlock the room' : 'Lock the room',
-		() => apply(room, { locked: !locked }, close),
-		'secondary',
-	);
+	const { title, messageTtlS, expiresInS } = room.info;
 	const name = make('input', { name: 'title', maxlength: '80', autocomplete: 'off', dir: 'auto' });
 	name.value = title;
 	const expiry = choice('expiry', withCurrent(EXPIRIES, expiresInS).map(afterQuiet), String(expiresInS ?? ''));
@@ -133,25 +191,53 @@ function owning(room, close) {
 		make('label', { class: 'field' }, 'Room name', name),
 		make('label', { class: 'field' }, 'Room expires', expiry),
 		make('label', { class: 'field' }, 'Messages disappear', lifetime),
-		make('div', { class: 'actions' }, make('button', {}, 'Save'), lock),
+		make('div', { class: 'actions' }, make('button', {}, 'Save')),
 	);
-	form.addEventListener('submit', (event) => {
-		event.preventDefault();
+	const changes = () => {
 		/** @type {Parameters<Room['change']>[0]} */
 		const change = {};
 		if (name.value.trim() !== title) change.title = name.value.trim();
 		if (expiry.value !== '' && Number(expiry.value) !== expiresInS) change.expiresInS = Number(expiry.value);
 		const ttl = lifetime.value === '' ? null : Number(lifetime.value);
 		if (ttl !== messageTtlS) change.messageTtlS = ttl;
-		apply(room, change, close);
+		return change;
+	};
+	form.addEventListener('submit', (event) => {
+		event.preventDefault();
+		apply(room, changes(), close);
 	});
-	return make(
+	const section = make(
 		'section',
 		{},
 		make('h3', {}, 'You own this room'),
 		make('p', {}, 'Everyone sees in the room what you change.'),
+		lock(room),
 		form,
 	);
+	return { section, isChanged: () => Object.keys(changes()).length > 0 };
+}
+
+/** Acts at once, and shows how the room stands. @param {Room} room */
+function lock(room) {
+	const press = button('Lock the room', () => turn(), 'switch');
+	press.setAttribute('role', 'switch');
+	press.setAttribute('aria-describedby', 'lock-hint');
+	const draw = () => press.setAttribute('aria-checked', String(room.info.locked));
+	const turn = async () => {
+		press.setAttribute('aria-disabled', 'true');
+		try {
+			await room.change({ locked: !room.info.locked });
+		} catch (error) {
+			toast(`Not saved: ${/** @type {Error} */ (error).message}`);
+		}
+		press.removeAttribute('aria-disabled');
+		draw();
+	};
+	const followed = () => (press.isConnected ? draw() : room.removeEventListener('info', followed));
+	room.addEventListener('info', followed);
+	draw();
+	const hint = make('span', { class: 'hint', id: 'lock-hint' }, 'While it is locked, only you write. It acts at once.');
+	return make('div', { class: 'lock' }, press, hint);
 }
 
 /**
@@ -199,10 +285,20 @@ async function otherDevice(room) {
 }
 
 /**
+ * What cannot be taken back.
+ *
  * @param {Room} room
- * @param {() => void} close
+ * @param {{ forget: () => unknown, close: () => void }} then
  */
-function ending(room, close) {
+function ending(room, { forget, close }) {
+	const leave = async () => {
+		const text = room.isOwner
+			? 'The keys, messages and drafts in this browser are wiped. Without the owner link nobody will own the room any more.'
+			: 'The keys, messages and drafts in this browser are wiped. You need the link to come back.';
+		if (!(await confirmed('Forget this room?', text, 'Forget'))) return;
+		close();
+		await forget();
+	};
 	const remove = async () => {
 		if (
 			!(await confirmed(
@@ -220,7 +316,10 @@ function ending(room, close) {
 			toast(`Not deleted: ${/** @type {Error} */ (error).message}`);
 		}
 	};
-	return make('section', {}, make('div', { class: 'actions' }, button('Delete the room', remove, 'danger')));
+	const rows = [row('In this browser', 'Its keys, messages and drafts are wiped here', 'Forget this room', leave)];
+	if (room.isOwner) rows.push(row('For everyone', 'Every message is erased', 'Delete the room', remove));
+	for (const one of rows) one.querySelector('button')?.classList.replace('secondary', 'danger');
+	return make('section', {}, make('h3', {}, 'What cannot be taken back'), ...rows);
 }
 
 /** @param {number} seconds @returns {[string, string]} */

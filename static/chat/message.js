@@ -4,7 +4,7 @@
 import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
 import { drawFiles } from './files.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
-import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, tokenise } from '../values/text.js';
+import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, shortened, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
 
 /** @typedef {import('../room/facade.js').ShownEntry} Entry */
@@ -14,8 +14,10 @@ import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/w
  *
  * @typedef {object} Setting
  * @property {boolean} runStart the first of several by the same person
+ * @property {boolean} runEnd the last of them
  * @property {Entry | undefined} quoted the message it answers, if it is loaded
- * @property {string} tag the short tag of the person's key, '' until it is known
+ * @property {string} tag the short tag of the person's key where somebody else goes by the same name; '' else, or until it is known
+ * @property {number} tint of tints.js
  * @property {boolean} unfolded shown in full however long it is
  */
 
@@ -25,6 +27,9 @@ const LATE_MS = 2 * 60 * 1000;
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
 const LONG_LINES = 24;
+
+export const SHOW_ALL = 'Show all of it';
+export const SHOW_LESS = 'Show less';
 
 const REMOVED = {
 	author: 'Deleted by its author',
@@ -115,18 +120,13 @@ function drawMessage(entry, setting) {
 	drawText(parts.text, entry.text);
 	if (entry.files.length > 0) parts.text.before(drawFiles(entry));
 	parts.text.hidden = entry.text === '' && entry.files.length > 0;
-	if (setting.unfolded) item.dataset.unfolded = '';
-	else if (isLong(entry.text)) {
-		item.dataset.folded = '';
+	if (isLong(entry.text)) {
+		item.dataset[setting.unfolded ? 'unfolded' : 'folded'] = '';
 		parts.unfold.hidden = false;
+		parts.unfold.textContent = setting.unfolded ? SHOW_LESS : SHOW_ALL;
 	}
 	drawQuote(parts, entry, setting.quoted);
 	drawReactions(parts.reactions, entry);
-	if (entry.edited) {
-		parts.edited.hidden = false;
-		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
-		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
-	}
 	parts.warning.hidden = !entry.replyBroken;
 	parts.warning.textContent = 'It claims to answer a message that it does not fit.';
 	if (entry.pending) item.dataset.pending = '';
@@ -171,7 +171,8 @@ function drawFrame(entry, setting) {
 	if (setting.runStart) item.dataset.run = 'start';
 	if (entry.state !== 'sent') item.dataset.state = entry.state;
 	drawWho(parts, entry, setting);
-	drawMeta(parts, entry);
+	drawMeta(parts, entry, setting);
+	item.dataset.tint = String(setting.tint);
 	return { item, parts };
 }
 
@@ -185,18 +186,21 @@ function drawWho(parts, entry, setting) {
 	parts.name.textContent = name;
 	// In the middle of a run the name is there for those who hear the page and not see it.
 	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
-	drawAvatar(parts.avatar, name, entry.signer ?? '');
+	if (entry.own || !setting.runStart) parts.avatar.hidden = true;
+	else drawAvatar(parts.avatar, name, setting.tint);
 	parts.role.hidden = !entry.byOwner;
 	parts.nameNote.hidden = !entry.nameTaken;
 	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');
-	parts.tag.textContent = entry.own || !entry.signer ? '' : setting.tag;
+	parts.tag.textContent = setting.tag;
+	parts.tag.hidden = entry.own || setting.tag === '';
 }
 
 /**
  * @param {import('../view/templates.js').Parts<'t-message'>} parts
  * @param {Extract<Entry, { type: 'message' | 'removed' }>} entry
+ * @param {Setting} setting
  */
-function drawMeta(parts, entry) {
+function drawMeta(parts, entry, { runEnd }) {
 	const time = /** @type {HTMLTimeElement} */ (parts.time);
 	const shown = entry.sentAtMs ?? entry.writtenAtMs;
 	if (shown !== null) {
@@ -214,8 +218,19 @@ function drawMeta(parts, entry) {
 			time.textContent = `written ${written}, sent ${timeOfDay(sentAtMs)}`;
 		}
 	}
-	if (entry.state === 'sending') parts.state.textContent = 'Sending…';
-	if (entry.state === 'sent' && entry.own) parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	if (entry.state === 'sending') parts.state.append(icon('clock'), make('span', { class: 'unseen' }, 'Sending…'));
+	// What stands above the last one was sent before it.
+	const ticked = entry.state === 'sent' && entry.own && runEnd;
+	if (ticked) parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	parts.state.hidden = entry.state === 'failed' || (entry.state === 'sent' && !ticked);
+	if (entry.type === 'message' && entry.edited) {
+		parts.edited.hidden = false;
+		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
+		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
+	}
+	// As wide as what stands at the end of the last line, which keeps clear of it (message.css).
+	const beside = [parts.edited.textContent, time.textContent, parts.state.hidden ? '' : '✓✓'];
+	if (!('late' in parts.meta.dataset)) parts.text.dataset.meta = beside.filter(Boolean).join(' ');
 	if (entry.state === 'failed') {
 		parts.failed.hidden = false;
 		parts.failedText.textContent = describeFailure(entry.error);
@@ -265,7 +280,7 @@ function drawText(element, text) {
 				element.append(make('code', {}, part.text));
 				break;
 			case 'codeblock':
-				element.append(make('pre', { dir: 'auto' }, make('code', {}, part.text)));
+				element.append(makeCode(part.text));
 				break;
 			default:
 				element.append(part.text);
@@ -273,11 +288,25 @@ function drawText(element, text) {
 	}
 }
 
+/** Lines of code are not broken: they are scrolled, by the keyboard as well, and copied as they are. @param {string} text */
+function makeCode(text) {
+	const pre = make('pre', { dir: 'auto', tabindex: '0', role: 'group', 'aria-label': 'Code' }, make('code', {}, text));
+	return make(
+		'div',
+		{ class: 'code' },
+		pre,
+		make('button', { type: 'button', class: 'plain', 'data-part': 'copyCode' }, 'Copy'),
+	);
+}
+
 /** @param {{ href: string, text: string }} part */
 function makeLink({ href, text }) {
 	const rel = 'noopener noreferrer nofollow ugc';
+	const shown = shortened(text);
+	const link = make('a', { href, rel, ...(shown !== text && { title: text }) }, shown);
 	// A program that writes mail would leave an empty tab.
-	return make('a', href.startsWith('mailto:') ? { href, rel } : { href, rel, target: '_blank' }, text);
+	if (!href.startsWith('mailto:')) link.target = '_blank';
+	return link;
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { openDialog, openLater } from '../view/dialogs.js';
 import { button, drawAvatar, make } from '../view/dom.js';
+import { tintsOf } from '../view/tints.js';
 import { shownName } from './message.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
 
@@ -89,7 +90,7 @@ function stranger(signer, name) {
 function personRow(room, person, open) {
 	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
 	const shown = person.own ? person.name || 'You' : shownName(person.name);
-	drawAvatar(avatar, shown, person.signer);
+	drawAvatar(avatar, shown, tintsOf(room).of(person.signer));
 	const notes = [
 		person.own && 'you',
 		person.owner && 'owner',

@@ -2,14 +2,20 @@
 // they show has changed.
 
 import { make } from '../view/dom.js';
+import { tintsOf } from '../view/tints.js';
 import { drawEntry } from './message.js';
+import { foldName } from '../values/text.js';
 import { dayKey, dayName } from '../values/when.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
 
 /**
  * @typedef {import('../room/facade.js').ShownEntry} Entry
  *
- * @typedef {{ node: HTMLElement, entry: Entry, runStart: boolean, quoted: Entry | undefined, tag: string }} Row
+ * @typedef {import('../room/facade.js').RoomFacade} Room
+ *
+ * @typedef {{ runStart: boolean, runEnd: boolean, quoted: Entry | undefined, tag: string, tint: number }} Around
+ *   What an element shows besides its entry.
+ * @typedef {{ node: HTMLElement, entry: Entry, around: Around }} Row
  */
 
 /** Messages of one person within this time stand together. */
@@ -17,7 +23,8 @@ const RUN_MS = 5 * 60 * 1000;
 
 export class Rows {
 	#list;
-	#entryOf;
+	#room;
+	#tints;
 	#isFirstUnread;
 	#tagged;
 	/** @type {Map<string, Row>} */
@@ -26,17 +33,22 @@ export class Rows {
 	#lines = new Map();
 	/** @type {Map<string, string>} short tags by signer */
 	#tags = new Map();
+	/** @type {Map<string, string>} names by how they read */
+	#folded = new Map();
+	/** @type {Set<string>} what more than one goes by of those who stand in the document, as it reads */
+	#shared = new Set();
 
 	/**
 	 * @param {HTMLElement} list
+	 * @param {Room} room
 	 * @param {object} more
-	 * @param {(seq: number) => Entry | undefined} more.entryOf
 	 * @param {(entry: Entry) => boolean} more.isFirstUnread
 	 * @param {() => void} more.tagged a short tag has become known
 	 */
-	constructor(list, { entryOf, isFirstUnread, tagged }) {
+	constructor(list, room, { isFirstUnread, tagged }) {
 		this.#list = list;
-		this.#entryOf = entryOf;
+		this.#room = room;
+		this.#tints = tintsOf(room);
 		this.#isFirstUnread = isFirstUnread;
 		this.#tagged = tagged;
 	}
@@ -57,16 +69,32 @@ export class Rows {
 		const wanted = [];
 		const keys = new Set();
 		const names = new Set();
+		this.#shared = new Set();
 		for (let index = start; index < end; index += 1) {
+			const { name, nameTaken } = /** @type {Entry} */ (entries[index]);
+			if (nameTaken) this.#shared.add(this.#fold(name));
+		}
+		/** @param {number} index */
+		const before = (index) => {
+			const lines = this.#separators(entries, index);
+			return {
+				lines,
+				runStart: lines.length > 0 || startsRun(/** @type {Entry} */ (entries[index]), entries[index - 1]),
+			};
+		};
+		let now = start < end ? before(start) : null;
+		for (let index = start; now !== null; index += 1) {
 			const entry = /** @type {Entry} */ (entries[index]);
-			const before = wanted.length;
-			for (const [name, text, style] of this.#separators(entries, index)) {
+			for (const [name, text, style] of now.lines) {
 				names.add(name);
 				wanted.push(this.#line(name, text, style));
 			}
-			const runStart = wanted.length > before || startsRun(entry, entries[index - 1]);
+			const next = index + 1 < end ? before(index + 1) : null;
+			const below = entries[index + 1];
+			const runEnd = next?.runStart ?? (below === undefined || startsRun(below, entry));
 			keys.add(entry.key);
-			wanted.push(this.#row(entry, runStart));
+			wanted.push(this.#row(entry, now.runStart, runEnd));
+			now = next;
 		}
 		drop(this.#rows, keys, ({ node }) => node);
 		drop(this.#lines, names, (line) => line);
@@ -120,19 +148,35 @@ export class Rows {
 	 *
 	 * @param {Entry} entry
 	 * @param {boolean} runStart
+	 * @param {boolean} runEnd
 	 * @returns {HTMLElement}
 	 */
-	#row(entry, runStart) {
+	#row(entry, runStart, runEnd) {
 		const old = this.#rows.get(entry.key);
-		const quoted = entry.type === 'message' && entry.replyTo ? this.#entryOf(entry.replyTo.seq) : undefined;
-		const tag = entry.signer ? this.#tagOf(entry.signer) : '';
-		if (old && old.entry === entry && old.runStart === runStart && old.quoted === quoted && old.tag === tag)
-			return old.node;
-		const node = drawEntry(entry, { runStart, quoted, tag, unfolded: old?.node.dataset.unfolded !== undefined });
+		const quoted = entry.type === 'message' && entry.replyTo ? this.#room.entry(entry.replyTo.seq) : undefined;
+		const tag = entry.signer && this.#isShared(entry) ? this.#tagOf(entry.signer) : '';
+		const tint = this.#tints.of(entry.signer ?? '');
+		const around = { runStart, runEnd, quoted, tag, tint };
+		if (old && old.entry === entry && isSame(old.around, around)) return old.node;
+		const node = drawEntry(entry, { ...around, unfolded: old?.node.dataset.unfolded !== undefined });
 		// Before anything is focused, for the toolbar asks whose element that is.
-		this.#rows.set(entry.key, { node, entry, runStart, quoted, tag });
+		this.#rows.set(entry.key, { node, entry, around });
 		if (old) replace(old.node, node);
 		return node;
+	}
+
+	/** Whoever goes by a name that another has, too, is told apart by their words. @param {Entry} entry */
+	#isShared({ name }) {
+		return this.#shared.size > 0 && this.#shared.has(this.#fold(name));
+	}
+
+	/** @param {string} name */
+	#fold(name) {
+		const known = this.#folded.get(name);
+		if (known !== undefined) return known;
+		const folded = foldName(name);
+		this.#folded.set(name, folded);
+		return folded;
 	}
 
 	/** @param {string} signer @returns {string} */
@@ -175,6 +219,17 @@ function replace(old, node) {
 	// The toolbar comes along, and the focus stays on it.
 	node.focus({ preventScroll: true });
 	if (active !== node && node.contains(active)) active?.focus({ preventScroll: true });
+}
+
+/** @param {Around} one @param {Around} other */
+function isSame(one, other) {
+	return (
+		one.runStart === other.runStart &&
+		one.runEnd === other.runEnd &&
+		one.quoted === other.quoted &&
+		one.tag === other.tag &&
+		one.tint === other.tint
+	);
 }
 
 /** @param {Entry | undefined} entry @returns {number | null} */

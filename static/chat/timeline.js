@@ -53,13 +53,17 @@ export class Timeline {
 		this.#parts = parts;
 		// To a newcomer nothing is new.
 		this.#unreadAfter = room.readSeq === 0 ? Infinity : room.readSeq;
-		this.#rows = new Rows(parts.list, {
-			entryOf: (seq) => room.entry(seq),
+		this.#rows = new Rows(parts.list, room, {
 			isFirstUnread: (entry) => isUnread(entry, this.#unreadAfter) && (this.#firstUnread ??= entry.key) === entry.key,
 			tagged: () => this.update({ changed: new Set(), kind: 'update' }),
 		});
 		this.#scrolling = new Scrolling(parts.scroller, parts.list);
-		this.#observer = new ResizeObserver(() => this.#keepPlace(() => {}));
+		this.#observer = new ResizeObserver(() => {
+			// The composer ends where the messages do, beside the bar that scrolls them.
+			const bar = parts.scroller.offsetWidth - parts.scroller.clientWidth;
+			parts.scroller.parentElement?.style.setProperty('--scrollbar', `${bar}px`);
+			this.#keepPlace(() => {});
+		});
 		this.#observer.observe(parts.scroller);
 		parts.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
 		parts.olderButton.addEventListener('click', () => this.#loadOlder());

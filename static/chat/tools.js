@@ -3,8 +3,9 @@
 
 import { toast } from '../view/announce.js';
 import { confirmed, openDialog, openLater } from '../view/dialogs.js';
-import { button, fromTemplate, make } from '../view/dom.js';
-import { shownName } from './message.js';
+import { button, fromTemplate, icon, make } from '../view/dom.js';
+import { watchFingers } from './gestures.js';
+import { SHOW_ALL, SHOW_LESS, shownName } from './message.js';
 import { whyNotWriting } from './notices.js';
 import { exactTime } from '../values/when.js';
 
@@ -14,39 +15,17 @@ import { exactTime } from '../values/when.js';
  * @typedef {Extract<Entry, { type: 'message' }>} Message
  */
 
+/** The reactions at the message itself; all others are a search away. */
 const QUICK = ['👍', '❤️', '😂', '🎉', '😮', '😢'];
-const MORE = [
-	'🙏',
-	'👀',
-	'🔥',
-	'✅',
-	'❌',
-	'➕',
-	'💯',
-	'👏',
-	'🤔',
-	'😅',
-	'😍',
-	'😎',
-	'🥳',
-	'😴',
-	'😡',
-	'🤯',
-	'🫶',
-	'🚀',
-	'☕',
-	'🌈',
-	'💡',
-	'🐢',
-	'🍀',
-	'❓',
-];
 
 export class Tools {
 	#room;
 	#timeline;
 	#composer;
 	#bar;
+	#parts;
+	/** Who taps has no use for a toolbar; it is there to be found by those who hear the page. */
+	#touched = false;
 	/** @type {Message | null} */
 	#message = null;
 	/** @type {HTMLElement | null} */
@@ -64,11 +43,17 @@ export class Tools {
 		this.#composer = composer;
 		const { root, parts } = fromTemplate('t-tools');
 		this.#bar = root;
-		parts.react.addEventListener('click', () => this.#chooseReaction());
+		this.#parts = parts;
+		parts.react.addEventListener('click', () => this.#offerReactions());
 		parts.reply.addEventListener('click', () => this.#message && composer.reply(this.#message));
-		parts.more.addEventListener('click', () => this.#showMenu());
+		parts.more.addEventListener('click', () => this.#showSheet());
+		list.addEventListener('pointerdown', ({ pointerType }) => (this.#touched = pointerType === 'touch'));
 		// Not `pointerover`: scrolling below a resting mouse should not move the toolbar about.
-		list.addEventListener('pointermove', (event) => event.pointerType === 'mouse' && this.#moveTo(event.target));
+		list.addEventListener('pointermove', (event) => {
+			if (event.pointerType !== 'mouse') return;
+			this.#touched = false;
+			this.#moveTo(event.target);
+		});
 		list.addEventListener(
 			'pointerleave',
 			() => !this.#bar.contains(document.activeElement) && this.#moveTo(document.activeElement),
@@ -76,6 +61,24 @@ export class Tools {
 		list.addEventListener('focusin', (event) => this.#moveTo(event.target));
 		list.addEventListener('click', (event) => this.#clicked(event));
 		list.addEventListener('keydown', (event) => this.#pressed(event));
+		watchFingers(list, {
+			held: (node) => {
+				navigator.vibrate?.(10);
+				this.#moveTo(node);
+				this.#showSheet();
+			},
+			drawn: (node) => {
+				this.#moveTo(node);
+				if (this.#message) composer.reply(this.#message);
+			},
+			canDraw: (node) => this.#isUsable(node) && whyNotWriting(room) === '',
+		});
+	}
+
+	/** @param {EventTarget | null} target @returns {boolean} whether something can be done with it */
+	#isUsable(target) {
+		const found = this.#timeline.at(target);
+		return found?.entry.type === 'message' && found.entry.seq !== null;
 	}
 
 	/** @param {EventTarget | null} target */
@@ -84,18 +87,20 @@ export class Tools {
 		const found = this.#timeline.at(target);
 		// Who asks what an alarm means must not have the toolbar come before the alarm above.
 		const asks = target instanceof Element && target.closest('.alarm') !== null;
-		const usable = found?.entry.type === 'message' && found.entry.seq !== null && !asks;
-		if (!usable) {
+		if (!found || asks || !this.#isUsable(target)) {
+			this.#closeQuick();
 			this.#bar.remove();
 			this.#message = this.#node = null;
 			return;
 		}
-		this.#message = /** @type {Message} */ (found.entry);
+		const message = /** @type {Message} */ (found.entry);
+		if (message.key !== this.#message?.key) this.#closeQuick();
+		this.#message = message;
 		this.#node = found.node;
-		const [react, reply] = this.#bar.children;
+		this.#bar.toggleAttribute('data-touched', this.#touched);
 		const mute = whyNotWriting(this.#room) !== '';
-		for (const writing of [react, reply]) /** @type {HTMLElement} */ (writing).hidden = mute;
-		if (!found.node.contains(this.#bar)) found.node.querySelector('.bubble')?.append(this.#bar);
+		for (const writing of [this.#parts.react, this.#parts.reply]) writing.hidden = mute;
+		if (!found.node.contains(this.#bar)) found.node.querySelector('.bubble')?.after(this.#bar);
 	}
 
 	/** @param {MouseEvent} event */
@@ -106,7 +111,8 @@ export class Tools {
 		const { entry } = found;
 		if (target.closest('[data-part="retry"]')) this.#room.retry(entry.clientId);
 		else if (target.closest('[data-part="discard"]')) this.#room.discard(entry.clientId);
-		else if (target.closest('[data-part="unfold"]')) unfold(found.node);
+		else if (target.closest('[data-part="unfold"]')) fold(found.node);
+		else if (target.closest('[data-part="copyCode"]')) copyCode(target);
 		else if (target.closest('.quote') && entry.type === 'message' && entry.replyTo)
 			this.#timeline.jumpTo(entry.replyTo.seq);
 		else if (entry.type === 'message' && target.closest('[data-emoji]')) {
@@ -121,15 +127,19 @@ export class Tools {
 		if (!found) return;
 		const onEntry = event.target === found.node;
 		if (event.key === 'Escape') {
-			if (onEntry) this.#composer.focus();
+			if (!onEntry && this.#closeQuick()) event.stopPropagation();
+			else if (onEntry) this.#composer.focus();
 			else this.#timeline.focus(found.node);
 		} else if (onEntry && event.key in STEPS) {
 			const next = STEPS[event.key](found.node);
 			if (next) this.#timeline.focus(next);
 		} else if (onEntry && event.key === 'Enter') {
-			const [first] = found.node.querySelectorAll('.tools button:not([hidden])');
-			if (first instanceof HTMLElement) first.focus();
-		} else if (!onEntry && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) {
+			const [first] = this.#buttons();
+			first?.focus();
+		} else if (
+			this.#bar.contains(document.activeElement) &&
+			(event.key === 'ArrowLeft' || event.key === 'ArrowRight')
+		) {
 			this.#step(event.key === 'ArrowRight' ? 1 : -1);
 		} else return;
 		event.preventDefault();
@@ -137,9 +147,15 @@ export class Tools {
 
 	/** @param {number} by moves along the toolbar */
 	#step(by) {
-		const buttons = /** @type {HTMLElement[]} */ ([...this.#bar.querySelectorAll('button:not([hidden])')]);
+		const buttons = this.#buttons();
 		const index = buttons.findIndex((one) => one === document.activeElement);
 		if (index >= 0) buttons[(index + by + buttons.length) % buttons.length].focus();
+	}
+
+	/** Those of the toolbar that are shown now. */
+	#buttons() {
+		const buttons = /** @type {NodeListOf<HTMLElement>} */ (this.#bar.querySelectorAll('button'));
+		return Array.from(buttons).filter((one) => one.checkVisibility());
 	}
 
 	/**
@@ -157,48 +173,83 @@ export class Tools {
 		this.#room.react(message.seq, emoji, on).catch((error) => toast(error.message));
 	}
 
-	#chooseReaction() {
+	/** Puts the few reactions that most people want in the place of the toolbar. */
+	#offerReactions() {
 		const message = this.#message;
 		if (!message) return;
-		const node = this.#node;
-		const chosen = (/** @type {string} */ emoji) => {
-			dialog.close();
-			this.#react(message, emoji, !message.reactions.some((one) => one.emoji === emoji && one.own));
-		};
-		const choices = [...QUICK, ...MORE].map((emoji) => {
-			const choice = button(emoji, () => chosen(emoji));
-			choice.setAttribute('aria-label', `React with ${emoji}`);
-			return choice;
+		this.#closeQuick();
+		const choices = this.#quick(message, (act) => {
+			this.#closeQuick();
+			act();
 		});
-		const dialog = openDialog('React', make('div', { class: 'emoji' }, ...choices));
-		this.#returnTo(dialog, node);
+		this.#bar.append(...choices);
+		this.#bar.dataset.quick = '';
+		choices[0]?.focus();
 	}
 
-	#showMenu() {
+	/** @returns {boolean} whether they were there */
+	#closeQuick() {
+		const open = 'quick' in this.#bar.dataset;
+		const focused = this.#bar.contains(document.activeElement);
+		delete this.#bar.dataset.quick;
+		for (const choice of this.#bar.querySelectorAll('.choice')) choice.remove();
+		if (open && focused) this.#parts.react.focus();
+		return open;
+	}
+
+	/**
+	 * @param {Message} message
+	 * @param {(act: () => void) => void} then what follows a press, before what it does
+	 * @returns {HTMLElement[]}
+	 */
+	#quick(message, then) {
+		const node = this.#node;
+		const choices = QUICK.map((emoji) => {
+			const own = isOwnReaction(message, emoji);
+			const choice = button(emoji, () => then(() => this.#react(message, emoji, !own)), 'icon choice');
+			choice.setAttribute('aria-label', `React with ${emoji}`);
+			choice.setAttribute('aria-pressed', String(own));
+			return choice;
+		});
+		const more = button('', () => then(() => this.#showPicker(message, node)), 'icon choice');
+		more.append(icon('plus'));
+		more.setAttribute('aria-label', 'More emoji');
+		return [...choices, more];
+	}
+
+	/** @param {Message} message @param {HTMLElement | null} node */
+	async #showPicker(message, node) {
+		await openLater(import('./picker.js'), ({ showPicker }) => {
+			const chosen = (/** @type {string} */ emoji) => this.#react(message, emoji, !isOwnReaction(message, emoji));
+			this.#returnTo(showPicker({ title: 'React', verb: 'React with', chosen }), node);
+		});
+	}
+
+	/** All that can be done with a message, on one sheet. */
+	#showSheet() {
 		const message = this.#message;
 		if (!message) return;
 		const node = this.#node;
 		const { seq, signer } = message;
 		if (seq === null) return;
+		const mute = whyNotWriting(this.#room) !== '';
+		const then = (/** @type {() => unknown} */ act) => {
+			dialog.close();
+			act();
+		};
 		/** @type {(label: string, act: () => unknown, style?: string) => HTMLElement} */
-		const item = (label, act, style = '') =>
-			button(
-				label,
-				() => {
-					dialog.close();
-					act();
-				},
-				style,
-			);
-		const items = [
+		const item = (label, act, style = '') => button(label, () => then(act), style);
+		const items = [];
+		if (!mute) items.push(item('Reply', () => this.#composer.reply(message)));
+		items.push(
 			item('Copy text', () =>
 				navigator.clipboard.writeText(message.text).then(
 					() => toast('Copied'),
 					() => toast('The browser did not allow copying'),
 				),
 			),
-		];
-		if (message.own && whyNotWriting(this.#room) === '') items.push(item('Edit', () => this.#composer.edit(message)));
+		);
+		if (message.own && !mute) items.push(item('Edit', () => this.#edit(message)));
 		if (!message.own && signer)
 			items.push(
 				item(`Who is ${shownName(message.name)}?`, () =>
@@ -208,8 +259,21 @@ export class Tools {
 		if ((message.own && this.#room.canWrite) || this.#room.isOwner)
 			items.push(item('Delete', () => this.#remove(seq, message.own), 'danger'));
 		const sent = message.sentAtMs === null ? '' : `Sent ${exactTime(message.sentAtMs)}`;
-		const dialog = openDialog('Message', make('div', { class: 'menu' }, ...items), make('p', { class: 'fine' }, sent));
+		const reactions = mute
+			? []
+			: [make('div', { class: 'quick', role: 'group', 'aria-label': 'React' }, ...this.#quick(message, then))];
+		const dialog = openDialog(
+			'Message',
+			...reactions,
+			make('div', { class: 'menu' }, ...items),
+			make('p', { class: 'fine' }, sent),
+		);
 		this.#returnTo(dialog, node);
+	}
+
+	/** @param {Message} message */
+	#edit(message) {
+		this.#composer.edit(message);
 	}
 
 	/**
@@ -238,13 +302,29 @@ export class Tools {
 	}
 }
 
-/** @param {HTMLElement} node an entry that is too long to be shown whole at once */
-function unfold(node) {
-	delete node.dataset.folded;
-	node.dataset.unfolded = '';
+/** @param {Message} message @param {string} emoji */
+function isOwnReaction(message, emoji) {
+	return message.reactions.some((one) => one.emoji === emoji && one.own);
+}
+
+/** @param {HTMLElement} node an entry that is too long to be shown whole at once: unfolds it, or folds it again */
+function fold(node) {
+	const unfolded = 'folded' in node.dataset;
+	node.toggleAttribute('data-folded', !unfolded);
+	node.toggleAttribute('data-unfolded', unfolded);
 	const press = /** @type {HTMLElement} */ (node.querySelector('[data-part="unfold"]'));
-	press.hidden = true;
-	node.focus({ preventScroll: true });
+	press.textContent = unfolded ? SHOW_LESS : SHOW_ALL;
+	// Who read its end would find themselves in what comes after it.
+	if (!unfolded) node.scrollIntoView({ block: 'nearest' });
+}
+
+/** @param {Element} press the button below it */
+function copyCode(press) {
+	const text = press.closest('.code')?.querySelector('code')?.textContent ?? '';
+	navigator.clipboard.writeText(text).then(
+		() => toast('Copied'),
+		() => toast('The browser did not allow copying'),
+	);
 }
 
 /** @type {Record<string, (node: HTMLElement) => HTMLElement | null>} */

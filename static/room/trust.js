@@ -347,7 +347,11 @@ export class Trust {
 
 	/** @param {string} signer @param {Set<number>} stale */
 	#staleOf(signer, stale) {
-		for (const fact of this.#facts.values()) if (fact.signer === signer) stale.add(fact.event.seq);
+		for (const { signer: known, event } of this.#facts.values()) {
+			// Of what was erased, only its author's card says whose it was.
+			const by = known ?? (event.author === null ? undefined : this.standing.signerOf(event.author));
+			if (by === signer) stale.add(event.seq);
+		}
 	}
 
 	/** @param {Set<number>} stale */

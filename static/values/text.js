@@ -102,6 +102,25 @@ export function quoteOf(text, most = 120) {
 	return characters.length <= most ? line : `${characters.slice(0, most - 1).join('')}…`;
 }
 
+/** An address that is longer is shown without its middle. */
+const ADDRESS_LENGTH = 60;
+/** So much of its end is what tells it from others of the same place. */
+const ADDRESS_END = 16;
+
+/**
+ * A long address without its middle; where it leads stays whole.
+ *
+ * @param {string} address
+ * @returns {string}
+ */
+export function shortened(address) {
+	const [place = ''] = /^(?:[a-z]+:\/\/)?[^/?#]*\/?/i.exec(address) ?? [];
+	const letters = Array.from(address.slice(place.length));
+	const begin = Math.max(8, ADDRESS_LENGTH - ADDRESS_END - place.length);
+	if (letters.length <= begin + ADDRESS_END + 1 || address.length <= ADDRESS_LENGTH) return address;
+	return `${place}${letters.slice(0, begin).join('')}…${letters.slice(-ADDRESS_END).join('')}`;
+}
+
 /**
  * What a message says in few words, where it may say it with a file alone.
  *

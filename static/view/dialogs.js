@@ -28,10 +28,28 @@ export function openDialog(title, ...content) {
 	let outside = false;
 	dialog.addEventListener('pointerdown', (event) => (outside = event.target === dialog));
 	dialog.addEventListener('click', (event) => {
-		if (outside && event.target === dialog) dialog.close();
+		if (outside && event.target === dialog && dialog.dispatchEvent(new Event('cancel', { cancelable: true })))
+			dialog.close();
 	});
 	dialog.showModal();
 	return dialog;
+}
+
+/**
+ * Asks before a dialog is left in which something was filled in and not saved.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @param {() => boolean} isChanged
+ */
+export function guard(dialog, isChanged) {
+	const ask = async (/** @type {Event} */ event) => {
+		if (!isChanged()) return;
+		event.preventDefault();
+		const text = 'What you changed here is not saved yet.';
+		if (await confirmed('Leave without saving?', text, 'Discard changes')) dialog.close();
+	};
+	dialog.addEventListener('cancel', (event) => event.target === dialog && ask(event));
+	dialog.querySelector('.dialog-head')?.addEventListener('submit', ask);
 }
 
 /**

@@ -66,16 +66,14 @@ export function icon(name) {
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
- * Makes a round initial out of an element. The tint is decoration chosen by `seed`, never proof.
+ * Makes a round initial out of an element. Its tint is decoration, never proof.
  *
  * @param {HTMLElement} element
  * @param {string} name
- * @param {string} seed
+ * @param {number} tint of tints.js
  */
-export function drawAvatar(element, name, seed) {
+export function drawAvatar(element, name, tint) {
 	const [first] = graphemes.segment(name.trim());
 	element.textContent = first?.segment ?? '·';
-	let sum = 0;
-	for (let index = 0; index < seed.length; index += 1) sum = (sum * 31 + seed.charCodeAt(index)) >>> 0;
-	element.dataset.tint = String(sum % 8);
+	element.dataset.tint = String(tint);
 }

@@ -6,6 +6,7 @@ import { button, drawAvatar, fromTemplate, make } from './dom.js';
 import { checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress } from '../room/rooms.js';
 import { parseLink } from '../values/link.js';
 import { timeOrDay } from '../values/when.js';
+import { tintFor } from './tints.js';
 import { updates } from './worker.js';
 
 /**
@@ -161,7 +162,7 @@ function roomItem(record, store, { follow, redraw }) {
 	});
 	parts.name.textContent = name;
 	parts.when.textContent = whenOf(record);
-	drawAvatar(parts.avatar, name, record.room);
+	drawAvatar(parts.avatar, name, tintFor(record.room));
 	parts.more.setAttribute('aria-label', `More about ${name}`);
 	parts.more.addEventListener('click', () => showRoomMenu(record, store, redraw));
 	return root;

@@ -90,8 +90,8 @@ export interface Templates {
 	't-message': {
 		root: 'li';
 		parts: {
-			who: 'p';
 			avatar: 'span';
+			who: 'p';
 			name: 'span';
 			tag: 'span';
 			role: 'span';
@@ -101,11 +101,11 @@ export interface Templates {
 			quoteText: 'span';
 			text: 'div';
 			unfold: 'button';
-			reactions: 'ul';
 			meta: 'p';
-			time: 'time';
 			edited: 'span';
+			time: 'time';
 			state: 'span';
+			reactions: 'ul';
 			warning: 'p';
 			failed: 'p';
 			failedText: 'span';

@@ -719,7 +719,7 @@ async fn a_creation_that_arrives_after_the_deletion_makes_no_room() {
     ana.has_sent_all().await;
     let (asked, _) = liar.heard("POST", "/api/rooms").pop().expect("the room was made through here");
     ana.press("Manage room").await;
-    for press in ["Delete the room", "Delete the room…", "Delete for everyone"] {
+    for press in ["Danger", "Delete the room", "Delete the room…", "Delete for everyone"] {
         ana.press(press).await;
     }
     ana.sees("This room was deleted").await;

@@ -78,7 +78,11 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
     ana.strike(Key::Enter).await;
     ana.holds_focus("React").await;
     ana.strike(Key::Enter).await;
-    ana.tab_to("React with 🎉").await;
+    ana.holds_focus("React with 👍").await;
+    ana.strike(Key::Right).await;
+    ana.strike(Key::Right).await;
+    ana.strike(Key::Right).await;
+    ana.holds_focus("React with 🎉").await;
     ana.strike(Key::Enter).await;
     ben.sees("🎉").await;
     // The message was drawn anew, and the focus is where it was.
@@ -141,6 +145,11 @@ async fn a_whole_conversation_is_held_with_the_keyboard_alone() {
     ana.tab_to("Lock the room").await;
     ana.strike(Key::Enter).await;
     ben.sees("The owner has locked this room").await;
+    // What was filled in beside the switch is asked about.
+    ana.strike(Key::Escape).await;
+    ana.sees("Leave without saving?").await;
+    ana.tab_to("Discard changes").await;
+    ana.strike(Key::Enter).await;
     ana.holds_focus("Manage room").await;
     ana.tab_to("Unlock").await;
     ana.strike(Key::Space).await;
@@ -174,8 +183,9 @@ async fn what_runs_from_right_to_left_does_so_and_nothing_else() {
     let expected = ["auto rtl isolate", "auto rtl isolate", "auto rtl isolate", "auto ltr isolate"];
     assert_eq!(directions, json!(expected), "name and text, twice");
     // A name that runs the other way moves neither what stands beside it nor the page.
-    let order = "const [name, tag] = document.querySelectorAll('.who .name, .who .tag');
-        return name.getBoundingClientRect().right <= tag.getBoundingClientRect().left + 1
+    let order = "const name = document.querySelector('.who .name').getBoundingClientRect();
+        const role = document.querySelector('.who .role').getBoundingClientRect();
+        return name.right <= role.left + 1
             && document.querySelector('h1').matches(':dir(ltr)')
             && document.documentElement.scrollWidth <= innerWidth";
     ben.finds("the line keeps its order", order).await;

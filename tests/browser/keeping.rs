@@ -195,6 +195,7 @@ async fn what_was_refused_can_be_tried_again_or_discarded() {
     ana.press("Manage room").await;
     ana.press("Lock the room").await;
     ana.sees("only you can write").await;
+    ana.press("Close").await;
     ben.set_offline(false).await;
     ben.finds("both have failed", "return document.querySelectorAll('.message[data-state=failed]').length === 2").await;
     ben.sees("Not sent: the room is locked.").await;
@@ -303,7 +304,7 @@ async fn a_lifetime_ends_messages_without_a_network_and_the_end_of_a_room_ends_a
     let insider = Insider::with(&scene.server, &link, "").await;
     insider.say("And one by a stranger").await;
     ana.press("Manage room").await;
-    for press in ["Delete the room", "Delete the room…", "Delete for everyone"] {
+    for press in ["Danger", "Delete the room", "Delete the room…", "Delete for everyone"] {
         ana.press(press).await;
     }
     ben.sees("This room was deleted").await;

@@ -140,6 +140,7 @@ impl Profile {
     /// Reads a link that is only for oneself.
     async fn private_link(&self, name: &str) -> String {
         self.press("Manage room").await;
+        self.press("Me").await;
         self.press("My other device / recovery").await;
         let link = self.text_at(&format!("[aria-label='{name}']")).await;
         self.press("Close").await;

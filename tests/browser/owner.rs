@@ -1,5 +1,7 @@
 //! What an owner may do, and that everybody sees it done.
 
+use fantoccini::key::Key;
+
 use crate::scene::Scene;
 
 #[tokio::test]
@@ -42,28 +44,45 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
     }
 
     ana.press("Manage room").await;
+    // It acts at once, and leaves alone what is being filled in beside it.
+    ana.fill("Room name", "Not saved yet").await;
     ana.press("Lock the room").await;
+    ana.sees_at("[role=switch][aria-checked=true]").await;
+    ana.finds("the field is as it was", "return document.querySelector('[name=title]').value === 'Not saved yet'")
+        .await;
+    ana.press("Close").await;
+    ana.sees("Leave without saving?").await;
+    ana.press("Cancel").await;
+    ana.keys(&Key::Escape.to_string()).await;
+    ana.sees("Leave without saving?").await;
+    ana.press("Discard changes").await;
+    ana.sees_no("You own this room").await;
     ben.sees("The owner locked the room.").await;
     ben.sees("The owner has locked this room").await;
     assert!(!ben.shows("textarea").await, "Ben cannot write");
     ana.say("Only I can speak now").await;
     ben.sees("Only I can speak now").await;
     ana.press("Manage room").await;
-    ana.press("Unlock the room").await;
+    ana.press("Lock the room").await;
+    ana.press("Close").await;
     ben.sees("The owner unlocked the room.").await;
     ben.say("Thank you").await;
     ana.reads(&["Welcome", "Removed by the owner", "Only I can speak now", "Thank you"]).await;
 
     // A member manages less.
     ben.press("Manage room").await;
-    ben.sees("In this browser").await;
     ben.sees_no("You own this room").await;
+    ben.press("Me").await;
+    ben.sees("In this browser").await;
+    ben.press("Danger").await;
+    ben.sees("Forget this room").await;
     ben.sees_no("Delete the room").await;
     ben.press("Close").await;
 
     // Asked twice, and each time one may think better of it.
     for asked in 1..=2 {
         ana.press("Manage room").await;
+        ana.press("Danger").await;
         ana.press("Delete the room").await;
         if asked == 2 {
             ana.press("Delete the room…").await;
@@ -75,6 +94,7 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
     ben.say("Still here").await;
     ana.sees("Still here").await;
     ana.press("Manage room").await;
+    ana.press("Danger").await;
     ana.press("Delete the room").await;
     ana.press("Delete the room…").await;
     ana.press("Delete for everyone").await;

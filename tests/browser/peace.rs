@@ -187,6 +187,7 @@ async fn what_failed_or_was_discarded_alarms_nobody() {
     ana.press("Manage room").await;
     ana.press("Lock the room").await;
     ana.sees("only you can write").await;
+    ana.press("Close").await;
     ana.say("Meanwhile").await;
     ben.set_offline(false).await;
     ben.finds("both have failed", "return document.querySelectorAll('.message[data-state=failed]').length === 2").await;
@@ -214,7 +215,7 @@ async fn who_was_away_when_a_room_was_deleted_is_told_so_and_believes_it() {
     let cleo = scene.guest("Cleo", &link).await;
     cleo.reads(&["Welcome"]).await;
     ana.press("Manage room").await;
-    for press in ["Delete the room", "Delete the room…", "Delete for everyone"] {
+    for press in ["Danger", "Delete the room", "Delete the room…", "Delete for everyone"] {
         ana.press(press).await;
     }
     cleo.sees("This room was deleted").await;

@@ -124,6 +124,7 @@ async fn links_that_lead_nowhere_say_so_kindly() {
     gallery.show(&ana, "gone-expired").await;
     ana.goto(&link).await;
     ana.press("Manage room").await;
+    ana.press("Danger").await;
     ana.press("Delete the room").await;
     ana.press("Delete the room…").await;
     ana.press("Delete for everyone").await;
@@ -331,6 +332,7 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
     ana.press("Manage room").await;
     ana.sees("You own this room").await;
     gallery.show(&ana, "dialog-manage-owner").await;
+    ana.press("Me").await;
     ana.press("My other device / recovery").await;
     ana.sees("Keep it somewhere safe").await;
     ana.execute("document.querySelector('dialog details').scrollIntoView()", vec![]).await;
@@ -340,6 +342,8 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
     ana.sees("What others see from now on").await;
     gallery.show(&ana, "dialog-name").await;
     ana.keys(&Key::Escape.to_string()).await;
+    ana.press("Danger").await;
+    gallery.show(&ana, "dialog-manage-danger").await;
     ana.press("Forget this room").await;
     ana.sees("Without the owner link nobody will own the room").await;
     gallery.show(&ana, "dialog-forget").await;
@@ -354,6 +358,7 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
     ana.sees_no("This is the last question").await;
 
     ben.press("Manage room").await;
+    ben.press("Me").await;
     ben.press("My other device / recovery").await;
     ben.sees("Link for my other device").await;
     gallery.show(&ben, "dialog-manage-member").await;
@@ -374,6 +379,8 @@ async fn a_room_says_why_something_is_not_sent() {
     ana.press("Manage room").await;
     ana.press("Lock the room").await;
     ana.sees("The room is locked: only you can write").await;
+    gallery.show(&ana, "dialog-manage-locked").await;
+    ana.press("Close").await;
     gallery.show(&ana, "room-locked-owner").await;
     ben.sees("The owner has locked this room").await;
     ben.sees("The owner locked the room.").await;

@@ -172,6 +172,7 @@ impl Profile {
     /// The link that makes another device the same person or the owner.
     pub(crate) async fn own_link(&self) -> String {
         self.press("Manage room").await;
+        self.press("Me").await;
         self.press("My other device / recovery").await;
         let script = "return [...document.querySelectorAll('dialog output')].find((link) => link.checkVisibility())?.textContent";
         let link = self.eventually("the link is shown", async || {

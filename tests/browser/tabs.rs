@@ -157,6 +157,7 @@ async fn a_room_forgotten_in_one_tab_is_left_in_the_others_and_leaves_nothing_be
     ana.reads(&["Forget me"]).await;
     ana.type_into("Message", "Another draft").await;
     ana.press("Manage room").await;
+    ana.press("Danger").await;
     ana.press("Forget this room").await;
     ana.press("Forget").await;
     ana.sees("New room").await;

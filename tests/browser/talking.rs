@@ -124,7 +124,7 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
         ana.execute(html, vec![]).await,
         json!([
             format!("See <a href=\"{address}\" {rel}>{address}</a>, or <code>rm -rf *</code>."),
-            "<pre dir=\"auto\"><code>fn main() {\n    &lt;b&gt;\n}</code></pre>and that",
+            "<div class=\"code\"><pre dir=\"auto\" tabindex=\"0\" role=\"group\" aria-label=\"Code\"><code>fn main() {\n    &lt;b&gt;\n}</code></pre><button type=\"button\" class=\"plain\" data-part=\"copyCode\">Copy</button></div>and that",
             "**not bold** &lt;b&gt;nor this&lt;/b&gt; javascript:alert(1)",
         ])
     );

@@ -201,6 +201,24 @@ test('edits, reactions and deletions by their author change a message for all', 
 	assert.equal(words(ada)[0].by, 'author');
 });
 
+test('what was deleted keeps its author, after a reload and for who comes later', async () => {
+	const { room: ada, store } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('oops');
+	await until(() => words(ada)[0], 'Ada hears');
+	await ben.remove(seqOf(words(ben)[0]));
+	await until(() => words(ada)[0]?.type === 'removed', 'removed');
+	const whose = (/** @type {Room} */ room) => words(room).map(({ type, name, signer }) => [type, name, signer]);
+	const expected = [['removed', 'Ben', ben.ownSigner]];
+	assert.deepEqual(whose(ada), expected);
+	ada.close();
+	const again = await enter(store, { record: await recordOf(store, ada.room) });
+	assert.deepEqual(whose(again), expected, 'after a reload');
+	const { room: late } = await guestOf(again, 'Late');
+	await until(() => words(late)[0]?.name === 'Ben', 'who comes later is told');
+	assert.deepEqual(whose(late), expected);
+});
+
 test('the owner deletes what others wrote, and speaks in a locked room', async () => {
 	const { room: ada } = await ownersRoom();
 	const { room: ben } = await guestOf(ada, 'Ben');
