@@ -11,6 +11,7 @@ import {
 	isFewEmoji,
 	isReservedName,
 	quoteOf,
+	shortened,
 	tokenise,
 } from '../../static/values/text.js';
 import { tableOfTwins } from './confusables.js';
@@ -259,4 +260,17 @@ test('a fingerprint is eight words that depend on the key alone', async () => {
 		for (const word of await fingerprint(encodeBase64url(randomBytes(32)))) seen.add(word);
 	}
 	assert.equal(seen.size, 256);
+});
+
+test('a long address is shown without its middle, and its place and end stay', () => {
+	const long = `https://docs.example.org/a/${'very-'.repeat(30)}long/path?id=1234567`;
+	const shown = shortened(long);
+	assert.ok(shown.length <= 64, shown);
+	assert.ok(shown.startsWith('https://docs.example.org/a/'), shown);
+	assert.ok(shown.endsWith('path?id=1234567'), shown);
+	for (const text of ['https://example.org/a', `https://${'sub.'.repeat(30)}example.org/`, 'ana@example.org']) {
+		assert.equal(shortened(text), text);
+	}
+	const emoji = `https://example.org/${'🐢'.repeat(80)}`;
+	assert.ok(!/[\ud800-\udbff](?![\udc00-\udfff])/.test(shortened(emoji)), 'no letter is cut in two');
 });
