@@ -42,7 +42,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const { root, parts } = fromTemplate('t-chat');
 	screen.replaceChildren(root);
 	const timeline = new Timeline(room, parts);
-	const composer = new Composer(room, parts, { suggestion, sent: () => timeline.toEnd() });
+	const composer = new Composer(room, parts, {
+		suggestion,
+		sent: () => timeline.toEnd(),
+		editing: ({ seq }) => seq !== null && timeline.reveal(seq),
+	});
 	new Tools(room, parts.list, timeline, composer);
 
 	const drawHead = () => {

@@ -2,7 +2,9 @@
 
 import { nameInText } from './message.js';
 import { watchPicked } from './picking.js';
+import { announce } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
+import { sizeOf, split, TEXT_BYTES } from '../room/saying.js';
 import { utf8 } from '../values/bytes.js';
 import { cleanName, gist, isReservedName, quoteOf } from '../values/text.js';
 
@@ -12,7 +14,7 @@ import { cleanName, gist, isReservedName, quoteOf } from '../values/text.js';
  */
 
 const ERRORS = /** @type {Record<string, string>} */ ({
-	too_long: 'That is too long for one message. Please split it.',
+	too_long: 'That is too long for one message.',
 	too_large: 'That file is too large.',
 	rest: 'Some of it was not sent. Please try again.',
 	storage: 'This browser could not keep the message, so it was not sent. Is its storage full?',
@@ -30,6 +32,9 @@ export class Composer {
 	#name;
 	#suggestion;
 	#sent;
+	#editingBegan;
+	/** Whether the words are too many for one message. */
+	#isOver = false;
 	/** The message that the next one answers. @type {number | null} */
 	#replyTo = null;
 	/** The message whose text is being changed. @type {Message | null} */
@@ -40,15 +45,19 @@ export class Composer {
 	/**
 	 * @param {Room} room
 	 * @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat
-	 * @param {{ suggestion: string, sent: () => void }} options the name used last, and what follows sending
+	 * @param {object} options
+	 * @param {string} options.suggestion the name used last
+	 * @param {() => void} options.sent
+	 * @param {(message: Message) => void} options.editing
 	 */
-	constructor(room, parts, { suggestion, sent }) {
+	constructor(room, parts, { suggestion, sent, editing }) {
 		this.#room = room;
 		this.#parts = parts;
 		this.#text = parts.text;
 		this.#name = parts.name;
 		this.#suggestion = suggestion;
 		this.#sent = sent;
+		this.#editingBegan = editing;
 		watchPicked(parts, (files) => this.attach(files));
 		parts.composer.addEventListener('submit', (event) => {
 			event.preventDefault();
@@ -56,6 +65,7 @@ export class Composer {
 		});
 		// Pressing the button must not close a phone's keyboard.
 		parts.send.addEventListener('pointerdown', (event) => event.preventDefault());
+		parts.several.addEventListener('click', () => this.#submit(true));
 		parts.contextCancel.addEventListener('click', () => this.#cancelContext());
 		this.#text.addEventListener('input', () => this.#typed());
 		this.#name.addEventListener('input', () => this.#say(''));
@@ -108,8 +118,10 @@ export class Composer {
 		this.#replyTo = null;
 		this.#text.value = message.text;
 		this.#showContext('Editing your message');
+		this.#showMode();
 		this.#grow();
 		this.#text.focus();
+		this.#editingBegan(message);
 	}
 
 	/** @param {Message} message */
@@ -118,6 +130,13 @@ export class Composer {
 		this.#showContext(
 			`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(gist(message))}`,
 		);
+	}
+
+	/** What the button at the words will do with them. */
+	#showMode() {
+		const { composer, send } = this.#parts;
+		composer.toggleAttribute('data-editing', this.#editing !== null);
+		send.setAttribute('aria-label', this.#editing ? 'Save' : 'Send');
 	}
 
 	/** @param {string} text */
@@ -140,6 +159,7 @@ export class Composer {
 		if (!aside) return;
 		this.#setAside = null;
 		this.#editing = null;
+		this.#showMode();
 		this.#text.value = aside.text;
 		const target = aside.replyTo === null ? undefined : this.#room.entry(aside.replyTo);
 		if (target?.type === 'message') this.#setReply(target);
@@ -148,6 +168,7 @@ export class Composer {
 	#clearContext() {
 		this.#editing = null;
 		this.#replyTo = null;
+		this.#showMode();
 		this.#parts.context.hidden = true;
 	}
 
@@ -184,7 +205,8 @@ export class Composer {
 		if (!this.#editing) this.#room.saveDraft(this.#text.value, this.#replyTo);
 	}
 
-	async #submit() {
+	/** @param {boolean} [several] whether as many messages as it takes are welcome */
+	async #submit(several = false) {
 		const hasFiles = !this.#editing && (this.#attachments?.count ?? 0) > 0;
 		if (this.#text.value.trim() === '' && !hasFiles) {
 			this.#text.focus();
@@ -206,8 +228,13 @@ export class Composer {
 			void this.#room.setName(name);
 			this.showName();
 		}
+		if (!several && sizeOf(this.#text.value.trimEnd()) > TEXT_BYTES) {
+			this.#say(ERRORS['too_long'] ?? '');
+			this.#count();
+			return;
+		}
 		this.#say('');
-		const text = this.#text.value;
+		let text = this.#text.value;
 		const editing = this.#editing;
 		const replyTo = this.#replyTo;
 		const files = hasFiles ? (this.#attachments?.take() ?? []) : [];
@@ -219,7 +246,16 @@ export class Composer {
 		this.#text.focus();
 		try {
 			if (editing?.seq) await this.#room.edit(editing.seq, text);
-			else await this.#send(text, replyTo === null ? {} : { replyTo }, files);
+			else {
+				const [first = '', ...more] = several ? split(text) : [text];
+				await this.#send(first, replyTo === null ? {} : { replyTo }, files);
+				while (more[0] !== undefined) {
+					// Should it be refused, only what has not gone out comes back.
+					text = more.join('\n\n');
+					await this.#room.send(more[0]);
+					more.shift();
+				}
+			}
 			this.#save();
 			if (!editing) this.#sent();
 		} catch (error) {
@@ -278,8 +314,27 @@ export class Composer {
 		this.#parts.error.textContent = error;
 	}
 
+	/** From nearly its limit on, how many letters still fit. */
+	#count() {
+		const { counter, counted, several } = this.#parts;
+		const text = this.#text.value;
+		// No letter takes more than a dozen bytes.
+		const size = text.length * 12 < TEXT_BYTES ? 0 : sizeOf(text);
+		counter.hidden = size < 0.9 * TEXT_BYTES;
+		const isOver = size > TEXT_BYTES;
+		if (!counter.hidden) {
+			const letters = Math.ceil(Math.abs(TEXT_BYTES - size) / (size / text.length));
+			counted.textContent = isOver ? `${letters} too many for one message.` : `${letters} left`;
+			several.hidden = !isOver || this.#editing !== null;
+			if (!several.hidden) several.textContent = `Send as ${split(text).length} messages`;
+		}
+		if (isOver && !this.#isOver) announce('Too long for one message');
+		this.#isOver = isOver;
+	}
+
 	/** The field is as high as its text, where the style sheet alone cannot make it so. */
 	#grow() {
+		this.#count();
 		if (CSS.supports('field-sizing', 'content')) return;
 		this.#text.rows = Math.min(8, this.#text.value.split('\n').length);
 	}

@@ -154,6 +154,17 @@ export class Timeline {
 		setTimeout(() => delete node.dataset.flash, 1600);
 	}
 
+	/** Brings a message into sight that is loaded, and leaves the focus where it is. @param {number} seq */
+	reveal(seq) {
+		const { entries } = this.#room;
+		const index = entries.findIndex((entry) => entry.seq === seq);
+		if (index < 0) return;
+		this.#settling = false;
+		if (this.#window.include(entries, index)) this.#draw();
+		this.#rows.get(entries[index]?.key ?? '')?.node.scrollIntoView({ block: 'nearest' });
+		this.#scrolled();
+	}
+
 	/**
 	 * Makes an entry the one that the Tab key reaches, and goes there.
 	 *

@@ -76,6 +76,9 @@ export interface Templates {
 			shutter: 'input';
 			text: 'textarea';
 			send: 'button';
+			counter: 'p';
+			counted: 'span';
+			several: 'button';
 			error: 'p';
 		};
 	};

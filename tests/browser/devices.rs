@@ -60,7 +60,7 @@ async fn the_identity_link_makes_a_second_device_the_same_person() {
     phone.press("More").await;
     phone.choose("Edit").await;
     phone.fill("Message", "From both of them").await;
-    phone.press("Send").await;
+    phone.press("Save").await;
     for reader in [&ana, &laptop, &phone] {
         reader.reads_in_order(&["Welcome", "From both of them", "From the phone"]).await;
     }

@@ -26,7 +26,7 @@ async fn what_was_erased_changed_and_reacted_to_alarms_nobody() {
     ana.press_in("First", "More").await;
     ana.press("Edit").await;
     ana.fill("Message", "First, corrected").await;
-    ana.press("Send").await;
+    ana.press("Save").await;
     ben.reads_in_order(&["First, corrected", "Second"]).await;
     ben.press_in("Second", "More").await;
     ben.press("Delete").await;

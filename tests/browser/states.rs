@@ -243,7 +243,7 @@ async fn a_conversation_is_clear_in_every_state() {
     ana.sees("Editing your message").await;
     gallery.show(&ana, "composer-editing").await;
     ana.fill("Message", "We leave on Friday").await;
-    ana.press("Send").await;
+    ana.press("Save").await;
     ana.sees("edited").await;
     ben.say("Oops, wrong room").await;
     ben.reads_last("Oops, wrong room").await;
@@ -391,8 +391,11 @@ async fn a_room_says_why_something_is_not_sent() {
     ben.execute("document.querySelector('textarea').value = 'x'.repeat(13000)", vec![]).await;
     ben.press("Send").await;
     ben.sees("too long for one message").await;
+    ben.sees("too many for one message").await;
+    ben.sees("Send as 2 messages").await;
     gallery.show(&ben, "room-too-long").await;
     ben.fill("Message", "").await;
+    ben.sees_no("Send as 2 messages").await;
 
     for text in ["One", "Two", "Three", "Four", "Five"] {
         ben.say(text).await;

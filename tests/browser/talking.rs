@@ -68,7 +68,7 @@ async fn people_answer_change_delete_and_react() {
     // A quote is drawn from what is answered, so it follows its changes.
     ana.chooses_for("Shall we go on Friday", "Edit").await;
     ana.fill("Message", "Shall we go on Saturday").await;
-    ana.press("Send").await;
+    ana.press("Save").await;
     for reader in [&ana, &ben] {
         reader.reads(&["Shall we go on Saturday", "Friday is good"]).await;
         reader.sees("edited").await;
@@ -197,7 +197,7 @@ async fn drafts_are_kept_for_each_room_and_survive_changing_an_old_message() {
     ana.chooses_for("Helo", "Edit").await;
     ana.has_written("Helo").await;
     ana.fill("Message", "Hello").await;
-    ana.press("Send").await;
+    ana.press("Save").await;
     ana.reads(&["Hello"]).await;
     ana.has_written("A long thought").await;
     ana.sees("Answering yourself: Helo").await;
