@@ -4,7 +4,39 @@
 import { takeLink } from './view/address.js';
 import { support } from './crypto/identity.js';
 
+/** What a room needs beyond what the shell loads, all at once instead of one wave after the other. */
+const ROOM = [
+	'chat/phases.js',
+	'crypto/box.js',
+	'crypto/card.js',
+	'crypto/content.js',
+	'crypto/envelope.js',
+	'crypto/json.js',
+	'crypto/links.js',
+	'crypto/rotation.js',
+	'crypto/sealed.js',
+	'room/access.js',
+	'room/bodies.js',
+	'room/drafts.js',
+	'room/founding.js',
+	'room/keyring.js',
+	'room/room.js',
+	'room/saying.js',
+	'room/standing.js',
+	'room/unread.js',
+	'values/json.js',
+	'view/styles.js',
+];
+
 const link = takeLink();
+if (link.state === 'ok') {
+	for (const path of ROOM) {
+		const ahead = document.createElement('link');
+		ahead.rel = 'modulepreload';
+		ahead.href = `/${path}`;
+		document.head.append(ahead);
+	}
+}
 const [supported, { showInsecure, showTooOld }, { Pages }, { sweepRooms }, { openStore }, { registerWorker }] =
 	await Promise.all([
 		support(),
@@ -20,7 +52,8 @@ else if (supported === 'old') showTooOld(screen);
 else await start();
 
 async function start() {
-	registerWorker();
+	// Where there is one it has the files already. Else it comes after what is asked for, and to a room after joining.
+	if (navigator.serviceWorker?.controller) registerWorker();
 	const store = await openStore();
 	const pages = new Pages(screen, store);
 	// Links to the start page need no load: what was not stored must not be lost.
@@ -32,5 +65,6 @@ async function start() {
 	});
 	addEventListener('popstate', () => pages.show(takeLink()));
 	await pages.show(link);
+	if (link.state !== 'ok') registerWorker();
 	await sweepRooms(store);
 }

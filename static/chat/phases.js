@@ -3,6 +3,8 @@
 import { toast } from '../view/announce.js';
 import { Room } from '../room/room.js';
 import { suggestedName } from '../room/rooms.js';
+import { loadRoomStyles } from '../view/styles.js';
+import { registerWorker } from '../view/worker.js';
 import {
 	showGone,
 	showInvited,
@@ -75,6 +77,7 @@ export function showRoom(screen, record, { store, forget }) {
 				break;
 			case 'open': {
 				askPersistence(store);
+				registerWorker();
 				const [chat, suggestion] = await Promise.all([loadChat(), suggestedName(store)]);
 				if (signal.aborted || room.phase !== 'open') return;
 				if (chat) leaveChat = chat.showChat(screen, room, { persistent: store.persistent, suggestion, forget });
@@ -134,8 +137,9 @@ function askPersistence(store) {
 }
 
 /** Who only looks at what a room is needs nothing of what it takes to talk. */
-function loadChat() {
-	return import('./chat.js').catch(() => null);
+async function loadChat() {
+	const [chat, isStyled] = await Promise.all([import('./chat.js').catch(() => null), loadRoomStyles()]);
+	return isStyled ? chat : null;
 }
 
 /**

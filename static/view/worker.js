@@ -65,8 +65,15 @@ class Updates extends EventTarget {
 /** Its event `change` says that `waiting` may have changed. */
 export const updates = new Updates();
 
-/** Without a worker the page works all the same, only not offline. */
+let isRegistered = false;
+
+/**
+ * Without a worker the page works all the same, only not offline. It loads every file of the page, so that a slow line
+ * should be free when it begins.
+ */
 export async function registerWorker() {
+	if (isRegistered) return;
+	isRegistered = true;
 	try {
 		if (navigator.serviceWorker) updates.watch(await navigator.serviceWorker.register(trustedAddress()));
 	} catch (error) {

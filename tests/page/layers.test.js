@@ -61,18 +61,32 @@ test('a layer knows only itself and those below it', () => {
 });
 
 test('the shell loads at once what the first modules need, and nothing else', () => {
-	const shell = readFileSync(join(ROOT, 'index.html'), 'utf8');
-	const loaded = Array.from(shell.matchAll(/"modulepreload" href="\/([^"]+)"/g), ([, path = '']) => path);
-	/** @param {string} path */
-	const needed = (path, found = new Set()) => {
-		const code = readFileSync(join(ROOT, path), 'utf8').replaceAll(/\/\*.*?\*\/|^\s*\/\/.*?$/gms, '');
-		// Only the first module asks for others at once by `import()`; elsewhere they wait until they are wanted.
-		const form = path === 'app.js' ? /(?:from |import\()'([^']+)'/g : /from '([^']+)'/g;
-		for (const [, specifier = ''] of code.matchAll(form)) {
-			const imported = relative(ROOT, join(ROOT, dirname(path), specifier));
-			if (!found.has(imported)) needed(imported, found.add(imported));
-		}
-		return found;
-	};
+	const loaded = shellLoads();
 	assert.deepEqual(loaded.sort(), Array.from(needed('app.js')).sort());
 });
+
+test('a room’s address loads at once what a room needs besides, up to joining', () => {
+	const [, list = ''] = /const ROOM = \[(.*?)\]/s.exec(readFileSync(join(ROOT, 'app.js'), 'utf8')) ?? [];
+	const loaded = Array.from(list.matchAll(/'([^']+)'/g), ([, path = '']) => path);
+	const shell = new Set(shellLoads());
+	const wanted = ['chat/phases.js', ...needed('chat/phases.js')].filter((path) => !shell.has(path));
+	assert.deepEqual(loaded.sort(), wanted.sort());
+});
+
+/** @returns {string[]} what the shell has the browser load ahead */
+function shellLoads() {
+	const shell = readFileSync(join(ROOT, 'index.html'), 'utf8');
+	return Array.from(shell.matchAll(/"modulepreload" href="\/([^"]+)"/g), ([, path = '']) => path);
+}
+
+/** @param {string} path @param {Set<string>} [found] @returns {Set<string>} all that it imports, and what those import */
+function needed(path, found = new Set()) {
+	const code = readFileSync(join(ROOT, path), 'utf8').replaceAll(/\/\*.*?\*\/|^\s*\/\/.*?$/gms, '');
+	// Only the first module asks for others at once by `import()`; elsewhere they wait until they are wanted.
+	const form = path === 'app.js' ? /(?:from |import\()'([^']+)'/g : /from '([^']+)'/g;
+	for (const [, specifier = ''] of code.matchAll(form)) {
+		const imported = relative(ROOT, join(ROOT, dirname(path), specifier));
+		if (!found.has(imported)) needed(imported, found.add(imported));
+	}
+	return found;
+}
