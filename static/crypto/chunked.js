@@ -103,15 +103,18 @@ export class SealedFile {
 	 * @returns {Promise<Bytes>} the part as the server gets it
 	 */
 	async sealPart(number, plain) {
-		const chunks = number === 0 ? [this.#header] : [];
+		const header = number === 0 ? this.#header : new Uint8Array(0);
 		const isLast = plain.length < PART_BYTES;
 		const count = isLast ? Math.floor(plain.length / CHUNK_BYTES) + 1 : PART_CHUNKS;
+		const part = new Uint8Array(header.length + plain.length + count * TAG_BYTES);
+		part.set(header);
 		for (let at = 0; at < count; at += 1) {
 			const chunk = plain.subarray(at * CHUNK_BYTES, (at + 1) * CHUNK_BYTES);
 			const iv = this.#nonceOf(number * PART_CHUNKS + at);
-			chunks.push(new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, this.#key, chunk)));
+			const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, this.#key, chunk);
+			part.set(new Uint8Array(sealed), header.length + at * (CHUNK_BYTES + TAG_BYTES));
 		}
-		return concat(...chunks);
+		return part;
 	}
 
 	/**

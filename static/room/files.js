@@ -11,6 +11,9 @@ import { PART_BYTES, SealedFile, filledUp, newSalt, partsOf } from '../crypto/ch
 import { decodeBase64url, encodeBase64url, hex, randomBytes } from '../values/bytes.js';
 import { ApiError } from '../wire/api.js';
 
+/** Parts that are fetched at once: on the next ones' way the one that is there is opened. */
+const AHEAD = 3;
+
 /** The largest file that is sent, unless the server takes less. */
 export const MOST_BYTES = 26_214_400;
 
@@ -210,15 +213,37 @@ export class Files {
 		let file;
 		/** Each is handed to the browser at once, which need not keep it in memory. @type {Blob[]} */
 		const pieces = [];
-		for (let number = 0; number < of; number += 1) {
-			const part = await this.#get(id, number, signal);
-			file ??= await SealedFile.open({ room: this.#room, id, key: secret(key) }, part);
-			const from = number * PART_BYTES;
-			const plain = await file.openPart(number, part, Math.min(PART_BYTES, filled - from));
-			pieces.push(new Blob([plain.subarray(0, Math.max(0, size - from))]));
-			progress?.((number + 1) / of);
+		const ended = new AbortController();
+		try {
+			const parts = this.#inOrder(id, of, signal ? AbortSignal.any([signal, ended.signal]) : ended.signal);
+			for await (const part of parts) {
+				const number = pieces.length;
+				file ??= await SealedFile.open({ room: this.#room, id, key: secret(key) }, part);
+				const from = number * PART_BYTES;
+				const plain = await file.openPart(number, part, Math.min(PART_BYTES, filled - from));
+				pieces.push(new Blob([plain.subarray(0, Math.max(0, size - from))]));
+				progress?.(pieces.length / of);
+			}
+		} finally {
+			ended.abort();
 		}
 		return new Blob(pieces);
+	}
+
+	/** @param {string} id @param {number} of @param {AbortSignal} signal */
+	async *#inOrder(id, of, signal) {
+		/** @type {ReturnType<Files['#get']>[]} */
+		const asked = [];
+		for (let number = 0; number < of; number += 1) {
+			while (asked.length < AHEAD && number + asked.length < of) {
+				const part = this.#get(id, number + asked.length, signal);
+				// One that fails is told of when its turn comes.
+				part.catch(() => {});
+				asked.push(part);
+			}
+			const part = await asked.shift();
+			if (part) yield part;
+		}
 	}
 
 	/** @param {string} id @param {number} number @param {AbortSignal} [signal] */
@@ -241,6 +266,7 @@ function secret(key) {
 /** What a part holds: a slice of the file, and zeros behind it. @param {Blob} blob @param {number} filled @param {number} number */
 async function filledPart(blob, filled, number) {
 	const from = number * PART_BYTES;
+	if (from + PART_BYTES <= blob.size) return new Uint8Array(await blob.slice(from, from + PART_BYTES).arrayBuffer());
 	const plain = new Uint8Array(Math.min(PART_BYTES, filled - from));
 	if (from < blob.size) plain.set(new Uint8Array(await blob.slice(from, from + plain.length).arrayBuffer()));
 	return plain;
