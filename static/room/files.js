@@ -232,7 +232,7 @@ export class Files {
 
 	/** @param {string} id @param {number} of @param {AbortSignal} signal */
 	async *#inOrder(id, of, signal) {
-		/** @type {ReturnType<Files['#get']>[]} */
+		/** @type {Promise<Uint8Array<ArrayBuffer>>[]} */
 		const asked = [];
 		for (let number = 0; number < of; number += 1) {
 			while (asked.length < AHEAD && number + asked.length < of) {
