@@ -273,21 +273,22 @@ export class Composer {
 	 * @param {ReturnType<import('./attach.js').Attachments['take']>} files
 	 */
 	async #send(text, more, files) {
-		let words = text;
+		let hasGone = false;
 		try {
 			if (files.length === 0 || utf8(text).length > WORDS_BESIDE_FILE) {
 				await this.#room.send(text, more);
-				words = '';
+				hasGone = true;
 			}
 			while (files[0]) {
-				await this.#room.send(words, { ...(words === text ? more : {}), file: await files[0].chosen });
-				words = '';
+				const file = await files[0].chosen;
+				await (hasGone ? this.#room.send('', { file }) : this.#room.send(text, { ...more, file }));
+				hasGone = true;
 				files.shift();
 			}
 		} catch (cause) {
 			this.#attachments?.restore(files);
 			// What has gone out is not to go out again.
-			if (words !== text) this.#say(ERRORS['rest'] ?? '');
+			if (hasGone) this.#say(ERRORS['rest'] ?? '');
 			else throw cause;
 		}
 	}
