@@ -37,15 +37,23 @@ if (link.state === 'ok') {
 		document.head.append(ahead);
 	}
 }
-const [supported, { showInsecure, showTooOld }, { Pages }, { sweepRooms }, { openStore }, { registerWorker }] =
-	await Promise.all([
-		support(),
-		import('./view/screens.js'),
-		import('./pages.js'),
-		import('./room/rooms.js'),
-		import('./storage/store.js'),
-		import('./view/worker.js'),
-	]);
+const [
+	supported,
+	{ showInsecure, showTooOld },
+	{ Pages },
+	{ sweepRooms },
+	{ openStore },
+	{ registerWorker },
+	{ watchKeys },
+] = await Promise.all([
+	support(),
+	import('./view/screens.js'),
+	import('./pages.js'),
+	import('./room/rooms.js'),
+	import('./storage/store.js'),
+	import('./view/worker.js'),
+	import('./view/shortcuts.js'),
+]);
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
 if (supported === 'insecure') showInsecure(screen);
 else if (supported === 'old') showTooOld(screen);
@@ -63,6 +71,7 @@ async function start() {
 		event.preventDefault();
 		pages.follow('/');
 	});
+	watchKeys({ store, follow: (address) => pages.follow(address) });
 	addEventListener('popstate', () => pages.show(takeLink()));
 	await pages.show(link);
 	if (link.state !== 'ok') registerWorker();

@@ -9,7 +9,12 @@ import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './view/sc
  * @typedef {import('./room/rooms.js').Admitted} Admitted
  * @typedef {import('./values/link.js').ParsedLink} ParsedLink
  * @typedef {import('./storage/store.js').Store} Store
+ * @typedef {import('./chat/beside.js').Beside} Beside
+ * @typedef {import('./room/facade.js').RoomFacade} RoomFacade
  */
+
+/** From here on two columns fit. */
+const WIDE = matchMedia('(min-width: 1000px)');
 
 /** Whoever made such a link can speak as whoever takes its identity. */
 const SAME_PERSON = /** @type {const} */ ([
@@ -23,8 +28,12 @@ export class Pages {
 	#store;
 	/** The room on the screen. @type {Admitted['record'] | null} */
 	#shown = null;
+	/** The same, once one is in. @type {RoomFacade | null} */
+	#entered = null;
 	/** Ends what the screen before has started. */
 	#leave = () => {};
+	/** The rooms beside the one on the screen, where the screen is wide. @type {Beside | null} */
+	#beside = null;
 	/** Counts what was shown, so that an answer that comes late does not show over a later one. */
 	#turn = 0;
 
@@ -37,6 +46,10 @@ export class Pages {
 			// Nothing of it is to be stored on the way out.
 			this.#shown.joined = false;
 			void this.follow('/');
+		});
+		WIDE.addEventListener('change', () => {
+			if (!WIDE.matches) this.#leaveBeside();
+			else if (this.#entered) void this.#showBeside(this.#entered);
 		});
 	}
 
@@ -70,6 +83,7 @@ export class Pages {
 				const [rooms, start] = await Promise.all([listRooms(this.#store), loadStart()]);
 				if (turn !== this.#turn) return;
 				if (!start) return showNotLoaded(this.#screen);
+				this.#leaveBeside();
 				this.#leave = start.showStart(this.#screen, this.#store, rooms, {
 					enter: (admitted) => this.#enter(admitted),
 					follow: (address) => this.follow(address),
@@ -94,6 +108,7 @@ export class Pages {
 		this.#leave();
 		this.#leave = () => {};
 		this.#shown = null;
+		this.#entered = null;
 		this.#turn += 1;
 		return this.#turn;
 	}
@@ -137,8 +152,29 @@ export class Pages {
 		};
 		const phases = await loadPhases();
 		if (turn !== this.#turn) return;
-		if (phases) this.#leave = phases.showRoom(this.#screen, record, { store: this.#store, forget });
-		else showNotLoaded(this.#screen);
+		if (phases) {
+			this.#leave = phases.showRoom(this.#screen, record, {
+				store: this.#store,
+				forget,
+				entered: (room) => turn === this.#turn && this.#showBeside(room),
+			});
+		} else showNotLoaded(this.#screen);
+	}
+
+	/** @param {RoomFacade} room that is open now */
+	async #showBeside(room) {
+		this.#entered = room;
+		if (!WIDE.matches || !this.#store.persistent) return;
+		const turn = this.#turn;
+		const loaded = await import('./chat/beside.js').catch(() => null);
+		if (!loaded || turn !== this.#turn || !WIDE.matches) return;
+		this.#beside ??= new loaded.Beside(this.#screen, this.#store, (address) => this.follow(address));
+		this.#beside.show(room);
+	}
+
+	#leaveBeside() {
+		this.#beside?.close();
+		this.#beside = null;
 	}
 }
 

@@ -44,6 +44,18 @@ worker.addEventListener('fetch', (event) => {
 	if (event.request.mode !== 'navigate') event.respondWith(kept(pathname, event.request));
 	else if (isPage) event.respondWith(kept('/', event.request));
 });
+worker.addEventListener('notificationclick', (event) => {
+	event.notification.close();
+	event.waitUntil(showRoom(event.notification.data?.room));
+});
+
+/** Goes to the tab that shows a room, or opens one. @param {string} room */
+async function showRoom(room) {
+	const path = `/r/${room}`;
+	const windows = await worker.clients.matchAll({ type: 'window' });
+	const shown = windows.find(({ url }) => new URL(url).pathname === path);
+	await (shown ? shown.focus() : worker.clients.openWindow(path));
+}
 
 /** Fetches every file and keeps them if each is the one that belongs to this deployment. */
 async function keep() {

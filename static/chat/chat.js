@@ -10,6 +10,7 @@ import { nameInText } from './message.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
+import { readShortcut } from '../view/shortcuts.js';
 import { updates } from '../view/worker.js';
 
 /** @typedef {import('../room/facade.js').RoomFacade} Room */
@@ -49,9 +50,13 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	});
 	new Tools(room, parts.list, timeline, composer);
 
+	/** How many messages the application's badge tells of. */
+	let counted = 0;
 	const drawHead = () => {
 		const name = room.displayName || 'Unnamed room';
-		const unseen = document.hidden ? timeline.unseen : 0;
+		const unseen = document.hidden && !room.muted ? timeline.unseen : 0;
+		if (unseen !== counted) drawBadge(unseen);
+		counted = unseen;
 		parts.title.textContent = name;
 		document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${name} · Buddy`;
 		// Who was here when the connection went is not known to be here still.
@@ -105,6 +110,44 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		parts.beginning.replaceChildren(greeting ?? make('p', { class: 'quiet-start' }, text));
 	};
 
+	/** @type {import('./search.js').Search | null} */
+	let search = null;
+	const find = () =>
+		openLater(import('./search.js'), ({ Search }) => {
+			if (search || !root.isConnected) return search?.focus();
+			search = new Search(room, timeline, parts.list, () => {
+				search = null;
+				if (root.isConnected) parts.find.focus();
+			});
+			return search.open(parts.bar);
+		});
+	const pressed = (/** @type {KeyboardEvent} */ event) => {
+		// Pressed again, it is the browser's own.
+		if (readShortcut(event) !== 'find' || search?.holdsFocus || document.querySelector('dialog[open]')) return;
+		event.preventDefault();
+		void find();
+	};
+
+	const left = new AbortController();
+	// Until leave was given once, for any room, there is nothing to be told.
+	const notice = () =>
+		globalThis.Notification?.permission === 'granted' &&
+		import('./noticing.js').then(
+			({ watchRoom }) => watching || left.signal.aborted || (watchRoom(room, left.signal), (watching = true)),
+			() => {},
+		);
+	let watching = false;
+	void notice();
+	const complete = (/** @type {InputEvent} */ { data }) => {
+		if (data !== '@') return;
+		parts.text.removeEventListener('input', complete);
+		import('./completing.js').then(
+			({ Completing }) => new Completing(room, parts),
+			() => parts.text.addEventListener('input', complete),
+		);
+	};
+	parts.text.addEventListener('input', complete);
+
 	const isUnkept = () => room.sending.count > 0 && (!persistent || room.sending.unkept);
 
 	/** @type {[target: EventTarget, name: string, listener: (event: any) => void][]} */
@@ -126,6 +169,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		[updates, 'change', drawBanners],
 		[window, 'online', drawConnection],
 		[window, 'offline', drawConnection],
+		[window, 'keydown', pressed],
 		[document, 'visibilitychange', () => (timeline.seen(), drawHead())],
 		// The browser asks before it leaves behind what is kept nowhere else.
 		[window, 'beforeunload', (event) => isUnkept() && event.preventDefault()],
@@ -143,11 +187,12 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		else composer.attach(files);
 	};
 
+	parts.find.addEventListener('click', () => (search ? search.close() : find()));
 	parts.invite.addEventListener('click', () => showInvite(room));
 	parts.people.addEventListener('click', () => openLater(import('./people.js'), ({ showPeople }) => showPeople(room)));
 	parts.manage.addEventListener('click', () =>
 		openLater(import('./manage.js'), ({ showManage }) =>
-			showManage(room, { forget, named: () => composer.showName() }),
+			showManage(room, { forget, named: () => composer.showName(), noticed: notice }),
 		),
 	);
 
@@ -163,8 +208,16 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 
 	return () => {
 		clearInterval(countdown);
+		left.abort();
+		search?.close();
 		timeline.close();
 		stopFiles();
 		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
 	};
+}
+
+/** Shows on the application's icon how much is new, where it is installed. @param {number} count */
+function drawBadge(count) {
+	// Whoever has no icon to show it on says so, and misses nothing.
+	navigator.setAppBadge?.(count).catch(() => {});
 }

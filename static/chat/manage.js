@@ -15,16 +15,17 @@ const LIFETIMES = [3600, 86400, 604800, 2592000];
 
 /**
  * @param {Room} room
- * @param {{ forget: () => unknown, named: () => void }} then what follows forgetting the room and changing one's name
+ * @param {{ forget: () => unknown, named: () => void, noticed: () => unknown }} then what follows forgetting the room,
+ *   changing one's name, and wanting notices
  */
-export async function showManage(room, { forget, named }) {
+export async function showManage(room, { forget, named, noticed }) {
 	const close = () => dialog.close();
 	const owned = room.isOwner ? owning(room, close) : null;
 	const other = room.canWrite ? [await otherDevice(room)] : [];
 	const dialog = openDialog(
 		'Manage room',
 		tabs([
-			['Room', [about(room), ...(owned ? [owned.section] : [])]],
+			['Room', [about(room, noticed), ...(owned ? [owned.section] : [])]],
 			['Me', [here(room, { named, close }), ...other]],
 			['Danger', [ending(room, { forget, close })]],
 		]),
@@ -83,8 +84,10 @@ export async function showRecovery(room) {
 	openDialog('My other device / recovery', section);
 }
 
-/** @param {Room} room */
-function about(room) {
+/** @param {Room} room @param {() => unknown} noticed */
+function about(room, noticed) {
+	const notices = () => openLater(import('./notify.js'), ({ showNotify }) => showNotify(room, noticed));
+	const keep = () => openLater(import('./exporting.js'), ({ showExport }) => showExport(room));
 	const { messageTtlS, expiresAtMs, locked, title } = room.info;
 	const facts = [
 		messageTtlS ? `Messages disappear after ${duration(messageTtlS)}.` : 'Messages stay as long as the room.',
@@ -103,6 +106,8 @@ function about(room) {
 			...(room.isOwner
 				? [button('Links', () => openLater(import('./links.js'), ({ showLinks }) => showLinks(room)), 'secondary')]
 				: []),
+			button('Notices', notices, 'secondary'),
+			button('Keep a copy', keep, 'secondary'),
 		),
 	);
 }

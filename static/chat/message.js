@@ -3,6 +3,7 @@
 
 import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
 import { drawFiles } from './files.js';
+import { markMentions } from './mentions.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
 import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, shortened, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
@@ -19,6 +20,7 @@ import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/w
  * @property {string} tag the short tag of the person's key where somebody else goes by the same name; '' else, or until it is known
  * @property {number} tint of tints.js
  * @property {boolean} unfolded shown in full however long it is
+ * @property {import('./mentions.js').Names | null} names whom it may mention; null: it mentions nobody
  */
 
 /** A message written this much earlier than it arrived says both times. */
@@ -118,6 +120,7 @@ export function nameInText({ name, taken }) {
 function drawMessage(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	drawText(parts.text, entry.text);
+	if (setting.names) markMentions(parts.text, setting.names);
 	if (entry.files.length > 0) parts.text.before(drawFiles(entry));
 	parts.text.hidden = entry.text === '' && entry.files.length > 0;
 	if (isLong(entry.text)) {

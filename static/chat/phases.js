@@ -36,9 +36,10 @@ const LONGEST_WAIT_MS = 30_000;
  * @param {object} options
  * @param {Store} options.store
  * @param {() => unknown} options.forget wipes the room from this browser and leaves it
+ * @param {(room: RoomFacade) => void} options.entered it is open
  * @returns {() => void} leaves the room
  */
-export function showRoom(screen, record, { store, forget }) {
+export function showRoom(screen, record, { store, forget, entered }) {
 	const opened = new Room(record, { store, wakes: window, visible: !document.hidden });
 	const room = /** @type {RoomFacade} */ (/** @type {unknown} */ (opened));
 	const left = new AbortController();
@@ -77,6 +78,7 @@ export function showRoom(screen, record, { store, forget }) {
 				break;
 			case 'open': {
 				askPersistence(store);
+				entered(room);
 				registerWorker();
 				const [chat, suggestion] = await Promise.all([loadChat(), suggestedName(store)]);
 				if (signal.aborted || room.phase !== 'open') return;

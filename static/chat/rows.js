@@ -13,7 +13,8 @@ import { fingerprint, shortTag } from '../crypto/words.js';
  *
  * @typedef {import('../room/facade.js').RoomFacade} Room
  *
- * @typedef {{ runStart: boolean, runEnd: boolean, quoted: Entry | undefined, tag: string, tint: number }} Around
+ * @typedef {{ runStart: boolean, runEnd: boolean, quoted: Entry | undefined, tag: string, tint: number,
+ *   names: import('./mentions.js').Names | null }} Around
  *   What an element shows besides its entry.
  * @typedef {{ node: HTMLElement, entry: Entry, around: Around }} Row
  */
@@ -27,6 +28,7 @@ export class Rows {
 	#tints;
 	#isFirstUnread;
 	#tagged;
+	#names;
 	/** @type {Map<string, Row>} */
 	#rows = new Map();
 	/** @type {Map<string, HTMLElement>} separators by what they separate */
@@ -44,13 +46,15 @@ export class Rows {
 	 * @param {object} more
 	 * @param {(entry: Entry) => boolean} more.isFirstUnread
 	 * @param {() => void} more.tagged a short tag has become known
+	 * @param {() => import('./mentions.js').Names} more.names whom messages may mention
 	 */
-	constructor(list, room, { isFirstUnread, tagged }) {
+	constructor(list, room, { isFirstUnread, tagged, names }) {
 		this.#list = list;
 		this.#room = room;
 		this.#tints = tintsOf(room);
 		this.#isFirstUnread = isFirstUnread;
 		this.#tagged = tagged;
+		this.#names = names;
 	}
 
 	/** @param {string} key @returns {Row | undefined} */
@@ -156,7 +160,9 @@ export class Rows {
 		const quoted = entry.type === 'message' && entry.replyTo ? this.#room.entry(entry.replyTo.seq) : undefined;
 		const tag = entry.signer && this.#isShared(entry) ? this.#tagOf(entry.signer) : '';
 		const tint = this.#tints.of(entry.signer ?? '');
-		const around = { runStart, runEnd, quoted, tag, tint };
+		// Only to who names somebody does it matter who there is.
+		const names = entry.type === 'message' && entry.text.includes('@') ? this.#names() : null;
+		const around = { runStart, runEnd, quoted, tag, tint, names };
 		if (old && old.entry === entry && isSame(old.around, around)) return old.node;
 		const node = drawEntry(entry, { ...around, unfolded: old?.node.dataset.unfolded !== undefined });
 		// Before anything is focused, for the toolbar asks whose element that is.
@@ -228,7 +234,8 @@ function isSame(one, other) {
 		one.runEnd === other.runEnd &&
 		one.quoted === other.quoted &&
 		one.tag === other.tag &&
-		one.tint === other.tint
+		one.tint === other.tint &&
+		one.names === other.names
 	);
 }
 

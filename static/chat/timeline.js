@@ -2,6 +2,7 @@
 // (rows.js), where the reader is among them (scrolling.js), and what counts as read.
 
 import { announce } from '../view/announce.js';
+import { Naming } from './mentions.js';
 import { nameInText } from './message.js';
 import { Rows } from './rows.js';
 import { Scrolling } from './scrolling.js';
@@ -53,9 +54,12 @@ export class Timeline {
 		this.#parts = parts;
 		// To a newcomer nothing is new.
 		this.#unreadAfter = room.readSeq === 0 ? Infinity : room.readSeq;
+		const naming = new Naming(room);
+		naming.refresh();
 		this.#rows = new Rows(parts.list, room, {
 			isFirstUnread: (entry) => isUnread(entry, this.#unreadAfter) && (this.#firstUnread ??= entry.key) === entry.key,
 			tagged: () => this.update({ changed: new Set(), kind: 'update' }),
+			names: () => naming.names,
 		});
 		this.#scrolling = new Scrolling(parts.scroller, parts.list);
 		this.#observer = new ResizeObserver(() => {
@@ -69,6 +73,10 @@ export class Timeline {
 		parts.olderButton.addEventListener('click', () => this.#loadOlder());
 		parts.jump.addEventListener('click', () => this.toEnd());
 		const { signal } = this.#closed;
+		for (const named of ['people', 'info']) {
+			const look = () => naming.refresh() && this.update({ changed: new Set(), kind: 'update' });
+			room.addEventListener(named, look, { signal });
+		}
 		const settled = () => (this.#settling = false);
 		for (const moving of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
 			parts.scroller.addEventListener(moving, settled, { passive: true, signal });
@@ -135,8 +143,9 @@ export class Timeline {
 	 * Shows a message wherever it is in the log, loading history if need be.
 	 *
 	 * @param {number} seq
+	 * @param {{ focus?: boolean }} [how] `focus`: whether the keyboard goes there, too
 	 */
-	async jumpTo(seq) {
+	async jumpTo(seq, { focus = true } = {}) {
 		this.#settling = false;
 		if (!this.#room.entry(seq) && !(await this.#room.loadUntil(seq).catch(() => false))) {
 			announce('That message is not kept any more');
@@ -149,7 +158,7 @@ export class Timeline {
 		const node = this.#rows.get(entries[index]?.key ?? '')?.node;
 		if (!node) return;
 		node.scrollIntoView({ block: 'center' });
-		this.focus(node);
+		if (focus) this.focus(node);
 		node.dataset.flash = '';
 		setTimeout(() => delete node.dataset.flash, 1600);
 	}

@@ -8,10 +8,10 @@
  */
 
 import type { Connection } from '../wire/stream.js';
-import type { Draft, Removal } from '../storage/store.js';
 import type { SentFile } from '../crypto/content.js';
 import type { Chosen } from './files.js';
-import type { Changes, Common, Entry } from './log.js';
+import type { Draft, Notify, Removal } from '../storage/store.js';
+import type { Changes, Common, Entry, MessageEntry } from './log.js';
 
 /**
  * - `opening`: nothing is known yet.
@@ -206,6 +206,10 @@ export interface RoomFacade extends EventTarget {
   readonly displayName: string;
   readonly carriesIdentity: boolean;
   readonly ownerLinkKept: boolean;
+  /** Of what this browser tells while nobody looks. */
+  readonly notify: Notify;
+  /** Neither told of nor counted. */
+  readonly muted: boolean;
 
   /** `deleted` and `expired` are shown to be so; `unknown` is the server's word alone. */
   readonly goneReason: 'deleted' | 'expired' | 'unknown' | null;
@@ -257,6 +261,9 @@ export interface RoomFacade extends EventTarget {
   setName(name: string): Promise<void>;
   setLabel(label: string): Promise<void>;
   setOwnerLinkKept(): Promise<void>;
+  setNotify(notify: Notify, muted: boolean): Promise<void>;
+  /** Of these, the messages that this tab is to tell of now: none of them was read, or told of by another tab. */
+  claimNotices(entries: readonly Entry[]): Promise<MessageEntry[]>;
 
   /**
    * Links for oneself. `invite` is the room's link, for members and the owner; null where none is known. `owner` and

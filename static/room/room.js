@@ -8,14 +8,14 @@
  * @import { Identity } from '../crypto/identity.js'
  * @import { RotationError } from '../crypto/rotation.js'
  * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
- * @import { Changes, Entry, Unsent } from './log.js'
  * @import { Chosen, Files } from './files.js'
+ * @import { Changes, Entry, MessageEntry, Unsent } from './log.js'
  * @import { RoomHistory } from './history.js'
  * @import { OwnLink, Owning } from './owning.js'
  * @import { Posting } from './posting.js'
  * @import { Signals } from './signals.js'
  * @import { SharedStream } from '../wire/tabs.js'
- * @import { Draft, RoomRecord, Store } from '../storage/store.js'
+ * @import { Draft, Notify, RoomRecord, Store } from '../storage/store.js'
  * @import { Closed, Connection } from '../wire/stream.js'
  */
 
@@ -100,6 +100,8 @@ export class Room extends EventTarget {
 	#linkNames = new Map();
 	/** What was known of the keys when all went on with them last: following may break in the middle. */
 	#goesOnWith = '';
+	/** Nobody is here: only what comes is heard. */
+	#follows = false;
 	/** With whose keys this tab opened its stream last. */
 	#streamsIn = -1;
 	/** How the room stands was asked, and nothing was answered. */
@@ -169,6 +171,14 @@ export class Room extends EventTarget {
 
 	get ownerLinkKept() {
 		return this.#record.ownerLinkKept;
+	}
+
+	get notify() {
+		return this.#record.notify ?? 'nothing';
+	}
+
+	get muted() {
+		return this.#record.muted ?? false;
 	}
 
 	get removal() {
@@ -270,6 +280,18 @@ export class Room extends EventTarget {
 		else if (joined && this.#opened().keyring.current) await this.#start();
 		else if (!joined && link && isLimited(link.secret) && !this.#opened().keyring.current) this.#enter('invited');
 		else await this.#preview();
+	}
+
+	/** Takes up what this browser holds of the room, and asks nobody. @returns {Promise<void>} */
+	async peek() {
+		await this.#build();
+		await this.#history?.readCache();
+	}
+
+	/** Goes on with a room that stands beside another: it is known, and its person is not in it. @returns {Promise<void>} */
+	async follow() {
+		this.#follows = true;
+		await this.open();
 	}
 
 	/** Who was left out, by a server that withheld their keys as well, comes in as soon as it gives them. @param {NonNullable<RoomFacade['removal']>} removal */
@@ -504,6 +526,27 @@ export class Room extends EventTarget {
 			if (secret) return secret;
 		}
 		return null;
+	}
+
+	/** @param {Notify} notify @param {boolean} muted @returns {Promise<void>} */
+	async setNotify(notify, muted) {
+		await this.#change({ notify, muted });
+		this.#emit('info');
+	}
+
+	/** @param {readonly Entry[]} entries @returns {Promise<MessageEntry[]>} */
+	async claimNotices(entries) {
+		const { worthTelling } = await import('./noticing.js');
+		const entryOf = (/** @type {number} */ seq) => this.entry(seq);
+		for (;;) {
+			// Another tab may have set it otherwise, have been read, or have told meanwhile.
+			const held = await this.#store.room(this.room).catch(() => undefined);
+			if (!held || held.muted) return [];
+			const { notify = 'nothing', readSeq, noticedSeq = 0, yourName } = held;
+			const told = worthTelling(entries, { notify, yourName, entryOf, after: Math.max(readSeq, noticedSeq) });
+			const last = told.at(-1)?.seq;
+			if (last === undefined || (await this.#store.claimNotices(this.room, noticedSeq, last))) return told;
+		}
 	}
 
 	/** @returns {Promise<void>} */
@@ -760,7 +803,7 @@ export class Room extends EventTarget {
 		await this.#makeHistory();
 		const history = this.#shown();
 		this.#goesOnWith = this.#opened().keyring.extent;
-		await this.#change({ openedAtMs: Date.now() });
+		if (!this.#follows) await this.#change({ openedAtMs: Date.now() });
 		await history.readCache();
 		await this.#makeSignals();
 		await this.#startPosting();

@@ -170,6 +170,11 @@ export async function listRooms(store) {
 	return rooms.filter(({ joined }) => joined).sort((one, other) => other.openedAtMs - one.openedAtMs);
 }
 
+/** What a room is called in this browser. @param {Pick<RoomRecord, 'label' | 'title'>} record @returns {string} */
+export function nameOfRoom({ label, title }) {
+	return label || title || 'Unnamed room';
+}
+
 /**
  * Where a room is opened; never with an owner's or identity's part.
  *
@@ -190,10 +195,16 @@ export async function roomAddress({ room, role, link }) {
  * @param {object} [how]
  * @param {() => boolean} [how.wanted] Asked before each room: whether anybody still wants to know.
  * @param {() => Promise<unknown>} [how.pause] Before each room but the first.
+ * @param {(record: RoomRecord) => boolean} [how.only] Which of the rooms are asked after; all of them if left out.
  * @returns {AsyncGenerator<string>} the rooms with something unread
  */
-export async function* checkNews(store, api = new Api(), { wanted = () => true, pause = drawPause } = {}) {
-	const rooms = (await listRooms(store)).filter(({ closed, removal }) => closed === null && !removal);
+export async function* checkNews(
+	store,
+	api = new Api(),
+	{ wanted = () => true, pause = drawPause, only = () => true } = {},
+) {
+	const open = (await listRooms(store)).filter(({ closed, removal }) => closed === null && !removal);
+	const rooms = open.filter(only);
 	for (const [index, { room, lastSeq, readSeq, expiresAtMs }] of rooms.entries()) {
 		if (index > 0) await pause();
 		if (!wanted()) return;

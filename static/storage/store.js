@@ -30,6 +30,9 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number} readSeq
  * @property {string | null} ownerSigner The owner's key, which the room's id names; null until a rotation was seen.
  * @property {boolean} ownerLinkKept
+ * @property {Notify} [notify] Of what this browser tells; of nothing where it is missing.
+ * @property {boolean} [muted] It neither tells nor counts.
+ * @property {number} [noticedSeq] Up to here one of the tabs told, or nothing was to be told.
  * @property {number} createdAtMs
  * @property {number} expiresAtMs By the server's word.
  * @property {{ seq: number, state: State } | null} state What the owner said last, and where.
@@ -97,6 +100,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @typedef {{ room: string, file: string, salt: Bytes, blob: Blob }} Upload
  *
  * @typedef {{ text: string, replyTo: number | null }} Draft
+ * @typedef {'all' | 'mentions' | 'nothing'} Notify
  */
 
 /**
@@ -152,6 +156,28 @@ export class Store {
 	changeRoom(room, changes) {
 		const lasting = !Object.keys(changes).every((name) => FOUND_AGAIN.has(name));
 		return this.#tables.update('rooms', room, (held) => held && { ...held, ...changes }, lasting);
+	}
+
+	/**
+	 * Lets one of several tabs tell of messages: whoever comes first.
+	 *
+	 * @param {string} room
+	 * @param {number} from Up to here was told, as far as this tab knows.
+	 * @param {number} seq Up to here it would tell.
+	 * @returns {Promise<boolean>} false where another tab has told of some meanwhile
+	 */
+	async claimNotices(room, from, seq) {
+		let claimed = false;
+		await this.#tables.update(
+			'rooms',
+			room,
+			(/** @type {RoomRecord | undefined} */ held) => {
+				claimed = held !== undefined && (held.noticedSeq ?? 0) === from;
+				return claimed && held ? { ...held, noticedSeq: seq } : null;
+			},
+			false,
+		);
+		return claimed;
 	}
 
 	/** @param {string} room @returns {Promise<void>} */

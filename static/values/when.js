@@ -30,6 +30,11 @@ export function dateAndTime(ms) {
 	return date.format(ms);
 }
 
+/** @param {number} ms Unix milliseconds @returns {string} the date with its year */
+export function dateOf(ms) {
+	return withYear.format(ms);
+}
+
 /**
  * Names a day by the local calendar; equal for two times exactly when they are of one day.
  *

@@ -3,7 +3,7 @@
 import { toast } from './announce.js';
 import { asked, confirmed, openDialog } from './dialogs.js';
 import { button, drawAvatar, fromTemplate, make } from './dom.js';
-import { checkNews, createRoom, forgetRoom, listRooms, renameRoom, roomAddress } from '../room/rooms.js';
+import { checkNews, createRoom, forgetRoom, listRooms, nameOfRoom, renameRoom, roomAddress } from '../room/rooms.js';
 import { parseLink } from '../values/link.js';
 import { timeOrDay } from '../values/when.js';
 import { tintFor } from './tints.js';
@@ -152,7 +152,7 @@ async function drawRooms(parts, store, rooms, { follow, redraw }) {
  */
 function roomItem(record, store, { follow, redraw }) {
 	const { root, parts } = fromTemplate('t-room-item');
-	const name = nameOf(record);
+	const name = nameOfRoom(record);
 	const link = parts.link;
 	roomAddress(record).then((address) => (link.href = address));
 	link.addEventListener('click', (event) => {
@@ -169,11 +169,6 @@ function roomItem(record, store, { follow, redraw }) {
 }
 
 /** @param {RoomRecord} record */
-function nameOf(record) {
-	return record.label || record.title || 'Unnamed room';
-}
-
-/** @param {RoomRecord} record */
 function whenOf(record) {
 	if (record.closed) return record.closed === 'deleted' ? 'Deleted' : 'Expired';
 	const role = { owner: 'Yours', member: 'Member', reader: 'Read-only' }[record.role];
@@ -186,7 +181,7 @@ function whenOf(record) {
  * @param {() => unknown} redraw
  */
 function showRoomMenu(record, store, redraw) {
-	const name = nameOf(record);
+	const name = nameOfRoom(record);
 	const rename = async () => {
 		dialog.close();
 		const label = await asked('Name it for yourself', {

@@ -47,9 +47,11 @@ export interface Templates {
 	't-chat': {
 		root: 'section';
 		parts: {
+			bar: 'header';
 			title: 'bdi';
 			connection: 'span';
 			people: 'button';
+			find: 'button';
 			invite: 'button';
 			manage: 'button';
 			banners: 'div';

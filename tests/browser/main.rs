@@ -12,6 +12,7 @@ mod door;
 mod driver;
 mod everyone;
 mod files;
+mod finding;
 mod firefox;
 mod first_minute;
 mod gallery;

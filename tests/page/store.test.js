@@ -484,3 +484,21 @@ test('a room is made once, though the first answer is lost', async () => {
 	assert.equal(first, second);
 	await server.stop();
 });
+
+test('of several tabs that would tell of a message, one does', async () => {
+	const store = await openStore();
+	const { record } = await admit(
+		store,
+		/** @type {any} */ (parseLink(`https://b.example${formatLink(ROOM, 'member', newSecret())}`)),
+	);
+	await store.putRoom({ ...record, joined: true });
+	const claims = await Promise.all([1, 2, 3].map(() => store.claimNotices(ROOM, 0, 7)));
+	assert.deepEqual(claims.sort(), [false, false, true]);
+	assert.equal(await store.claimNotices(ROOM, 0, 9), false, 'who has not heard of it looks again');
+	assert.equal(await store.claimNotices(ROOM, 7, 9), true);
+	await store.changeRoom(ROOM, { readSeq: 9 });
+	assert.equal((await store.room(ROOM))?.noticedSeq, 9);
+	await store.forgetRoom(ROOM);
+	assert.equal(await store.claimNotices(ROOM, 9, 10), false, 'a forgotten room tells nothing');
+	assert.equal(await store.room(ROOM), undefined);
+});

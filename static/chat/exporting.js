@@ -1,0 +1,84 @@
+// Keeps what a room shows as a file of one's own.
+
+import { toast } from '../view/announce.js';
+import { openDialog } from '../view/dialogs.js';
+import { button, make } from '../view/dom.js';
+import { asHtml, asText, fileName } from '../room/exporting.js';
+import { dayOf } from '../values/finding.js';
+import { dateOf, timeOfDay } from '../values/when.js';
+
+/**
+ * @import { RoomFacade } from '../room/facade.js'
+ */
+
+/** A browser begins to save within this. */
+const SAVED_MS = 60_000;
+
+/** @param {RoomFacade} room */
+export function showExport(room) {
+	const progress = make('progress', { max: '1', 'aria-label': 'Loading the room' });
+	const state = make('p', { class: 'quiet', role: 'status' });
+	let stopped = false;
+	const save = async (/** @type {'txt' | 'html'} */ ending) => {
+		for (const press of [text, html]) press.disabled = true;
+		progress.hidden = false;
+		state.textContent = 'Loading what was said before…';
+		const whole = await loadAll(
+			room,
+			() => stopped,
+			(share) => (progress.value = share),
+		);
+		for (const press of [text, html]) press.disabled = false;
+		progress.hidden = true;
+		state.textContent = '';
+		if (stopped) return;
+		const title = room.displayName || 'Unnamed room';
+		const kept = { title, entries: room.entries, atMs: Date.now(), whole, day: dateOf, time: timeOfDay };
+		const [content, type] = ending === 'txt' ? [asText(kept), 'text/plain'] : [asHtml(kept), 'text/html'];
+		download(new Blob([content], { type: `${type};charset=utf-8` }), fileName(title, dayOf(kept.atMs), ending));
+		toast(whole ? 'Saved' : 'Saved what could be loaded');
+	};
+	const text = button('As text', () => save('txt'), 'secondary');
+	const html = button('As a page to print', () => save('html'), 'secondary');
+	progress.hidden = true;
+	const dialog = openDialog(
+		'Keep a copy',
+		make('p', {}, 'Everything that this room shows now, without what was deleted. Files are named, not included.'),
+		make(
+			'p',
+			{ class: 'caution' },
+			'A copy is not encrypted, and does not disappear with the room. Whoever finds it can read it.',
+		),
+		make('div', { class: 'actions' }, text, html),
+		state,
+		progress,
+	);
+	dialog.addEventListener('close', () => (stopped = true));
+}
+
+/**
+ * @param {RoomFacade} room
+ * @param {() => boolean} stopped
+ * @param {(share: number) => void} told how much is there, from 0 to 1
+ * @returns {Promise<boolean>} whether nothing older is missing
+ */
+async function loadAll(room, stopped, told) {
+	try {
+		while (room.hasOlder && !stopped()) {
+			const { lastSeq, firstSeq } = room.info;
+			const first = room.entries.find(({ seq }) => seq !== null)?.seq ?? lastSeq;
+			told(lastSeq > firstSeq ? (lastSeq - first) / (lastSeq - firstSeq) : 1);
+			if ((await room.loadOlder()) === 0) break;
+		}
+	} catch {
+		return false;
+	}
+	return !room.hasOlder;
+}
+
+/** @param {Blob} blob @param {string} name */
+function download(blob, name) {
+	const address = URL.createObjectURL(blob);
+	make('a', { href: address, download: name }).click();
+	setTimeout(() => URL.revokeObjectURL(address), SAVED_MS);
+}

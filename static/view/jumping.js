@@ -1,0 +1,104 @@
+// Goes from anywhere to one of this browser's rooms, by a few letters of its name.
+
+import { openDialog } from './dialogs.js';
+import { drawAvatar, make } from './dom.js';
+import { loadStyle } from './styles.js';
+import { tintFor } from './tints.js';
+import { listRooms, nameOfRoom, roomAddress } from '../room/rooms.js';
+import { foldText, holdsAll, wordsOf } from '../values/finding.js';
+import { timeOrDay } from '../values/when.js';
+
+/**
+ * @import { RoomRecord, Store } from '../storage/store.js'
+ */
+
+/** More are found by another letter. */
+const MOST = 50;
+
+/**
+ * @param {Store} store
+ * @param {(address: string) => unknown} follow goes to an address of this page
+ */
+export async function showJump(store, follow) {
+	const [rooms] = await Promise.all([listRooms(store), loadStyle('/style/finding.css')]);
+	const list = make('ul', { role: 'listbox', id: 'jump-rooms', 'aria-label': 'Rooms', class: 'jump-rooms' });
+	const field = make('input', {
+		type: 'search',
+		role: 'combobox',
+		'aria-expanded': 'true',
+		'aria-controls': 'jump-rooms',
+		'aria-autocomplete': 'list',
+		'aria-label': 'Name of a room',
+		placeholder: 'Name of a room',
+		autocomplete: 'off',
+		spellcheck: 'false',
+		dir: 'auto',
+	});
+	const none = make('p', { class: 'fine', role: 'status' });
+	/** @type {RoomRecord[]} */
+	let found = [];
+	let chosen = 0;
+
+	const mark = () => {
+		for (const [at, option] of Array.from(list.children).entries()) {
+			option.setAttribute('aria-selected', String(at === chosen));
+			if (at === chosen) option.scrollIntoView({ block: 'nearest' });
+		}
+		if (found.length > 0) field.setAttribute('aria-activedescendant', `jump-room-${chosen}`);
+		else field.removeAttribute('aria-activedescendant');
+	};
+	const draw = () => {
+		const words = wordsOf(field.value);
+		const named = rooms.filter((record) => holdsAll(foldText(nameOfRoom(record)), words));
+		found = named.slice(0, MOST);
+		chosen = 0;
+		list.replaceChildren(...found.map((record, at) => option(record, at)));
+		list.hidden = found.length === 0;
+		none.textContent =
+			rooms.length === 0
+				? 'This browser knows no room yet.'
+				: found.length === 0
+					? 'No room of this browser is called so.'
+					: '';
+		none.hidden = none.textContent === '';
+		mark();
+	};
+	const go = async (/** @type {number} */ at) => {
+		const record = found[at];
+		if (!record) return;
+		dialog.close();
+		await follow(await roomAddress(record));
+	};
+	list.addEventListener('click', (event) => {
+		const pressed = event.target instanceof Element ? event.target.closest('li') : null;
+		if (pressed) void go(Array.from(list.children).indexOf(pressed));
+	});
+	field.addEventListener('input', draw);
+	field.addEventListener('keydown', (event) => {
+		if (event.isComposing) return;
+		const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+		if (step !== undefined && found.length > 0) chosen = (chosen + step + found.length) % found.length;
+		else if (event.key === 'Enter') void go(chosen);
+		else return;
+		event.preventDefault();
+		mark();
+	});
+	draw();
+	const dialog = openDialog('Go to a room', make('div', { class: 'jump-to' }, field, list, none));
+	field.focus();
+}
+
+/** @param {RoomRecord} record @param {number} at */
+function option(record, at) {
+	const name = nameOfRoom(record);
+	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
+	drawAvatar(avatar, name, tintFor(record.room));
+	const unread = record.lastSeq > record.readSeq && record.closed === null;
+	return make(
+		'li',
+		{ role: 'option', id: `jump-room-${at}`, 'data-news': unread },
+		avatar,
+		make('bdi', {}, name),
+		make('span', { class: 'quiet' }, unread ? 'New messages' : `opened ${timeOrDay(record.openedAtMs)}`),
+	);
+}
