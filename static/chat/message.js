@@ -285,6 +285,15 @@ function drawText(element, text) {
 			case 'codeblock':
 				element.append(makeCode(part.text));
 				break;
+			case 'em':
+			case 'strong':
+				element.append(make(part.type, {}, part.text));
+				break;
+			case 'spoiler':
+				element.append(
+					make('button', { type: 'button', class: 'spoiler', 'aria-label': 'Hidden words. Show them' }, part.text),
+				);
+				break;
 			default:
 				element.append(part.text);
 		}

@@ -113,6 +113,7 @@ export class Tools {
 		else if (target.closest('[data-part="discard"]')) this.#room.discard(entry.clientId);
 		else if (target.closest('[data-part="unfold"]')) fold(found.node);
 		else if (target.closest('[data-part="copyCode"]')) copyCode(target);
+		else if (target.closest('.spoiler')) target.closest('.spoiler')?.removeAttribute('aria-label');
 		else if (target.closest('.quote') && entry.type === 'message' && entry.replyTo)
 			this.#timeline.jumpTo(entry.replyTo.seq);
 		else if (entry.type === 'message' && target.closest('[data-emoji]')) {

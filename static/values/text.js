@@ -2,7 +2,7 @@
  * What others wrote, made safe and readable: names, emoji, and message text cut into parts that the
  * view puts into elements by `textContent`. Pure.
  *
- * @typedef {{ type: 'text', text: string }
+ * @typedef {{ type: 'text' | 'em' | 'strong' | 'spoiler', text: string }
  *   | { type: 'link', text: string, href: string, host: string | null }
  *   | { type: 'code', text: string }
  *   | { type: 'codeblock', text: string }} Part `host`: where a link leads, in ASCII, if that is not what stands there.
@@ -34,6 +34,12 @@ const INLINE =
 	/`([^`\n]+)`|(?:\bhttps?:\/\/|(?<![\w@./-])www\.)[^\s<>"`\p{Cc}\p{Cf}]+|(?<![\w.%+@/-])[\w.%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?![\w@])/giu;
 const MAIL = /^[\w.%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+$/i;
 const WWW = /^www\./i;
+/**
+ * `**strong**`, `*emphasis*` and `||spoiler||`, each within a line and between words: what is multiplied or starred is
+ * neither. They are so short at most that a text full of beginnings costs little.
+ */
+const MARKED =
+	/(?<![\p{L}\p{N}*])\*\*(?![\s*])([^\n]{1,400}?)(?<![\s*])\*\*(?![\p{L}\p{N}*])|(?<![\p{L}\p{N}*])\*(?![\s*])([^*\n]{1,400}?)(?<![\s*])\*(?![\p{L}\p{N}*])|\|\|(?![\s|])([^\n|]{1,400}?)(?<![\s|])\|\|/gu;
 
 /**
  * Text without what could deceive about its order, or draw outside of its lines.
@@ -203,9 +209,22 @@ function inline(text, parts) {
 		const code = found[1];
 		const link = code === undefined ? toLink(found[0]) : null;
 		if (code === undefined && !link) continue;
-		if (found.index > at) parts.push({ type: 'text', text: text.slice(at, found.index) });
+		marked(text.slice(at, found.index), parts);
 		parts.push(link ?? { type: 'code', text: code ?? '' });
 		at = found.index + (link ? link.text.length : found[0].length);
+	}
+	marked(text.slice(at), parts);
+}
+
+/** What is neither link nor code. @param {string} text @param {Part[]} parts */
+function marked(text, parts) {
+	let at = 0;
+	for (const found of text.matchAll(MARKED)) {
+		const [whole, strong, em, spoiler] = found;
+		if (found.index > at) parts.push({ type: 'text', text: text.slice(at, found.index) });
+		const type = strong !== undefined ? 'strong' : em !== undefined ? 'em' : 'spoiler';
+		parts.push({ type, text: strong ?? em ?? spoiler ?? '' });
+		at = found.index + whole.length;
 	}
 	if (at < text.length) parts.push({ type: 'text', text: text.slice(at) });
 }

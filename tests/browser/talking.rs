@@ -114,7 +114,7 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
     let insider = Insider::with(&scene.server, &link, "Ivo").await;
     insider.say("See https://example.org/a_(b)?c=d#e, or `rm -rf *`.").await;
     insider.say("```rust\nfn main() {\n    <b>\n}\n```\nand that").await;
-    insider.say("**not bold** <b>nor this</b> javascript:alert(1)").await;
+    insider.say("**strong** *so* ||hidden|| <b>nor this</b> javascript:alert(1)").await;
     ana.sees("and that").await;
     ana.sees("nor this").await;
     let html = "return [...document.querySelectorAll('.message .text')].map((text) => text.innerHTML)";
@@ -125,9 +125,11 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
         json!([
             format!("See <a href=\"{address}\" {rel}>{address}</a>, or <code>rm -rf *</code>."),
             "<div class=\"code\"><pre dir=\"auto\" tabindex=\"0\" role=\"group\" aria-label=\"Code\"><code>fn main() {\n    &lt;b&gt;\n}</code></pre><button type=\"button\" class=\"plain\" data-part=\"copyCode\">Copy</button></div>and that",
-            "**not bold** &lt;b&gt;nor this&lt;/b&gt; javascript:alert(1)",
+            "<strong>strong</strong> <em>so</em> <button type=\"button\" class=\"spoiler\" aria-label=\"Hidden words. Show them\">hidden</button> &lt;b&gt;nor this&lt;/b&gt; javascript:alert(1)",
         ])
     );
+    ana.press("Hidden words. Show them").await;
+    ana.finds("the words are there", "return !document.querySelector('.spoiler').hasAttribute('aria-label')").await;
 }
 
 #[tokio::test]

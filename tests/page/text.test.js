@@ -60,6 +60,12 @@ const TABLE = [
 	['use `code` here', ['use ', ['code', 'code'], ' here']],
 	['`https://example.org`', [['code', 'https://example.org']]],
 	['a ` b', ['a ` b']],
+	['**so** and *so*, or ||so||', [['strong', 'so'], ' and ', ['em', 'so'], ', or ', ['spoiler', 'so']]],
+	['2*3*4, 2 * 3 * 4, ** no **, a**b**c, a || b || c', ['2*3*4, 2 * 3 * 4, ** no **, a**b**c, a || b || c']],
+	['*one\ntwo*', ['*one\ntwo*']],
+	['**<b>x</b>**', [['strong', '<b>x</b>']]],
+	['`*a*` *b*', [['code', '*a*'], ' ', ['em', 'b']]],
+	['https://a.example/*x* *y*', [['https://a.example/*x', 'https://a.example/*x'], '* ', ['em', 'y']]],
 	['``', ['``']],
 	['`a\nb`', ['`a\nb`']],
 	['```\nlet x = `1`\n```', [['codeblock', 'let x = `1`']]],
@@ -94,6 +100,9 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 			')',
 			'\u202e',
 			'javascript:',
+			'*',
+			'**',
+			'||',
 		),
 	);
 	fc.assert(
@@ -104,7 +113,10 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 				if (part.type === 'link') assert.match(part.href, /^(https?:\/\/[^@/]+(\/.*)?|mailto:[!-~]+)$/);
 			// Of code, only the marks around it are gone.
 			const bare = (/** @type {string} */ whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
-			if (!text.includes('`')) assert.equal(parts.map((part) => part.text).join(''), cleanText(text));
+			const unmarked = (/** @type {string} */ whole) => whole.replace(/[*|]/g, '');
+			const shown = parts.map((part) => part.text).join('');
+			if (!text.includes('`')) assert.equal(unmarked(shown), unmarked(cleanText(text)));
+			if (parts.every(({ type }) => type === 'text' || type === 'link')) assert.equal(shown, cleanText(text));
 			else assert.ok(bare(parts.map((part) => part.text).join('')).length <= bare(cleanText(text)).length);
 		}),
 	);
@@ -125,6 +137,9 @@ test('text made to be slow is not', () => {
 		'\n',
 		'``` ',
 		'`a',
+		'**a ',
+		'*a ',
+		'||a ',
 		'https://a/' + ')'.repeat(50),
 		'👍',
 		'👍 ',
