@@ -65,6 +65,7 @@ export class Composer {
 		});
 		// Pressing the button must not close a phone's keyboard.
 		parts.send.addEventListener('pointerdown', (event) => event.preventDefault());
+		parts.emoji.addEventListener('click', () => this.#pickEmoji());
 		parts.several.addEventListener('click', () => this.#submit(true));
 		parts.contextCancel.addEventListener('click', () => this.#cancelContext());
 		this.#text.addEventListener('input', () => this.#typed());
@@ -189,6 +190,19 @@ export class Composer {
 				this.edit(own);
 			}
 		}
+	}
+
+	/** A phone's keyboard has its own; here is one for everybody else. */
+	async #pickEmoji() {
+		await openLater(import('./picker.js'), ({ showPicker }) => {
+			const { selectionStart, selectionEnd } = this.#text;
+			const chosen = (/** @type {string} */ emoji) => {
+				this.#text.setRangeText(emoji, selectionStart, selectionEnd, 'end');
+				this.#typed();
+				this.#text.focus();
+			};
+			showPicker({ title: 'Emoji', verb: 'Insert', chosen });
+		});
 	}
 
 	#typed() {

@@ -76,6 +76,7 @@ export interface Templates {
 			camera: 'button';
 			picker: 'input';
 			shutter: 'input';
+			emoji: 'button';
 			text: 'textarea';
 			send: 'button';
 			counter: 'p';
