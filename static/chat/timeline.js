@@ -62,10 +62,9 @@ export class Timeline {
 			names: () => naming.names,
 		});
 		this.#scrolling = new Scrolling(parts.scroller, parts.list);
+		this.#tellScrollbar();
 		this.#observer = new ResizeObserver(() => {
-			// The composer ends where the messages do, beside the bar that scrolls them.
-			const bar = parts.scroller.offsetWidth - parts.scroller.clientWidth;
-			parts.scroller.parentElement?.style.setProperty('--scrollbar', `${bar}px`);
+			this.#tellScrollbar();
 			this.#keepPlace(() => {});
 		});
 		this.#observer.observe(parts.scroller);
@@ -84,6 +83,13 @@ export class Timeline {
 		const whenLive = () => room.connection.state === 'live' && setTimeout(settled, SETTLE_MS);
 		room.addEventListener('connection', whenLive, { signal });
 		whenLive();
+	}
+
+	/** The composer ends where the messages do, beside the bar that scrolls them. */
+	#tellScrollbar() {
+		const { scroller } = this.#parts;
+		const bar = scroller.offsetWidth - scroller.clientWidth;
+		scroller.parentElement?.style.setProperty('--scrollbar', `${bar}px`);
 	}
 
 	/** Draws the room as it is now, at the first unread message or at the end. */
