@@ -133,7 +133,7 @@ const PARTS: &str = concat!(
 );
 /// `?5` part, `?6` the first byte (NULL: counted from the end), `?7` how many bytes.
 const PART: &str = concat!(
-    "SELECT length(p.body) AS of,
+    "SELECT length(p.body) AS whole,
     substr(p.body,1+CASE WHEN ?6 IS NULL THEN max(length(p.body)-?7,0) ELSE ?6 END,?7) AS body ",
     readable!(),
     " AND p.part=?5 WHERE r.id=?1 AND r.log=?2 AND (f.seq IS NULL OR e.seq IS NOT NULL) LIMIT 1"
@@ -300,7 +300,7 @@ pub async fn part(room: &Room, file: &FileId, part: i64, first: Option<i64>, cou
         room.need_here().await?;
         return Err(Error::FileNotFound);
     };
-    Ok(Bytes { of: row.take("of")?, body: row.take("body")? })
+    Ok(Bytes { of: row.take("whole")?, body: row.take("body")? })
 }
 
 fn readable(room: &Room, file: &FileId) -> Vec<Value> {

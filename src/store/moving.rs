@@ -77,7 +77,7 @@ const FILE_NUMBER: &str =
 const COMPARED: [Compared; 9] = [
     Compared {
         name: "room",
-        rows: "SELECT r.room AS key, r.* FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
+        rows: "SELECT r.room AS row_key, r.* FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[],
         conflict: "room",
@@ -85,7 +85,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "signal",
-        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r CROSS JOIN signal t ON t.room_id=r.id
+        rows: "SELECT r.room AS row_key, t.author AS row_key, t.* FROM room r CROSS JOIN signal t ON t.room_id=r.id
           WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
@@ -94,7 +94,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "link",
-        rows: "SELECT r.room AS key, t.link AS key, t.* FROM room r CROSS JOIN link t ON t.room_id=r.id
+        rows: "SELECT r.room AS row_key, t.link AS row_key, t.* FROM room r CROSS JOIN link t ON t.room_id=r.id
           WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
@@ -103,7 +103,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "file",
-        rows: "SELECT r.room AS key, t.file AS key, t.* FROM room r CROSS JOIN file t ON t.room_id=r.id
+        rows: "SELECT r.room AS row_key, t.file AS row_key, t.* FROM room r CROSS JOIN file t ON t.room_id=r.id
           WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
@@ -112,7 +112,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "opening",
-        rows: "SELECT r.room AS key, l.link AS key, t.client_id AS key, t.* FROM room r CROSS JOIN link l ON l.room_id=r.id
+        rows: "SELECT r.room AS row_key, l.link AS row_key, t.client_id AS row_key, t.* FROM room r CROSS JOIN link l ON l.room_id=r.id
           JOIN opening t ON t.link_id=l.id WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 3,
         numbers: &[("link_id", LINK_NUMBER)],
@@ -122,7 +122,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "card",
-        rows: "SELECT r.room AS key, t.author AS key, t.* FROM room r CROSS JOIN card t ON t.room_id=r.id
+        rows: "SELECT r.room AS row_key, t.author AS row_key, t.* FROM room r CROSS JOIN card t ON t.room_id=r.id
           WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[("room_id", ROOM_NUMBER)],
@@ -131,7 +131,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "statement",
-        rows: "SELECT r.room AS key, t.* FROM room r CROSS JOIN statement t ON t.room_id=r.id
+        rows: "SELECT r.room AS row_key, t.* FROM room r CROSS JOIN statement t ON t.room_id=r.id
           WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[("room_id", ROOM_NUMBER)],
@@ -140,7 +140,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "token",
-        rows: "SELECT t.room AS key, t.hash AS key, t.* FROM token t
+        rows: "SELECT t.room AS row_key, t.hash AS row_key, t.* FROM token t
           WHERE t.room>=?1 AND t.room<?2 LIMIT 200001",
         key: 2,
         numbers: &[],
@@ -149,7 +149,7 @@ const COMPARED: [Compared; 9] = [
     },
     Compared {
         name: "tombstone",
-        rows: "SELECT t.room AS key, t.* FROM tombstone t
+        rows: "SELECT t.room AS row_key, t.* FROM tombstone t
           WHERE t.room>=?1 AND t.room<?2 LIMIT 200001",
         key: 1,
         numbers: &[],
@@ -202,7 +202,7 @@ const PARTS_OF: &str = "SELECT r.room AS room, f.file AS file, p.part AS part, p
   FROM room r CROSS JOIN file f ON f.room_id=r.id CROSS JOIN part p ON p.file_id=f.id
   WHERE r.room>=?1 AND r.room<?2 LIMIT 200001";
 /// The parts that `?1` names as JSON: [[room, file, part]].
-const NAMED_PARTS: &str = "SELECT r.room AS key, f.file AS key, t.part AS part, t.hash AS hash, t.body AS body
+const NAMED_PARTS: &str = "SELECT r.room AS row_key, f.file AS row_key, t.part AS part, t.hash AS hash, t.body AS body
   FROM json_each(?1) j JOIN room r ON lower(hex(r.room))=json_extract(j.value,'$[0]') AND r.room>=?2 AND r.room<?3
   JOIN file f ON f.room_id=r.id AND f.file=json_extract(j.value,'$[1]')
   JOIN part t ON t.file_id=f.id AND t.part=json_extract(j.value,'$[2]') LIMIT 8";
@@ -735,7 +735,7 @@ impl Move {
     /// Writes at B what differs in a table.
     async fn compare(&self, table: &Compared, range: &Range) -> Result<(), Error> {
         let parameters = range.parameters();
-        let numbers: HashSet<_> = table.numbers.iter().map(|(column, _)| *column).chain(["id", "key"]).collect();
+        let numbers: HashSet<_> = table.numbers.iter().map(|(column, _)| *column).chain(["id", "row_key"]).collect();
         let read = async |database: &Database| -> Result<HashMap<String, (Vec<Value>, Row)>, Error> {
             let rows = database.run(table.rows, &parameters).await?;
             if rows.len() > MOST_ROWS {
@@ -789,7 +789,7 @@ impl Move {
         let mut keys = 0;
         for (key, row) in rows {
             keys = key.len();
-            let own = |name: &str| !matches!(name, "id" | "pos" | "key") && numbers.iter().all(|(n, _)| *n != name);
+            let own = |name: &str| !matches!(name, "id" | "pos" | "row_key") && numbers.iter().all(|(n, _)| *n != name);
             if columns.is_empty() {
                 columns = row.columns().iter().filter(|name| own(name)).cloned().collect();
             }
