@@ -73,7 +73,7 @@ export class Timeline {
 		parts.jump.addEventListener('click', () => this.toEnd());
 		const { signal } = this.#closed;
 		for (const named of ['people', 'info']) {
-			const look = () => naming.refresh() && this.update({ changed: new Set(), kind: 'update' });
+			const look = () => naming.refresh() && this.#opened && this.update({ changed: new Set(), kind: 'update' });
 			room.addEventListener(named, look, { signal });
 		}
 		const settled = () => (this.#settling = false);

@@ -20,7 +20,10 @@ const MOST = 50;
  * @param {(address: string) => unknown} follow goes to an address of this page
  */
 export async function showJump(store, follow) {
-	const [rooms] = await Promise.all([listRooms(store), loadStyle('/style/finding.css')]);
+	const [known] = await Promise.all([listRooms(store), loadStyle('/style/finding.css')]);
+	// The one that one is in comes last: nobody wants to go there.
+	const isHere = (/** @type {RoomRecord} */ { room }) => location.pathname === `/r/${room}`;
+	const rooms = [...known.filter((record) => !isHere(record)), ...known.filter(isHere)];
 	const list = make('ul', { role: 'listbox', id: 'jump-rooms', 'aria-label': 'Rooms', class: 'jump-rooms' });
 	const field = make('input', {
 		type: 'search',
