@@ -106,16 +106,16 @@ async fn a_long_history_is_searched_to_its_beginning_or_until_it_is_stopped() {
     ana.say("a needle at the beginning").await;
     ana.has_sent_all().await;
     let many = "const text = document.querySelector('.composer textarea');
-        for (let count = 1; count <= 300; count += 1) {
-            text.value = `straw ${count}`;
+        for (let count = 1; count <= 110; count += 1) {
+            text.value = `straw ${count}\\n\\n\\n\\nand more`;
             text.form.requestSubmit();
         }";
     ana.execute(many, vec![]).await;
-    ana.sees("straw 300").await;
+    ana.sees("straw 110").await;
     ana.has_sent_all().await;
 
     let ben = scene.guest("Ben", &link).await;
-    ben.sees("straw 300").await;
+    ben.sees("straw 110").await;
     ben.press_css("[aria-label='Find']").await;
     ben.fill("Find in this room", "needle").await;
     ben.sees("Not found").await;
