@@ -105,6 +105,15 @@ async fn people_answer_change_delete_and_react() {
     ana.sees("Deleted by its author").await;
     ana.reads(&["Shall we go on Saturday", "Deleted by its author"]).await;
     ana.sees_no("Friday is good").await;
+
+    // A line of somebody's own name costs little height, and what is said and what is written share their edges.
+    let height = "return [...document.querySelectorAll('.message:not([data-own])')].at(-1).offsetHeight";
+    assert!(ana.measures(height).await <= 52.0, "one line with its name takes {} px", ana.measures(height).await);
+    let edges = "const box = (css) => document.querySelector(css).getBoundingClientRect();
+        const composer = box('.composer');
+        return Math.abs(composer.left - box('.message > .avatar').left) < 1
+            && Math.abs(composer.right - box('.message[data-own] .bubble').right) < 1";
+    ana.finds("messages and composer share their edges", edges).await;
 }
 
 #[tokio::test]
