@@ -5,6 +5,7 @@ use buddy_tests::Server;
 use serde_json::json;
 
 use crate::gallery::Gallery;
+use crate::insider::Insider;
 use crate::profile::Profile;
 use crate::scene::Scene;
 
@@ -102,17 +103,13 @@ async fn what_was_said_is_found_again_by_words_and_by_its_day() {
 #[tokio::test]
 async fn a_long_history_is_searched_to_its_beginning_or_until_it_is_stopped() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
-    let (ana, link) = scene.host("Ana").await;
-    ana.say("a needle at the beginning").await;
-    ana.has_sent_all().await;
-    let many = "const text = document.querySelector('.composer textarea');
-        for (let count = 1; count <= 110; count += 1) {
-            text.value = `straw ${count}\\n\\n\\n\\nand more`;
-            text.form.requestSubmit();
-        }";
-    ana.execute(many, vec![]).await;
-    ana.sees("straw 110").await;
-    ana.has_sent_all().await;
+    let link = scene.newcomer().await.makes_room(&scene.start()).await;
+    let ivo = Insider::with(&scene.server, &link, "Ivo").await;
+    ivo.say("a needle at the beginning").await;
+    // So tall that what is above the newest page is not loaded by itself.
+    for count in 1..=110 {
+        ivo.say(&format!("straw {count}\n\n\n\nand more")).await;
+    }
 
     let ben = scene.guest("Ben", &link).await;
     ben.sees("straw 110").await;
