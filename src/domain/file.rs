@@ -95,8 +95,8 @@ pub enum Range {
     Last(i64),
 }
 
-/// As far as a range may reach; no part has so many bytes.
-const FAR: i64 = 1 << 31;
+/// As far as a range may reach; no part has so many bytes, and SQLite's older versions count in 32 bits.
+const FAR: i64 = 1 << 30;
 
 impl Range {
     /// Reads the header. A range of another unit, several ranges and what is none are passed over, as the RFC allows:

@@ -173,7 +173,7 @@ const ADDED: [Added; 3] = [
         name: "event",
         rows: "SELECT t.* FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 AND t.seq>?2 AND ?3 IS NULL ORDER BY t.seq LIMIT ?4+0",
-        last: "SELECT coalesce(max(t.seq),0) AS first, NULL AS second FROM room r JOIN event t ON t.room_id=r.id
+        last: "SELECT coalesce(max(t.seq),0) AS first_key, NULL AS second_key FROM room r JOIN event t ON t.room_id=r.id
       WHERE r.room=?1 LIMIT 1",
         conflict: "room_id,seq",
     },
@@ -181,7 +181,7 @@ const ADDED: [Added; 3] = [
         name: "rotation",
         rows: "SELECT t.* FROM room r JOIN rotation t ON t.room_id=r.id
           WHERE r.room=?1 AND t.epoch>?2 AND ?3 IS NULL ORDER BY t.epoch LIMIT ?4+0",
-        last: "SELECT coalesce(max(t.epoch),-1) AS first, NULL AS second FROM room r JOIN rotation t ON t.room_id=r.id
+        last: "SELECT coalesce(max(t.epoch),-1) AS first_key, NULL AS second_key FROM room r JOIN rotation t ON t.room_id=r.id
           WHERE r.room=?1 LIMIT 1",
         conflict: "room_id,epoch",
     },
@@ -189,7 +189,7 @@ const ADDED: [Added; 3] = [
         name: "grant",
         rows: "SELECT t.* FROM room r JOIN \"grant\" t ON t.room_id=r.id
           WHERE r.room=?1 AND (t.epoch,t.author)>(?2,?3) ORDER BY t.epoch,t.author LIMIT ?4+0",
-        last: "SELECT coalesce(max(g.epoch),-1) AS first, coalesce(max(g.author),'') AS second
+        last: "SELECT coalesce(max(g.epoch),-1) AS first_key, coalesce(max(g.author),'') AS second_key
           FROM (SELECT t.epoch AS epoch, t.author AS author FROM room r JOIN \"grant\" t ON t.room_id=r.id
             WHERE r.room=?1 ORDER BY t.epoch DESC, t.author DESC LIMIT 1) g LIMIT 1",
         conflict: "room_id,epoch,author",
@@ -714,7 +714,7 @@ impl Move {
         loop {
             let last = self.to.row(table.last, &[room.to_vec().into()]).await?;
             let Some(mut last) = last else { return Ok(true) };
-            let (first, second) = (last.take::<Value>("first")?, last.take::<Value>("second")?);
+            let (first, second) = (last.take::<Value>("first_key")?, last.take::<Value>("second_key")?);
             let parameters = [room.to_vec().into(), first, second, LARGE_ROWS.into()];
             let rows = self.from.run(table.rows, &parameters).await?;
             if rows.is_empty() {
