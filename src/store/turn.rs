@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use buddy_domain::Error;
 use buddy_host::sqlite::{Row, Value};
-use buddy_host::{random, sleep, spawn};
+use buddy_host::{now_ms, random, sleep, spawn};
 
 use crate::database::Database;
 
-/// How long a statement waits in line, and then for writers elsewhere, as SQLite's own handler would under Spin.
+/// How long a statement waits for writers elsewhere, as SQLite's own handler would under Spin.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement waits in line before it goes on by itself. A line does not grow so long where all is well.
+const PATIENCE_IN_LINE_MS: i64 = 1000;
 /// How often who is next in line looks for what came of their statement: tasks of an instance cannot wake each other.
 const LOOK: Duration = Duration::from_micros(300);
 /// Those further back look so much less often.
@@ -46,16 +48,15 @@ pub(crate) async fn run(database: &Database, sql: &str, parameters: &[Value]) ->
     }
     let job = Rc::new(Job { sql: sql.to_owned(), parameters: parameters.to_vec(), outcome: Cell::default() });
     LINES.with_borrow_mut(|lines| lines.entry(database.clone()).or_default().push_back(Rc::clone(&job)));
-    let began = Instant::now();
+    let began_ms = now_ms();
     loop {
         let place = place(database, &job);
         sleep(LOOK_FAR.min(LOOK * place.map_or(1, |before| before + 2))).await;
         if let Some(outcome) = job.outcome.take() {
             return outcome;
         }
-        if began.elapsed() > PATIENCE && withdraw(database, &job) {
-            let cause = format!("database {}: too many statements wait", database.label());
-            return Err(Error::Unavailable(cause));
+        if now_ms() - began_ms > PATIENCE_IN_LINE_MS && withdraw(database, &job) {
+            return database.run_now(sql, parameters).await;
         }
         // Who wrote has ended without a word, perhaps in the middle of this statement, which can be repeated.
         if let Some(pen) = Pen::take(database) {
