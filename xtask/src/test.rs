@@ -56,13 +56,18 @@ enum Group {
     Store,
 }
 
-/// Programs that only the tests use, and the Debian packages they are in.
+/// Programs that only the tests use, and a font, and the Debian packages they are in.
 const NODE: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
 const DEPLOYED: [(&str, &str); 4] =
     [("nginx", "nginx"), ("openssl", "openssl"), ("curl", "curl"), ("sqlite3", "sqlite3")];
 const REDIS: [(&str, &str); 1] = [("redis-server", "redis-server")];
-const BROWSERS: [(&str, &str); 3] =
-    [("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
+const BROWSERS: [(&str, &str); 4] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
+    // Without it the pictures that the tests take show boxes in place of emoji.
+    ("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", "fonts-noto-color-emoji"),
+];
 
 const API: [&str; 4] = ["--package", "buddy-tests", "--test", "api"];
 /// Tests of the API that meet each component and each kind of statement, for the short run on libSQL.
