@@ -332,7 +332,8 @@ export class Room extends EventTarget {
 		const identity = await openIdentity(secret);
 		const keyring = new Keyring(room, owner, identity);
 		// Who only looks at what a room is needs nothing of what it takes to own it or to talk in it.
-		const owning = owner && new (await import('./owning.js')).Owning(room, owner, identity, keyring, this.#api);
+		const owning =
+			owner && new (await untilLoaded(() => import('./owning.js'))).Owning(room, owner, identity, keyring, this.#api);
 		const access = new Access({
 			record: this.#record,
 			identity,
@@ -351,7 +352,7 @@ export class Room extends EventTarget {
 	}
 
 	async #makeHistory() {
-		const { RoomHistory } = await import('./history.js');
+		const { RoomHistory } = await untilLoaded(() => import('./history.js'));
 		if (this.#history) return;
 		const { identity, keyring, access, bodies } = this.#opened();
 		this.#history = new RoomHistory({
@@ -816,7 +817,7 @@ export class Room extends EventTarget {
 		const { log } = this.#record;
 		const { access, keyring } = this.#opened();
 		const { locks, channel, wakes } = this.#environment();
-		const { SharedStream } = await import('../wire/tabs.js');
+		const { SharedStream } = await untilLoaded(() => import('../wire/tabs.js'));
 		if (this.#closed.signal.aborted) return;
 		this.#stream = new SharedStream({
 			room: this.room,
@@ -887,7 +888,7 @@ export class Room extends EventTarget {
 
 	async #makeSignals() {
 		if (this.#signals) return;
-		const { Signals } = await import('./signals.js');
+		const { Signals } = await untilLoaded(() => import('./signals.js'));
 		const { identity, keyring, access, bodies, owning } = this.#opened();
 		/** @type {string | null} */
 		let ownerToken = null;
@@ -911,7 +912,7 @@ export class Room extends EventTarget {
 		if (!this.canWrite || this.#posting) return;
 		const { identity, keyring, access, bodies, owning } = this.#opened();
 		const { locks, channel } = this.#environment();
-		const { Posting } = await import('./posting.js');
+		const { Posting } = await untilLoaded(() => import('./posting.js'));
 		this.#posting = new Posting({
 			record: this.#record,
 			keyring,
@@ -1315,7 +1316,7 @@ export class Room extends EventTarget {
 		this.#files ??= (async () => {
 			const { keyring, owning } = this.#opened();
 			const owner = owning && (await owning.access());
-			const { Files } = await import('./files.js');
+			const { Files } = await untilLoaded(() => import('./files.js'));
 			return new Files({
 				room: this.room,
 				api: this.#api,
@@ -1336,5 +1337,22 @@ export class Room extends EventTarget {
 	#showUnsent(unsent) {
 		this.#emitEntries(this.#shown().log.setUnsent(unsent));
 		this.#emit('sending');
+	}
+}
+
+/**
+ * A part of the page that a room cannot do without. It may have to be fetched while the server is away for a moment.
+ *
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+async function untilLoaded(load) {
+	for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, 8000)) {
+		try {
+			return await load();
+		} catch {
+			await new Promise((resolve) => setTimeout(resolve, pauseMs));
+		}
 	}
 }
