@@ -125,10 +125,12 @@ impl Profile {
     /// Presses a button of the toolbar that belongs to a message.
     pub(crate) async fn press_in(&self, message: &str, words: &str) {
         let text = format!("//li[contains(@class, 'message')]//*[@data-part='text'][contains(., {})]", quoted(message));
+        // In the middle of a short text's line stands the time, which is the bubble's.
+        let bubble = format!("{text}/ancestor::*[contains(@class, 'bubble')]");
         let button = format!("{text}/ancestor::li//button[@aria-label={}]", quoted(words));
         self.eventually(&format!("{words:?} of {message:?} can be pressed"), async || {
             // As with a mouse: the toolbar comes to the message that is pressed.
-            self.client.find(Locator::XPath(&text)).await.ok()?.click().await.ok()?;
+            self.client.find(Locator::XPath(&bubble)).await.ok()?.click().await.ok()?;
             self.client.find(Locator::XPath(&button)).await.ok()?.click().await.ok()
         })
         .await;
