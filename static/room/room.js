@@ -801,6 +801,8 @@ export class Room extends EventTarget {
 	}
 
 	async #start() {
+		// All that it takes is here before anything is shown: from then on the network may go.
+		const streaming = untilLoaded(() => import('../wire/tabs.js'));
 		await this.#makeHistory();
 		const history = this.#shown();
 		this.#goesOnWith = this.#opened().keyring.extent;
@@ -808,6 +810,7 @@ export class Room extends EventTarget {
 		await history.readCache();
 		await this.#makeSignals();
 		await this.#startPosting();
+		const { SharedStream } = await streaming;
 		this.#enter('open');
 		this.#connected({ state: 'connecting', code: null, retryAtMs: null });
 		const cursor = await this.#beginAtEnd();
@@ -817,8 +820,6 @@ export class Room extends EventTarget {
 		const { log } = this.#record;
 		const { access, keyring } = this.#opened();
 		const { locks, channel, wakes } = this.#environment();
-		const { SharedStream } = await untilLoaded(() => import('../wire/tabs.js'));
-		if (this.#closed.signal.aborted) return;
 		this.#stream = new SharedStream({
 			room: this.room,
 			start: { cursor, log },
