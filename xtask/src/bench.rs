@@ -18,7 +18,7 @@ pub(crate) fn bench(flags: &[String]) -> Result<()> {
         if !has("--server") && std::env::var_os("BUDDY_SERVER").is_none() {
             server::embedded()?;
             let program = server::embedded_program();
-            cargo.env("BUDDY_SERVER", format!("{} up {}", program.display(), server::FEW_INSTANCES.join(" ")));
+            cargo.env("BUDDY_SERVER", format!("{} up {}", program.display(), server::FEWER_INSTANCES.join(" ")));
         }
     }
     cargo.args(["run", "--quiet", "--profile", "native", "--package", "buddy-bench", "--target-dir"]).arg(target());

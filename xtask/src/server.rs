@@ -12,9 +12,9 @@ use crate::{root, step, target};
 /// The first Spin that runs components of WASI 0.3.
 const OLDEST_SPIN: Version = Version { major: 4, minor: 1 };
 
-/// A thousand readers that come at once get a few instances with these, and dozens without: each opens the databases
+/// A thousand readers that come at once get about half as many instances with these, each of which opens the databases
 /// and asks for news by itself.
-pub(crate) const FEW_INSTANCES: [&str; 4] =
+pub(crate) const FEWER_INSTANCES: [&str; 4] =
     ["--max-instance-reuse-count", "1024", "--max-instance-concurrent-reuse-count", "128"];
 
 /// Where cargo puts the embedded server.

@@ -80,7 +80,7 @@ pub(crate) fn build(options: &Up) -> Result<Command> {
     };
     command.args(["--listen", &options.listen]);
     if options.target == Target::Spin {
-        command.args(server::FEW_INSTANCES);
+        command.args(server::FEWER_INSTANCES);
     }
     command.arg("--from").arg(options.from.clone().unwrap_or_else(|| options.target.manifest()));
     command.arg("--state-dir").arg(options.state_dir.clone().unwrap_or_else(|| root().join(".spin")));
