@@ -8,16 +8,12 @@ use buddy_store::file::{self, Upload};
 use buddy_store::{room, sweep, tally};
 use serde_json::json;
 
-buddy_host::serve_api!(handle);
+buddy_host::serve_api!(handle, tally::refused);
 
 const FILE: &str = "GET, OPTIONS";
 const PART: &str = "GET, PUT, OPTIONS";
 
 async fn handle(request: Request) -> Result<Answer, Error> {
-    route(request).await.inspect_err(tally::refused)
-}
-
-async fn route(request: Request) -> Result<Answer, Error> {
     let method = request.caller.method.clone();
     match request.caller.segments().as_slice() {
         ["api", "rooms", room, "files", file] => {

@@ -1,15 +1,14 @@
 //! The table `event`: a room's log. One statement settles a post; what refused it is asked after.
 
-use std::time::Duration;
-
 use buddy_domain::{Access, Address, Error, Event, Kind, Page, Post, RoomId};
 use buddy_host::sqlite::Row;
-use buddy_host::{now_ms, sleep, variables};
+use buddy_host::{now_ms, variables};
 use sha2::{Digest, Sha256};
 
 use crate::access::{self, caller, had_access, is_kept, may_post, may_read, open_slot};
 use crate::database::Database;
 use crate::room::{self, Room, RowKey};
+use crate::settle::{Attempt, Reason, may_write};
 use crate::{address, refusals, slot};
 
 /// A post that is stored, and where. `repeated`: it had been before.
@@ -154,12 +153,7 @@ const WHY: &str = concat!(
 const COLUMNS: &str = "SELECT seq,kind,client_id,author,target,sent_at_ms,epoch,hash,
   CASE WHEN kind='edit' AND target<?4 THEN '' ELSE body END AS body FROM event";
 
-/// How often and how long a post waits for a slot that is about to be elsewhere.
-const FROZEN_WAITS: u32 = 20;
-const FROZEN_PAUSE: Duration = Duration::from_millis(25);
-
-/// Appends to the room's log, once. Where this instance refused the address or a post to the room lately, it asks
-/// for a reason first: what will be refused is not to hold up those who write.
+/// Appends to the room's log, once.
 ///
 /// # Errors
 /// Every reason to refuse a post, in the order of docs/protocol.md, "API"; `Unavailable`.
@@ -172,7 +166,7 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
     let in_room = from.limits(&format!("posts in {id}"), room_limit);
     let counted = address::limits(from.limits("posts", limit).into_iter().chain(in_room), known);
     let counted_of_owner = address::limits(from.limits("posts as owner", limit), 0);
-    let mut database = slot::locate(id.slot()).await?;
+    let database = slot::locate(id.slot()).await?;
     let mut parameters = access::parameters(id, access, now);
     parameters.extend([
         post.kind.as_str().into(),
@@ -191,76 +185,18 @@ pub async fn append(id: &RoomId, access: &Access, post: &Post, from: &Address) -
         variables::number("cards_per_author").await?.into(),
         post.files.clone().into(),
     ]);
-    let mut ask_first = refusals::expected(id, from, now);
-    let (mut waited, mut tries) = (0, 0);
-    while tries < 4 {
-        parameters[3] = now_ms().into();
-        if !std::mem::take(&mut ask_first)
-            && let Some(mut row) = database.row(APPEND, &parameters).await?
-        {
-            let (seq, sent_at_ms) = (row.take("seq")?, row.take("sent_at_ms")?);
-            return Ok(Stored { database, seq, sent_at_ms, repeated: false });
-        }
-        let Some(row) = database.row(WHY, &parameters).await? else {
-            tries += 1;
-            database = slot::relocate(id.slot()).await?;
-            continue;
-        };
-        match reason(row, access, post) {
-            Ok(Reason::Repeated { seq, sent_at_ms }) => {
-                return Ok(Stored { database, seq, sent_at_ms, repeated: true });
-            }
-            Ok(Reason::Frozen) => {
-                waited += 1;
-                if waited > FROZEN_WAITS {
-                    return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot())));
-                }
-                sleep(FROZEN_PAUSE).await;
-                database = slot::relocate(id.slot()).await?;
-                continue;
-            }
-            Ok(Reason::Elsewhere) => {
-                tries += 1;
-                database = slot::relocate(id.slot()).await?;
-            }
-            Ok(Reason::Gone) => tries += 1,
-            Err(refusal) => {
-                refusals::note(&database, id, from, &of_address, &refusal, now).await?;
-                return Err(refusal);
-            }
-        }
-    }
-    Err(Error::Unavailable(format!("room {}: a post was refused for no reason that lasts", id.short())))
-}
-
-/// Why a post was not stored, where that is no error of the caller's.
-enum Reason {
-    Elsewhere,
-    Frozen,
-    Repeated {
-        seq: i64,
-        sent_at_ms: i64,
-    },
-    /// None that lasts: the post can be tried again.
-    Gone,
+    let why_takes = parameters.len();
+    let attempt =
+        Attempt { what: "a post", id, from, limits: &of_address, store: APPEND, why: WHY, parameters, why_takes, now };
+    let stored = |mut row: Row| Ok((row.take("seq")?, row.take("sent_at_ms")?));
+    let settled = attempt.settle(database, stored, |row| reason(row, access, post)).await?;
+    let (seq, sent_at_ms) = settled.outcome;
+    Ok(Stored { database: settled.database, seq, sent_at_ms, repeated: settled.repeated })
 }
 
 /// The reason in a row of `WHY`.
-fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
-    let state: String = row.take("state")?;
-    if !matches!(state.as_str(), "open" | "frozen") {
-        return Ok(Reason::Elsewhere);
-    }
-    let farewell = row.take("farewell")?;
-    if !row.take::<bool>("found")? {
-        return Err(room::missing(farewell));
-    }
-    if !row.take::<bool>("reads")? {
-        return Err(Error::Renewed);
-    }
-    if !row.take::<bool>("posts")? {
-        return Err(Error::NotAllowed("This token may read the room, not write to it."));
-    }
+fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason<(i64, i64)>, Error> {
+    let Some(is_frozen) = may_write(&mut row)? else { return Ok(Reason::Elsewhere) };
     let epoch: Option<i64> = row.take("epoch")?;
     room::fits(epoch.is_some(), post.epoch)?;
     if epoch.is_some() {
@@ -271,7 +207,7 @@ fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
     let (seq, sent_at_ms): (Option<i64>, Option<i64>) = (row.take("seq")?, row.take("sent_at_ms")?);
     let same = row.take("same")?;
     if let (Some(seq), Some(sent_at_ms)) = (seq, sent_at_ms) {
-        return if same { Ok(Reason::Repeated { seq, sent_at_ms }) } else { Err(Error::ClientIdReused) };
+        return if same { Ok(Reason::Repeated((seq, sent_at_ms))) } else { Err(Error::ClientIdReused) };
     }
     if epoch != post.epoch {
         return Err(Error::StaleEpoch);
@@ -316,7 +252,7 @@ fn reason(mut row: Row, access: &Access, post: &Post) -> Result<Reason, Error> {
     if row.take("storage_full")? {
         return Err(Error::StorageFull);
     }
-    Ok(if state == "frozen" { Reason::Frozen } else { Reason::Gone })
+    Ok(Reason::of_none(is_frozen))
 }
 
 /// A page ends with the event that brings its bodies to so many bytes, counted from the cursor.

@@ -1,17 +1,16 @@
 //! The tables `file` and `part`: what messages have besides their text, in parts that clients encrypted. One statement
 //! settles a part, as one settles a post; what refused it is asked after.
 
-use std::time::Duration;
-
 use buddy_domain::{Access, Address, Error, FileId, RoomId, sealed_limits};
 use buddy_host::sqlite::{Row, Value};
-use buddy_host::{now_ms, sleep, variables};
+use buddy_host::{now_ms, variables};
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
 use crate::access::{self, caller, had_access, is_kept, may_post, may_read, open_slot};
 use crate::database::Database;
-use crate::room::{self, Room};
+use crate::room::Room;
+use crate::settle::{Attempt, Reason, may_write};
 use crate::{address, refusals, slot};
 
 /// A part to be stored.
@@ -139,10 +138,6 @@ const PART: &str = concat!(
     " AND p.part=?5 WHERE r.id=?1 AND r.log=?2 AND (f.seq IS NULL OR e.seq IS NOT NULL) LIMIT 1"
 );
 
-/// How often and how long a part waits for a slot that is about to be elsewhere.
-const FROZEN_WAITS: u32 = 20;
-const FROZEN_PAUSE: Duration = Duration::from_millis(25);
-
 /// Stores a part, once.
 ///
 /// # Errors
@@ -166,7 +161,7 @@ pub async fn upload(id: &RoomId, access: &Access, upload: &Upload, from: &Addres
         serde_json::Value::Object(parts.chain(sizes).collect::<Map<_, _>>()).to_string()
     };
     let hash: [u8; 32] = Sha256::digest(&upload.body).into();
-    let mut database = slot::locate(id.slot()).await?;
+    let database = slot::locate(id.slot()).await?;
     let mut parameters = access::parameters(id, access, now);
     parameters.extend([
         upload.file.to_string().into(),
@@ -180,72 +175,22 @@ pub async fn upload(id: &RoomId, access: &Access, upload: &Upload, from: &Addres
         i64::from(database.is_full(upload.body.len()).await?).into(),
         Value::Blob(upload.body.clone()),
     ]);
-    let mut ask_first = refusals::expected(id, from, now);
-    let (mut waited, mut tries) = (0, 0);
-    while tries < 4 {
-        parameters[3] = now_ms().into();
-        if !std::mem::take(&mut ask_first) && database.row(UPLOAD, &parameters).await?.is_some() {
-            return Ok(Stored { database, repeated: false });
-        }
-        let Some(row) = database.row(WHY, &parameters[..parameters.len() - 1]).await? else {
-            tries += 1;
-            database = slot::relocate(id.slot()).await?;
-            continue;
-        };
-        match reason(row) {
-            Ok(Reason::Repeated) => return Ok(Stored { database, repeated: true }),
-            Ok(Reason::Frozen) => {
-                waited += 1;
-                if waited > FROZEN_WAITS {
-                    return Err(Error::Unavailable(format!("slot {:02x} is moving", id.slot())));
-                }
-                sleep(FROZEN_PAUSE).await;
-                database = slot::relocate(id.slot()).await?;
-            }
-            Ok(Reason::Elsewhere) => {
-                tries += 1;
-                database = slot::relocate(id.slot()).await?;
-            }
-            Ok(Reason::Gone) => tries += 1,
-            Err(refusal) => {
-                refusals::note(&database, id, from, &of_address, &refusal, now).await?;
-                return Err(refusal);
-            }
-        }
-    }
-    Err(Error::Unavailable(format!("room {}: a part was refused for no reason that lasts", id.short())))
-}
-
-/// Why a part was not stored, where that is no error of the caller's.
-enum Reason {
-    Elsewhere,
-    Frozen,
-    Repeated,
-    /// None that lasts: it can be tried again.
-    Gone,
+    // The body is of no use to who asks why it was refused.
+    let why_takes = parameters.len() - 1;
+    let attempt =
+        Attempt { what: "a part", id, from, limits: &of_address, store: UPLOAD, why: WHY, parameters, why_takes, now };
+    let settled = attempt.settle(database, |_| Ok(()), reason).await?;
+    Ok(Stored { database: settled.database, repeated: settled.repeated })
 }
 
 /// The reason in a row of `WHY`.
-fn reason(mut row: Row) -> Result<Reason, Error> {
-    let state: String = row.take("state")?;
-    if !matches!(state.as_str(), "open" | "frozen") {
-        return Ok(Reason::Elsewhere);
-    }
-    let farewell = row.take("farewell")?;
-    if !row.take::<bool>("found")? {
-        return Err(room::missing(farewell));
-    }
-    if !row.take::<bool>("reads")? {
-        return Err(Error::Renewed);
-    }
-    if !row.take::<bool>("posts")? {
-        return Err(Error::NotAllowed("This token may read the room, not write to it."));
-    }
+fn reason(mut row: Row) -> Result<Reason<()>, Error> {
+    let Some(is_frozen) = may_write(&mut row)? else { return Ok(Reason::Elsewhere) };
     let same: Option<i64> = row.take("same")?;
     let (locked, sent, over): (bool, bool, bool) = (row.take("locked")?, row.take("sent")?, row.take("over")?);
     match same {
         Some(0) => return Err(Error::PartExists),
-        Some(_) if !over => return Ok(Reason::Repeated),
+        Some(_) if !over => return Ok(Reason::Repeated(())),
         _ => {}
     }
     if locked {
@@ -269,7 +214,7 @@ fn reason(mut row: Row) -> Result<Reason, Error> {
     if row.take("storage_full")? {
         return Err(Error::StorageFull);
     }
-    Ok(if state == "frozen" { Reason::Frozen } else { Reason::Gone })
+    Ok(Reason::of_none(is_frozen))
 }
 
 /// What is here of a file.

@@ -3,7 +3,7 @@
 //! - `database`: connections by label, and running one statement to its end; `turn`: waiting while another writer
 //!   holds a database; `queue`: one statement at a time for a server; `lease`: one instance at a time that writes
 //!   to it; `schema`: the migrations;
-//! - `access`: the conditions that many statements share;
+//! - `access`: the conditions that many statements share; `settle`: storing by one statement, and asking why not;
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
 //! - `room`, `event`, `file`, `signal`, `address`: what stands in a database;
 //! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
@@ -25,6 +25,7 @@ mod refusals;
 pub mod room;
 pub mod rotation;
 mod schema;
+mod settle;
 pub mod signal;
 pub mod slot;
 pub mod statement;

@@ -59,8 +59,13 @@ const DELETE_PARTS: &str = "DELETE FROM part WHERE id IN(SELECT p.id FROM file f
 const DELETE_FILES: &str = "DELETE FROM file WHERE id IN(SELECT f.id FROM file f JOIN room r ON r.id=f.room_id
     JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE f.sweep_at_ms<=?1
       AND NOT EXISTS(SELECT 1 FROM part p WHERE p.file_id=f.id) LIMIT 200)";
-const FILES_ARE_DUE: &str = "SELECT EXISTS(SELECT 1 FROM file f JOIN room r ON r.id=f.room_id
-    JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE f.sweep_at_ms<=?1) AS is_due LIMIT 1";
+macro_rules! a_file_is_due {
+    () => {
+        "EXISTS(SELECT 1 FROM file f JOIN room r ON r.id=f.room_id JOIN slot s ON s.slot=r.slot AND s.state='open'
+    WHERE f.sweep_at_ms<=?1)"
+    };
+}
+const FILES_ARE_DUE: &str = concat!("SELECT ", a_file_is_due!(), " AS is_due LIMIT 1");
 /// Who opened links that are no more, one link at a time.
 const ENDED_LINK: &str = "SELECT min(link_id) AS link_id FROM ended_link LIMIT 1";
 const DELETE_OPENINGS: &str =
@@ -80,13 +85,15 @@ const DELETE_COUNTS: &str =
     "DELETE FROM address WHERE rowid IN(SELECT rowid FROM address WHERE ends_at_ms<=?1 LIMIT 200)";
 /// Whether there is anything to do at all: nearly always there is not, and what deletes nothing would still take
 /// the write lock.
-const IS_DUE: &str = "SELECT EXISTS(SELECT 1 FROM room r JOIN slot s ON s.slot=r.slot AND s.state='open'
+const IS_DUE: &str = concat!(
+    "SELECT EXISTS(SELECT 1 FROM room r JOIN slot s ON s.slot=r.slot AND s.state='open'
     WHERE r.sweep_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM signal WHERE expires_at_ms<=?1)
   OR EXISTS(SELECT 1 FROM address WHERE ends_at_ms<=?1)
-  OR EXISTS(SELECT 1 FROM file f JOIN room r ON r.id=f.room_id JOIN slot s ON s.slot=r.slot AND s.state='open'
-    WHERE f.sweep_at_ms<=?1)
-  OR EXISTS(SELECT 1 FROM ended_link) OR EXISTS(SELECT 1 FROM tombstone WHERE gone_at_ms<=?2) AS is_due LIMIT 1";
+  OR ",
+    a_file_is_due!(),
+    " OR EXISTS(SELECT 1 FROM ended_link) OR EXISTS(SELECT 1 FROM tombstone WHERE gone_at_ms<=?2) AS is_due LIMIT 1"
+);
 const FREE_PAGES: &str = "PRAGMA freelist_count";
 const GIVE_BACK: &str = "PRAGMA incremental_vacuum(200)";
 /// So many pages at a time.

@@ -42,9 +42,7 @@ struct Job {
 /// `Unavailable` with the cause for the log.
 pub(crate) async fn run(database: &Database, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
     if let Some(pen) = Pen::take(database) {
-        let outcome = database.run_now(sql, parameters).await;
-        pen.hand_on();
-        return outcome;
+        return pen.write(sql, parameters).await;
     }
     let job = Rc::new(Job { sql: sql.to_owned(), parameters: parameters.to_vec(), outcome: Cell::default() });
     LINES.with_borrow_mut(|lines| lines.entry(database.clone()).or_default().push_back(Rc::clone(&job)));
@@ -61,9 +59,7 @@ pub(crate) async fn run(database: &Database, sql: &str, parameters: &[Value]) ->
         // Who wrote has ended without a word, perhaps in the middle of this statement, which can be repeated.
         if let Some(pen) = Pen::take(database) {
             withdraw(database, &job);
-            let outcome = database.run_now(sql, parameters).await;
-            pen.hand_on();
-            return outcome;
+            return pen.write(sql, parameters).await;
         }
     }
 }
@@ -93,19 +89,19 @@ impl Pen {
         WRITTEN.with_borrow_mut(|written| written.insert(database.clone())).then(|| Self(database.clone()))
     }
 
-    /// Has the statements run that came meanwhile, and those that come while they are run.
-    fn hand_on(self) {
-        if self.is_awaited() {
+    /// Runs a statement, and has those run that came meanwhile, and those that come while they are run.
+    async fn write(self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let outcome = self.0.run_now(sql, parameters).await;
+        if let Some(first) = self.next() {
             spawn(async move {
-                while let Some(job) = self.next() {
+                let mut next = Some(first);
+                while let Some(job) = next {
                     job.outcome.set(Some(self.0.run_now(&job.sql, &job.parameters).await));
+                    next = self.next();
                 }
             });
         }
-    }
-
-    fn is_awaited(&self) -> bool {
-        LINES.with_borrow(|lines| lines.get(&self.0).is_some_and(|line| !line.is_empty()))
+        outcome
     }
 
     fn next(&self) -> Option<Rc<Job>> {
