@@ -2,8 +2,9 @@
 // what redraws pictures with it (preparing.js).
 
 import { toast } from '../view/announce.js';
-import { icon, make } from '../view/dom.js';
+import { icon, iconButton, make } from '../view/dom.js';
 import { sizeText } from './files.js';
+import { MOST_BYTES } from '../room/files.js';
 
 /**
  * @typedef {import('../room/files.js').Chosen} Chosen
@@ -12,8 +13,6 @@ import { sizeText } from './files.js';
  * @typedef {{ file: File, ready: Promise<Prepared>, original: boolean, row: HTMLElement }} Held
  */
 
-/** As the server takes them unless it says otherwise (room/files.js). */
-const MOST_BYTES = 26_214_400;
 /** At a time. */
 const MOST = 10;
 
@@ -46,20 +45,15 @@ export class Attachments {
 	#hold(file) {
 		const ready = import('./preparing.js').then(({ prepare }) => prepare(file));
 		const name = make('bdi', {}, file.name);
-		const remove = make(
-			'button',
-			{ type: 'button', class: 'icon', 'aria-label': `Do not send ${file.name}` },
-			icon('close'),
-		);
-		const about = make('span', { class: 'file-text' }, name, make('small', {}, sizeText(file.size)));
-		const row = make('li', { class: 'held' }, icon('file'), about, remove);
-		/** @type {Held} */
-		const held = { file, ready, original: false, row };
-		remove.addEventListener('click', () => {
+		const remove = iconButton('close', `Do not send ${file.name}`, () => {
 			this.#held = this.#held.filter((other) => other !== held);
 			this.#draw();
 			this.#parts.text.focus();
 		});
+		const about = make('span', { class: 'file-text' }, name, make('small', {}, sizeText(file.size)));
+		const row = make('li', { class: 'held' }, icon('file'), about, remove);
+		/** @type {Held} */
+		const held = { file, ready, original: false, row };
 		this.#held.push(held);
 		ready.then(
 			(prepared) => this.#prepared(held, about, prepared),

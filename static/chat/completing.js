@@ -1,7 +1,7 @@
 // Completes the name of somebody who is to be mentioned: a list above the composer, by keyboard and by touch.
 
 import { announce } from '../view/announce.js';
-import { drawAvatar, make } from '../view/dom.js';
+import { make, makeAvatar } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { tintsOf } from '../view/tints.js';
 import { openMention, suggested } from '../values/mentions.js';
@@ -132,13 +132,11 @@ export class Completing {
 
 /** @param {Person} person @param {number} at @param {number} tint */
 function option({ name, taken, owner }, at, tint) {
-	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
-	drawAvatar(avatar, name, tint);
 	const notes = [owner && 'owner', taken && 'another device or person uses this name'].filter(Boolean);
 	return make(
 		'li',
 		{ role: 'option', id: `completing-${at}`, 'aria-selected': 'false' },
-		avatar,
+		makeAvatar(name, tint),
 		make('bdi', {}, name),
 		make('span', { class: 'quiet' }, notes.join(' · ')),
 	);

@@ -3,16 +3,15 @@
 import { toast } from '../view/announce.js';
 import { openDialog } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
+import { save as saveFile } from '../view/saving.js';
 import { asHtml, asText, fileName } from '../room/exporting.js';
+import { loadedShare } from '../room/finder.js';
 import { dayOf } from '../values/finding.js';
 import { dateOf, timeOfDay } from '../values/when.js';
 
 /**
  * @import { RoomFacade } from '../room/facade.js'
  */
-
-/** A browser begins to save within this. */
-const SAVED_MS = 60_000;
 
 /** @param {RoomFacade} room */
 export function showExport(room) {
@@ -35,7 +34,7 @@ export function showExport(room) {
 		const title = room.displayName || 'Unnamed room';
 		const kept = { title, entries: room.entries, atMs: Date.now(), whole, day: dateOf, time: timeOfDay };
 		const [content, type] = ending === 'txt' ? [asText(kept), 'text/plain'] : [asHtml(kept), 'text/html'];
-		download(new Blob([content], { type: `${type};charset=utf-8` }), fileName(title, dayOf(kept.atMs), ending));
+		saveFile(new Blob([content], { type: `${type};charset=utf-8` }), fileName(title, dayOf(kept.atMs), ending));
 		toast(whole ? 'Saved' : 'Saved what could be loaded');
 	};
 	const text = button('As text', () => save('txt'), 'secondary');
@@ -65,20 +64,11 @@ export function showExport(room) {
 async function loadAll(room, stopped, told) {
 	try {
 		while (room.hasOlder && !stopped()) {
-			const { lastSeq, firstSeq } = room.info;
-			const first = room.entries.find(({ seq }) => seq !== null)?.seq ?? lastSeq;
-			told(lastSeq > firstSeq ? (lastSeq - first) / (lastSeq - firstSeq) : 1);
+			told(loadedShare(room));
 			if ((await room.loadOlder()) === 0) break;
 		}
 	} catch {
 		return false;
 	}
 	return !room.hasOlder;
-}
-
-/** @param {Blob} blob @param {string} name */
-function download(blob, name) {
-	const address = URL.createObjectURL(blob);
-	make('a', { href: address, download: name }).click();
-	setTimeout(() => URL.revokeObjectURL(address), SAVED_MS);
 }

@@ -2,6 +2,7 @@
 // under its name. Types are this page's own word: nothing that came along decides what the browser makes of it.
 
 import { make } from '../view/dom.js';
+import { save } from '../view/saving.js';
 import { kindOf, nameOf } from './files.js';
 
 /**
@@ -78,23 +79,19 @@ async function fetched(room, file, item, signal) {
 	}
 }
 
-/** @param {HTMLElement} item @param {string} text @param {() => void} [save] */
-function note(item, text, save) {
+/** @param {HTMLElement} item @param {string} text @param {() => void} [saveIt] */
+function note(item, text, saveIt) {
 	const line = /** @type {HTMLElement | null} */ (item.querySelector('.file-note'));
 	if (!line) return;
 	line.hidden = text === '';
 	line.replaceChildren(text);
-	if (!save) return;
+	if (!saveIt) return;
 	const button = make('button', { type: 'button', class: 'plain' }, 'Save');
-	button.addEventListener('click', save);
+	button.addEventListener('click', saveIt);
 	line.append(' ', button);
 }
 
 /** Hands a file to the browser to keep, as bytes of no type. @param {Blob} blob @param {SentFile} file */
 export function saveBlob(blob, file) {
-	const address = URL.createObjectURL(new Blob([blob], { type: 'application/octet-stream' }));
-	const link = make('a', { href: address, download: nameOf(file) });
-	link.click();
-	// The browser has taken hold of it by then.
-	setTimeout(() => URL.revokeObjectURL(address), 60_000);
+	save(new Blob([blob], { type: 'application/octet-stream' }), nameOf(file));
 }

@@ -5,7 +5,7 @@
  */
 
 import { openDialog, openLater } from '../view/dialogs.js';
-import { button, drawAvatar, make } from '../view/dom.js';
+import { button, make, makeAvatar } from '../view/dom.js';
 import { tintsOf } from '../view/tints.js';
 import { shownName } from './message.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
@@ -88,9 +88,8 @@ function stranger(signer, name) {
  * @param {boolean} open whether the words show at once
  */
 function personRow(room, person, open) {
-	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
 	const shown = person.own ? person.name || 'You' : shownName(person.name);
-	drawAvatar(avatar, shown, tintsOf(room).of(person.signer));
+	const avatar = makeAvatar(shown, tintsOf(room).of(person.signer));
 	const notes = [
 		person.own && 'you',
 		person.owner && 'owner',

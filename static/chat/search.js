@@ -2,9 +2,9 @@
 // searched at once; the rest is loaded when somebody wants it, and can be stopped.
 
 import { announce, toast } from '../view/announce.js';
-import { button, icon, make } from '../view/dom.js';
+import { button, iconButton, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
-import { Finder, firstSince } from '../room/finder.js';
+import { Finder, firstSince, loadedShare } from '../room/finder.js';
 import { dayOf, rangesOf, startOfDay, wordsOf } from '../values/finding.js';
 import { dayName, timeOfDay } from '../values/when.js';
 import { gist, quoteOf } from '../values/text.js';
@@ -214,20 +214,13 @@ export class Search {
 		if (text) text.textContent = loading ? 'Loading…' : hasOlder ? `Searched ${since}.` : whole;
 		this.#all.hidden = loading || !hasOlder;
 		this.#stop.hidden = this.#progress.hidden = !loading;
-		if (loading) this.#progress.value = this.#share();
+		if (loading) this.#progress.value = loadedShare(this.#room);
 		// A button that goes hands the focus to the one that takes its place.
 		if (held === this.#all && loading) this.#stop.focus();
 		if (held === this.#stop && !loading) (hasOlder ? this.#all : this.#field).focus();
 		if (first !== null && !hasOlder) this.#day.min = dayOf(first);
 		else if (info.createdAtMs > 0) this.#day.min = dayOf(info.createdAtMs);
 		this.#day.max = dayOf(Date.now());
-	}
-
-	/** How much of the room is here, from 0 to 1. */
-	#share() {
-		const { entries, info } = this.#room;
-		const first = entries.find(({ seq }) => seq !== null)?.seq ?? info.lastSeq;
-		return info.lastSeq <= info.firstSeq ? 1 : (info.lastSeq - first) / (info.lastSeq - info.firstSeq);
 	}
 
 	async #loadAll() {
@@ -268,7 +261,7 @@ export class Search {
 	async #goToDay() {
 		const begins = startOfDay(this.#day.value);
 		if (begins === null) return;
-		const { room } = { room: this.#room };
+		const room = this.#room;
 		const oldest = () => room.entries.find(({ sentAtMs }) => sentAtMs !== null)?.sentAtMs ?? Infinity;
 		if (!(await this.#loadWhile(() => oldest() >= begins)) || this.#closed.signal.aborted) return;
 		const entry = firstSince(room.entries, begins);
@@ -329,12 +322,4 @@ function rangesIn(element, words) {
 		if (last) range.setEnd(last.node, to - last.from);
 		return range;
 	});
-}
-
-/** @param {string} name @param {string} label @param {() => unknown} press @param {string} [style] */
-function iconButton(name, label, press, style = '') {
-	const element = button('', press, `icon ${style}`.trim());
-	element.setAttribute('aria-label', label);
-	element.append(icon(name));
-	return element;
 }

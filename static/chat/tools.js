@@ -3,7 +3,7 @@
 
 import { toast } from '../view/announce.js';
 import { confirmed, openDialog, openLater } from '../view/dialogs.js';
-import { button, fromTemplate, icon, make } from '../view/dom.js';
+import { button, fromTemplate, iconButton, make } from '../view/dom.js';
 import { watchFingers } from './gestures.js';
 import { SHOW_ALL, SHOW_LESS, shownName } from './message.js';
 import { whyNotWriting } from './notices.js';
@@ -212,10 +212,8 @@ export class Tools {
 			choice.setAttribute('aria-pressed', String(own));
 			return choice;
 		});
-		const more = button('', () => then(() => this.#showPicker(message, node)), 'icon choice');
-		more.append(icon('plus'));
-		more.setAttribute('aria-label', 'More emoji');
-		return [...choices, more];
+		const more = () => then(() => this.#showPicker(message, node));
+		return [...choices, iconButton('plus', 'More emoji', more, 'choice')];
 	}
 
 	/** @param {Message} message @param {HTMLElement | null} node */
@@ -242,15 +240,8 @@ export class Tools {
 		const item = (label, act, style = '') => button(label, () => then(act), style);
 		const items = [];
 		if (!mute) items.push(item('Reply', () => this.#composer.reply(message)));
-		items.push(
-			item('Copy text', () =>
-				navigator.clipboard.writeText(message.text).then(
-					() => toast('Copied'),
-					() => toast('The browser did not allow copying'),
-				),
-			),
-		);
-		if (message.own && !mute) items.push(item('Edit', () => this.#edit(message)));
+		items.push(item('Copy text', () => copy(message.text)));
+		if (message.own && !mute) items.push(item('Edit', () => this.#composer.edit(message)));
 		if (!message.own && signer)
 			items.push(
 				item(`Who is ${shownName(message.name)}?`, () =>
@@ -270,11 +261,6 @@ export class Tools {
 			make('p', { class: 'fine' }, sent),
 		);
 		this.#returnTo(dialog, node);
-	}
-
-	/** @param {Message} message */
-	#edit(message) {
-		this.#composer.edit(message);
 	}
 
 	/**
@@ -321,7 +307,11 @@ function fold(node) {
 
 /** @param {Element} press the button below it */
 function copyCode(press) {
-	const text = press.closest('.code')?.querySelector('code')?.textContent ?? '';
+	copy(press.closest('.code')?.querySelector('code')?.textContent ?? '');
+}
+
+/** @param {string} text */
+function copy(text) {
 	navigator.clipboard.writeText(text).then(
 		() => toast('Copied'),
 		() => toast('The browser did not allow copying'),

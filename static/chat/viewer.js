@@ -1,6 +1,7 @@
 // Pictures in full: one at a time, with the keyboard, a wheel or two fingers. Loaded when one is opened.
 
-import { button, icon, make } from '../view/dom.js';
+import { iconButton, make } from '../view/dom.js';
+import { loadStyle } from '../view/styles.js';
 import { kindOf, nameOf, sizeText } from './files.js';
 import { saveBlob, whyNot } from './opening.js';
 
@@ -42,28 +43,20 @@ class Viewer {
 	constructor(room, id) {
 		this.#room = room;
 		this.#id = id;
-		if (!document.querySelector('link[href="/style/viewer.css"]')) {
-			document.head.append(make('link', { rel: 'stylesheet', href: '/style/viewer.css' }));
-		}
-		const labelled = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => unknown} */ press) => {
-			const made = button('', press, 'icon');
-			made.setAttribute('aria-label', label);
-			made.append(icon(name));
-			return made;
-		};
-		this.#save = labelled('save', 'Save this picture', () => this.#saveIt());
-		this.#earlier = labelled('back', 'Earlier picture', () => this.#go(-1));
-		this.#later = labelled('forward', 'Later picture', () => this.#go(1));
+		void loadStyle('/style/viewer.css');
+		this.#save = iconButton('save', 'Save this picture', () => this.#saveIt());
+		this.#earlier = iconButton('back', 'Earlier picture', () => this.#go(-1));
+		this.#later = iconButton('forward', 'Later picture', () => this.#go(1));
 		this.#title.id = 'viewer-title';
 		this.#dialog.append(
 			make(
 				'div',
 				{ class: 'viewer-head' },
 				this.#title,
-				labelled('minus', 'Smaller', () => this.#zoom(1 / STEP)),
-				labelled('plus', 'Larger', () => this.#zoom(STEP)),
+				iconButton('minus', 'Smaller', () => this.#zoom(1 / STEP)),
+				iconButton('plus', 'Larger', () => this.#zoom(STEP)),
 				this.#save,
-				labelled('close', 'Close', () => this.#dialog.close()),
+				iconButton('close', 'Close', () => this.#dialog.close()),
 			),
 			this.#stage,
 			this.#status,

@@ -2,6 +2,7 @@
  * Looks through what a room shows, a slice at a time: what one types meanwhile is not held up by a hundred thousand
  * messages. No DOM.
  *
+ * @import { RoomFacade } from './facade.js'
  * @import { Entry } from './log.js'
  */
 
@@ -77,6 +78,17 @@ export class Finder {
  */
 export function firstSince(entries, ms) {
 	return entries.find(({ seq, sentAtMs }) => seq !== null && sentAtMs !== null && sentAtMs >= ms);
+}
+
+/**
+ * How much of a room's log is loaded.
+ *
+ * @param {Pick<RoomFacade, 'entries' | 'info'>} room
+ * @returns {number} from 0 to 1
+ */
+export function loadedShare({ entries, info: { firstSeq, lastSeq } }) {
+	const first = entries.find(({ seq }) => seq !== null)?.seq ?? lastSeq;
+	return lastSeq <= firstSeq ? 1 : (lastSeq - first) / (lastSeq - firstSeq);
 }
 
 /** @returns {Promise<unknown>} */

@@ -85,9 +85,7 @@ export class Nearby extends EventTarget {
 		this.#drop(room.room);
 		this.#words.set(room.room, lastWords(room));
 		this.#news.delete(room.room);
-		for (const type of ['entries', 'info', 'phase']) {
-			room.addEventListener(type, () => this.#hear(room), { signal });
-		}
+		this.#listen(room, signal);
 		await this.refresh();
 		await waited(PATIENCE_MS, this.#closed.signal);
 		if (!signal.aborted && !this.#closed.signal.aborted) await this.#followSome();
@@ -145,11 +143,19 @@ export class Nearby extends EventTarget {
 		};
 	}
 
-	/** @param {RoomFacade} room something happened in it */
-	#hear(room) {
-		this.#words.set(room.room, lastWords(room));
-		this.#news.delete(room.room);
-		this.rooms = this.rooms.map((near) => (near.record.room === room.room ? this.#near(near.record) : near));
+	/** @param {RoomFacade} room @param {AbortSignal} left */
+	#listen(room, left) {
+		const hear = () => {
+			this.#words.set(room.room, lastWords(room));
+			this.#news.delete(room.room);
+			this.#renew(room.room);
+		};
+		for (const type of ['entries', 'info', 'phase']) room.addEventListener(type, hear, { signal: left });
+	}
+
+	/** @param {string} room something of it has changed */
+	#renew(room) {
+		this.rooms = this.rooms.map((near) => (near.record.room === room ? this.#near(near.record) : near));
 		this.#changed();
 	}
 
@@ -169,8 +175,7 @@ export class Nearby extends EventTarget {
 		} finally {
 			peeked.close();
 		}
-		this.rooms = this.rooms.map((near) => (near.record.room === room ? this.#near(near.record) : near));
-		this.#changed();
+		this.#renew(room);
 	}
 
 	/** Follows those that were opened last. */
@@ -192,9 +197,7 @@ export class Nearby extends EventTarget {
 			const left = new AbortController();
 			this.#rooms.set(record.room, { room, left });
 			const facade = /** @type {RoomFacade} */ (/** @type {unknown} */ (room));
-			for (const type of ['entries', 'info', 'phase']) {
-				room.addEventListener(type, () => this.#hear(facade), { signal: left.signal });
-			}
+			this.#listen(facade, left.signal);
 			await room.follow();
 			if (!left.signal.aborted) this.#followed(facade, left.signal);
 			await waited(PATIENCE_MS, this.#closed.signal);

@@ -63,6 +63,21 @@ export function icon(name) {
 	return svg;
 }
 
+/**
+ * A button that shows an icon, and says what it does to those who hear the page.
+ *
+ * @param {string} name of the icon
+ * @param {string} label
+ * @param {() => unknown} press
+ * @param {string} [style] further class names
+ */
+export function iconButton(name, label, press, style = '') {
+	const element = button('', press, `icon ${style}`.trim());
+	element.setAttribute('aria-label', label);
+	element.append(icon(name));
+	return element;
+}
+
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
@@ -76,4 +91,16 @@ export function drawAvatar(element, name, tint) {
 	const [first] = graphemes.segment(name.trim());
 	element.textContent = first?.segment ?? '·';
 	element.dataset.tint = String(tint);
+}
+
+/**
+ * An avatar beside a name that is read out.
+ *
+ * @param {string} name
+ * @param {number} tint of tints.js
+ */
+export function makeAvatar(name, tint) {
+	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
+	drawAvatar(avatar, name, tint);
+	return avatar;
 }

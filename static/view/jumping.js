@@ -1,7 +1,7 @@
 // Goes from anywhere to one of this browser's rooms, by a few letters of its name.
 
 import { openDialog } from './dialogs.js';
-import { drawAvatar, make } from './dom.js';
+import { make, makeAvatar } from './dom.js';
 import { loadStyle } from './styles.js';
 import { tintFor } from './tints.js';
 import { listRooms, nameOfRoom, roomAddress } from '../room/rooms.js';
@@ -94,13 +94,11 @@ export async function showJump(store, follow) {
 /** @param {RoomRecord} record @param {number} at */
 function option(record, at) {
 	const name = nameOfRoom(record);
-	const avatar = make('span', { class: 'avatar', 'aria-hidden': 'true' });
-	drawAvatar(avatar, name, tintFor(record.room));
 	const unread = record.lastSeq > record.readSeq && record.closed === null;
 	return make(
 		'li',
 		{ role: 'option', id: `jump-room-${at}`, 'data-news': unread },
-		avatar,
+		makeAvatar(name, tintFor(record.room)),
 		make('bdi', {}, name),
 		make('span', { class: 'quiet' }, unread ? 'New messages' : `opened ${timeOrDay(record.openedAtMs)}`),
 	);
