@@ -186,7 +186,7 @@ test('edits, reactions and deletions by their author change a message for all', 
 	const { room: ben } = await guestOf(ada, 'Ben');
 	await ben.send('first');
 	await until(() => words(ada)[0], 'Ada hears');
-	await until(() => words(ben)[0], 'Ben has it back');
+	await until(() => words(ben)[0]?.seq, 'Ben has it back');
 	await ada.react(seqOf(words(ada)[0]), '👍', true);
 	await ben.edit(seqOf(words(ben)[0]), 'second');
 	const seen = await until(
@@ -206,6 +206,7 @@ test('what was deleted keeps its author, after a reload and for who comes later'
 	const { room: ben } = await guestOf(ada, 'Ben');
 	await ben.send('oops');
 	await until(() => words(ada)[0], 'Ada hears');
+	await until(() => words(ben)[0]?.seq, 'Ben has it back');
 	await ben.remove(seqOf(words(ben)[0]));
 	await until(() => words(ada)[0]?.type === 'removed', 'removed');
 	const whose = (/** @type {Room} */ room) => words(room).map(({ type, name, signer }) => [type, name, signer]);
