@@ -42,7 +42,7 @@ const REMIND_AFTER = 3;
 export function showChat(screen, room, { persistent, suggestion, forget }) {
 	const { root, parts } = fromTemplate('t-chat');
 	screen.replaceChildren(root);
-	const timeline = new Timeline(room, parts);
+	const timeline = new Timeline(room, parts, () => void drawBeginning());
 	const composer = new Composer(room, parts, {
 		suggestion,
 		sent: () => timeline.toEnd(),
@@ -98,7 +98,9 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		else parts.typing.replaceChildren('Several people are writing…');
 	};
 	const drawBeginning = async () => {
-		const spoken = room.entries.some((entry) => entry.type === 'message');
+		const spoken = isSpoken(room.entries);
+		// The timeline draws at the next frame, and has this drawn with it.
+		if (spoken !== isSpoken(timeline.drawn)) return;
 		// Who has just come knows no better than that nothing is here; that is said when it is so.
 		const wanted = spoken ? 'beginning' : !room.loaded ? 'loading' : room.isOwner ? 'welcome' : 'nobody';
 		if (parts.beginning.dataset.shown === wanted) return;
@@ -153,7 +155,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	/** @type {[target: EventTarget, name: string, listener: (event: any) => void][]} */
 	const listeners = [
 		[room, 'entries', (event) => timeline.update(event.detail)],
-		[room, 'entries', () => (drawBeginning(), drawHead(), drawBanners())],
+		[room, 'entries', () => (drawHead(), drawBanners())],
 		[
 			room,
 			'info',
@@ -214,6 +216,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		stopFiles();
 		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
 	};
+}
+
+/** @param {readonly import('../room/facade.js').ShownEntry[]} entries */
+function isSpoken(entries) {
+	return entries.some(({ type }) => type === 'message');
 }
 
 /** Shows on the application's icon how much is new, where it is installed. @param {number} count */

@@ -44,14 +44,17 @@ export class Timeline {
 	#settling = true;
 	#closed = new AbortController();
 	#observer;
+	#hasDrawn;
 
 	/**
 	 * @param {Room} room
 	 * @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat: `scroller`, `list`, `older`, `beginning`, `jump` …
+	 * @param {() => void} drawn follows whenever messages were drawn, before anybody sees it
 	 */
-	constructor(room, parts) {
+	constructor(room, parts, drawn) {
 		this.#room = room;
 		this.#parts = parts;
+		this.#hasDrawn = drawn;
 		// To a newcomer nothing is new.
 		this.#unreadAfter = room.readSeq === 0 ? Infinity : room.readSeq;
 		const naming = new Naming(room);
@@ -313,5 +316,11 @@ export class Timeline {
 		older.hidden = !hasOlder && start === 0;
 		beginning.hidden = !older.hidden;
 		this.#rows.draw(entries, start, end);
+		this.#hasDrawn();
+	}
+
+	/** All entries of the room as they were when it was drawn last. */
+	get drawn() {
+		return this.#window.drawn;
 	}
 }
