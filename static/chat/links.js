@@ -7,7 +7,7 @@
 import { toast } from '../view/announce.js';
 import { openDialog } from '../view/dialogs.js';
 import { button, fromTemplate, make } from '../view/dom.js';
-import { copy, linkRow } from '../view/share.js';
+import { codeButton, copy, linkRow } from '../view/share.js';
 import { dateAndTime, duration, timeOrDay } from '../values/when.js';
 import { linkName, showTakeBack } from './renewal.js';
 
@@ -80,6 +80,7 @@ function linkItem(room, link, redraw) {
 	parts.copy.hidden = url === null || link.ended !== null;
 	parts.copy.setAttribute('aria-label', `Copy ${name}`);
 	parts.copy.addEventListener('click', () => url && copy(url, parts.url));
+	if (!parts.copy.hidden && url) parts.copy.after(codeButton(url, name, `Show QR code of ${name}`));
 	parts.url.textContent = url ?? '';
 	parts.back.setAttribute('aria-label', `Take back ${name}`);
 	parts.back.addEventListener('click', () => showTakeBack(room, link, redraw));

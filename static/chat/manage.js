@@ -273,6 +273,7 @@ async function otherDevice(room) {
 				link: owner,
 				name,
 				copyText: 'Copy owner link',
+				code: false,
 			}),
 		);
 	} else if (device) {
@@ -283,10 +284,28 @@ async function otherDevice(room) {
 				link: device,
 				name,
 				copyText: 'Copy link for my device',
+				code: false,
 			}),
 		);
 	}
-	return make('section', {}, details);
+	const carried = owner ?? device;
+	const phone = carried
+		? [
+				row('My phone', 'Scan a code and go on there', 'Continue on my phone', () =>
+					showOnPhone(carried, owner !== null),
+				),
+			]
+		: [];
+	return make('section', {}, ...phone, details);
+}
+
+/** Who sees the code is whom it was made by: that is said before it is shown. @param {string} link @param {boolean} isOwner */
+async function showOnPhone(link, isOwner) {
+	const may = isOwner ? 'owns this room and speaks as you' : 'speaks as you in this room';
+	const text = `The code holds your own key. Whoever scans or photographs it ${may}, and you cannot take that back. Show it to your own phone only, with nobody and no camera behind you.`;
+	if (!(await confirmed('Continue on my phone?', text, 'Show the code'))) return;
+	const said = { title: 'Continue on my phone', text: 'Scan it with your phone’s camera, then close this.' };
+	openLater(import('../view/qr.js'), ({ showCode }) => showCode(link, said));
 }
 
 /**
