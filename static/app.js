@@ -3,6 +3,7 @@
 
 import { takeLink } from './view/address.js';
 import { support } from './crypto/identity.js';
+import { beginToSpeak } from './view/speaking.js';
 
 /** What a room needs beyond what the shell loads, all at once instead of one wave after the other. */
 const ROOM = [
@@ -25,43 +26,49 @@ const ROOM = [
 	'room/standing.js',
 	'room/unread.js',
 	'values/json.js',
+	'values/text.js',
+	'values/twins.js',
+	'values/when.js',
+	'view/announce.js',
+	'view/dom.js',
+	'view/screens.js',
 	'view/styles.js',
 ];
 
+/** What the start page needs beyond it. */
+const START = [
+	'values/when.js',
+	'view/announce.js',
+	'view/dialogs.js',
+	'view/dom.js',
+	'view/start.js',
+	'view/tints.js',
+	'view/worker.js',
+];
+
 const link = takeLink();
-if (link.state === 'ok') {
-	for (const path of ROOM) {
-		const ahead = document.createElement('link');
-		ahead.rel = 'modulepreload';
-		ahead.href = `/${path}`;
-		document.head.append(ahead);
-	}
+beginToSpeak();
+for (const path of link.state === 'ok' ? ROOM : START) {
+	const ahead = document.createElement('link');
+	ahead.rel = 'modulepreload';
+	ahead.href = `/${path}`;
+	document.head.append(ahead);
 }
-const [
-	supported,
-	{ showInsecure, showTooOld },
-	{ Pages },
-	{ sweepRooms },
-	{ openStore },
-	{ registerWorker },
-	{ watchKeys },
-] = await Promise.all([
-	support(),
-	import('./view/screens.js'),
-	import('./pages.js'),
-	import('./room/rooms.js'),
-	import('./storage/store.js'),
-	import('./view/worker.js'),
-	import('./view/shortcuts.js'),
-]);
+const [supported, { keepFiles, Pages, showUnsupported }, { sweepRooms }, { openStore }, { watchKeys }] =
+	await Promise.all([
+		support(),
+		import('./pages.js'),
+		import('./room/rooms.js'),
+		import('./storage/store.js'),
+		import('./view/shortcuts.js'),
+	]);
 const screen = /** @type {HTMLElement} */ (document.getElementById('screen'));
-if (supported === 'insecure') showInsecure(screen);
-else if (supported === 'old') showTooOld(screen);
+if (supported === 'insecure' || supported === 'old') await showUnsupported(screen, supported);
 else await start();
 
 async function start() {
 	// Where there is one it has the files already. Else it comes after what is asked for, and to a room after joining.
-	if (navigator.serviceWorker?.controller) registerWorker();
+	if (navigator.serviceWorker?.controller) keepFiles();
 	const store = await openStore();
 	const pages = new Pages(screen, store);
 	// Links to the start page need no load: what was not stored must not be lost.
@@ -74,6 +81,6 @@ async function start() {
 	watchKeys({ store, follow: (address) => pages.follow(address) });
 	addEventListener('popstate', () => pages.show(takeLink()));
 	await pages.show(link);
-	if (link.state !== 'ok') registerWorker();
+	if (link.state !== 'ok') keepFiles();
 	await sweepRooms(store);
 }

@@ -1,9 +1,9 @@
 // What the address asks for, on the screen.
 
+import { t } from './values/words.js';
 import { takeLink } from './view/address.js';
-import { confirmed } from './view/dialogs.js';
+import { loadWords } from './view/speaking.js';
 import { admit, forgetRoom, listRooms, roomAddress, takeIdentity, watchForgotten } from './room/rooms.js';
-import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './view/screens.js';
 
 /**
  * @typedef {import('./room/rooms.js').Admitted} Admitted
@@ -15,13 +15,6 @@ import { showIncomplete, showNewer, showNotHere, showNotLoaded } from './view/sc
 
 /** From here on two columns fit. */
 const WIDE = matchMedia('(min-width: 1000px)');
-
-/** Whoever made such a link can speak as whoever takes its identity. */
-const SAME_PERSON = /** @type {const} */ ([
-	'Is this your own link?',
-	'It makes you the same person here as on another device. Go on only if you made it yourself, on a device of your own. What you wrote here so far stays under the person you were.',
-	'It is mine',
-]);
 
 export class Pages {
 	#screen;
@@ -70,19 +63,20 @@ export class Pages {
 			case 'ok':
 				return this.#admit(link, turn);
 			case 'incomplete': {
+				const screens = await loadScreens();
 				const record = (await listRooms(this.#store)).find((one) => one.room === link.room);
 				const address = record && (await roomAddress(record));
-				if (turn === this.#turn) showIncomplete(this.#screen, address ? () => this.follow(address) : null);
+				if (turn === this.#turn) screens?.showIncomplete(this.#screen, address ? () => this.follow(address) : null);
 				return;
 			}
 			case 'newer':
-				return showNewer(this.#screen);
+				return (await loadScreens())?.showNewer(this.#screen);
 			case 'unknown_room':
-				return showNotHere(this.#screen);
+				return (await loadScreens())?.showNotHere(this.#screen);
 			default: {
 				const [rooms, start] = await Promise.all([listRooms(this.#store), loadStart()]);
 				if (turn !== this.#turn) return;
-				if (!start) return showNotLoaded(this.#screen);
+				if (!start) return (await loadScreens())?.showNotLoaded(this.#screen);
 				this.#leaveBeside();
 				this.#leave = start.showStart(this.#screen, this.#store, rooms, {
 					enter: (admitted) => this.#enter(admitted),
@@ -123,12 +117,13 @@ export class Pages {
 			const { record, address, otherIdentity } = await admit(this.#store, link);
 			if (turn !== this.#turn) return;
 			history.replaceState(null, '', address);
-			const takes = otherIdentity !== undefined && (await confirmed(...SAME_PERSON));
+			// Whoever made such a link can speak as whoever takes its identity.
+			const takes = otherIdentity !== undefined && (await isOwnLink());
 			if (turn !== this.#turn) return;
 			await this.#showRoom(takes ? await takeIdentity(this.#store, record, otherIdentity) : record, turn);
 		} catch (error) {
 			if (/** @type {{ code?: string }} */ (error).code !== 'wrong_key') throw error;
-			showNotHere(this.#screen);
+			(await loadScreens())?.showNotHere(this.#screen);
 		}
 	}
 
@@ -158,7 +153,7 @@ export class Pages {
 				forget,
 				entered: (room) => turn === this.#turn && this.#showBeside(room),
 			});
-		} else showNotLoaded(this.#screen);
+		} else (await loadScreens())?.showNotLoaded(this.#screen);
 	}
 
 	/** @param {RoomFacade} room that is open now */
@@ -166,7 +161,7 @@ export class Pages {
 		this.#entered = room;
 		if (!WIDE.matches || !this.#store.persistent) return;
 		const turn = this.#turn;
-		const loaded = await import('./chat/beside.js').catch(() => null);
+		const [loaded] = await Promise.all([import('./chat/beside.js'), loadWords('start', 'room')]).catch(() => [null]);
 		if (!loaded || turn !== this.#turn || !WIDE.matches) return;
 		this.#beside ??= new loaded.Beside(this.#screen, this.#store, (address) => this.follow(address));
 		this.#beside.show(room);
@@ -180,10 +175,47 @@ export class Pages {
 
 /** A room shows without it. */
 function loadStart() {
-	return import('./view/start.js').catch(() => null);
+	return spoken(import('./view/start.js'), 'start');
 }
 
 /** Most of the page is for open rooms; the start page shows without it. */
 function loadPhases() {
-	return import('./chat/phases.js').catch(() => null);
+	return spoken(import('./chat/phases.js'), 'screens');
+}
+
+/** Screens that say one thing; where even they do not come, what the page began with stays. */
+function loadScreens() {
+	return spoken(import('./view/screens.js'), 'screens');
+}
+
+/**
+ * @template Module
+ * @param {Promise<Module>} module
+ * @param {import('./view/speaking.js').Part} part of the words
+ * @returns {Promise<Module | null>} once its words are there, too
+ */
+async function spoken(module, part) {
+	const [loaded] = await Promise.all([module, loadWords(part)]).catch(() => [null]);
+	return loaded;
+}
+
+/** @returns {Promise<boolean>} whether somebody says that the link that carries an identity is theirs */
+async function isOwnLink() {
+	const [{ confirmed }] = await Promise.all([import('./view/dialogs.js'), loadWords('start')]);
+	return confirmed(t('yourOwnLink'), t('yourOwnLinkText'), t('itIsMine'));
+}
+
+/** Without a worker the page works all the same. */
+export function keepFiles() {
+	import('./view/worker.js').then(
+		({ registerWorker }) => registerWorker(),
+		() => {},
+	);
+}
+
+/** For browsers that cannot. @param {HTMLElement} screen @param {'insecure' | 'old'} why */
+export async function showUnsupported(screen, why) {
+	const screens = await loadScreens();
+	if (why === 'insecure') screens?.showInsecure(screen);
+	else screens?.showTooOld(screen);
 }

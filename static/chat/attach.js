@@ -3,8 +3,8 @@
 
 import { toast } from '../view/announce.js';
 import { icon, iconButton, make } from '../view/dom.js';
-import { sizeText } from './files.js';
 import { MOST_BYTES } from '../room/files.js';
+import { sizeText, t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/files.js').Chosen} Chosen
@@ -33,8 +33,8 @@ export class Attachments {
 	/** @param {File[]} files */
 	add(files) {
 		for (const file of files) {
-			if (file.size > MOST_BYTES) toast(`“${file.name}” is larger than ${sizeText(MOST_BYTES)}`);
-			else if (this.#held.length >= MOST) toast(`${MOST} files at a time`);
+			if (file.size > MOST_BYTES) toast(t('largerThan', { name: file.name, size: sizeText(MOST_BYTES) }));
+			else if (this.#held.length >= MOST) toast(t('filesAtATime', { count: MOST }));
 			else this.#hold(file);
 		}
 		this.#draw();
@@ -45,7 +45,7 @@ export class Attachments {
 	#hold(file) {
 		const ready = import('./preparing.js').then(({ prepare }) => prepare(file));
 		const name = make('bdi', {}, file.name);
-		const remove = iconButton('close', `Do not send ${file.name}`, () => {
+		const remove = iconButton('close', t('doNotSend', { name: file.name }), () => {
 			this.#held = this.#held.filter((other) => other !== held);
 			this.#draw();
 			this.#parts.text.focus();
@@ -71,16 +71,16 @@ export class Attachments {
 		}
 		if (!isPicture) return;
 		if (!redrawn) {
-			about.append(make('small', { class: 'warm' }, WHOLE));
+			about.append(make('small', { class: 'warm' }, t('mayTell')));
 			return;
 		}
 		const tick = make('input', { type: 'checkbox' });
-		const warning = make('small', { class: 'warm', hidden: true, role: 'status' }, WHOLE);
+		const warning = make('small', { class: 'warm', hidden: true, role: 'status' }, t('mayTell'));
 		tick.addEventListener('change', () => {
 			held.original = tick.checked;
 			warning.hidden = !tick.checked;
 		});
-		about.append(make('label', { class: 'tick' }, tick, make('span', {}, 'Send the original')), warning);
+		about.append(make('label', { class: 'tick' }, tick, make('span', {}, t('sendOriginal'))), warning);
 	}
 
 	/** Takes all of it away to be sent, in order. @returns {{ held: Held, chosen: Promise<Chosen> }[]} */
@@ -101,17 +101,15 @@ export class Attachments {
 		const { tray, text } = this.#parts;
 		tray.hidden = this.#held.length === 0;
 		tray.replaceChildren(...this.#held.map(({ row }) => row));
-		text.placeholder = this.#held.length === 0 ? 'Message' : 'Say something about it';
+		text.placeholder = this.#held.length === 0 ? t('message') : t('sayAbout');
 	}
 }
-
-const WHOLE = 'It may tell where and when it was taken, and with what.';
 
 /** @param {Held} held @returns {Promise<Chosen>} */
 async function chosenOf({ file, ready, original }) {
 	// Without the module that redraws, a picture would go out with all that it tells.
 	const { redrawn, whole } = await ready.catch(() => {
-		throw new Error('This part of the page could not be loaded. Are you connected?');
+		throw new Error(t('partNotLoaded'));
 	});
 	return original || !redrawn ? { ...whole, name: whole.name || file.name } : redrawn;
 }

@@ -9,6 +9,7 @@ import { loadStyle } from '../view/styles.js';
 import { tintFor } from '../view/tints.js';
 import { shownName } from './message.js';
 import { canNotify, watchRoom } from './noticing.js';
+import { t } from '../values/words.js';
 
 /**
  * @import { RoomFacade } from '../room/facade.js'
@@ -26,8 +27,8 @@ export class Beside {
 	#nearby;
 	#field = make('input', {
 		type: 'search',
-		'aria-label': 'Find a room by its name',
-		placeholder: 'Find a room',
+		'aria-label': t('findRoomByName'),
+		placeholder: t('findRoom'),
 		autocomplete: 'off',
 		spellcheck: 'false',
 		dir: 'auto',
@@ -45,11 +46,11 @@ export class Beside {
 	 */
 	constructor(screen, store, follow) {
 		this.#follow = follow;
-		const start = make('a', { class: 'button secondary', href: '/' }, 'New room');
-		const head = make('div', { class: 'beside-head' }, make('h2', {}, 'Your rooms'), start);
+		const start = make('a', { class: 'button secondary', href: '/' }, t('newRoom'));
+		const head = make('div', { class: 'beside-head' }, make('h2', {}, t('yourRooms')), start);
 		this.#root = make(
 			'nav',
-			{ class: 'beside', 'aria-label': 'Your rooms' },
+			{ class: 'beside', 'aria-label': t('yourRooms') },
 			head,
 			this.#field,
 			this.#none,
@@ -91,7 +92,7 @@ export class Beside {
 		this.#field.hidden = rooms.length < MANY && this.#field.value === '';
 		const words = wordsOf(this.#field.value);
 		const found = rooms.filter(({ name }) => holdsAll(foldText(name), words));
-		this.#none.textContent = found.length === 0 ? 'No room of this browser is called so.' : '';
+		this.#none.textContent = found.length === 0 ? t('noRoomCalled') : '';
 		this.#none.hidden = found.length > 0;
 		const wanted = found.map((near) => this.#item(near));
 		const kept = new Set(found.map(({ record }) => record.room));
@@ -124,15 +125,15 @@ export class Beside {
 		drawAvatar(part('avatar'), name, tintFor(record.room));
 		part('name').textContent = name;
 		part('when').textContent = timeOf(near);
-		part('news').textContent = unread ? 'New messages' : '';
-		const says = words && (words.own ? 'You' : shownName(words.who));
+		part('news').textContent = unread ? t('newMessagesDot') : '';
+		const says = words && (words.own ? t('you') : shownName(words.who));
 		part('words').replaceChildren(...(words ? [make('bdi', {}, `${says}: `), make('bdi', {}, words.text)] : ['']));
-		if (record.closed) part('words').textContent = record.closed === 'deleted' ? 'Deleted' : 'Expired';
+		if (record.closed) part('words').textContent = record.closed === 'deleted' ? t('deleted') : t('expired');
 		const press = part('mute');
 		press.replaceChildren(icon(muted ? 'mute' : 'bell'));
 		press.setAttribute('aria-pressed', String(muted));
-		press.setAttribute('aria-label', `Mute ${name}`);
-		press.title = muted ? 'Muted' : 'Mute';
+		press.setAttribute('aria-label', t('muteNamed', { name }));
+		press.title = muted ? t('muted') : t('mute');
 		return node;
 	}
 

@@ -3,7 +3,7 @@
 import { Composer, isTouchKeyboard } from './composer.js';
 import { toast } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
-import { fromTemplate, make } from '../view/dom.js';
+import { fromTemplate, make, told } from '../view/dom.js';
 import { watchFiles } from './files.js';
 import { showInvite, welcome } from './invite.js';
 import { nameInText } from './message.js';
@@ -12,16 +12,17 @@ import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
 import { readShortcut } from '../view/shortcuts.js';
 import { updates } from '../view/worker.js';
+import { t } from '../values/words.js';
 
 /** @typedef {import('../room/facade.js').RoomFacade} Room */
 
 /** What stands above the first message, or in place of all. */
-const BEGINNING = {
-	beginning: 'This is the beginning of the room.',
-	loading: 'Loading what was said here…',
-	nobody: 'Nobody has written here yet.',
-	welcome: 'Nobody has written here yet.',
-};
+const BEGINNING = /** @type {const} */ ({
+	beginning: 'beginning',
+	loading: 'loadingHistory',
+	nobody: 'nobodyWrote',
+	welcome: 'nobodyWrote',
+});
 
 /** Waiting times in the notices count down this often. */
 const COUNTDOWN_MS = 1000;
@@ -53,7 +54,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	/** How many messages the application's badge tells of. */
 	let counted = 0;
 	const drawHead = () => {
-		const name = room.displayName || 'Unnamed room';
+		const name = room.displayName || t('unnamedRoom');
 		const unseen = document.hidden && !room.muted ? timeline.unseen : 0;
 		if (unseen !== counted) drawBadge(unseen);
 		counted = unseen;
@@ -62,7 +63,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		// Who was here when the connection went is not known to be here still.
 		const connected = connectionState(room) !== 'offline';
 		const here = connected ? room.people.filter((person) => person.here && !person.own).length : 0;
-		parts.people.textContent = here === 0 ? 'People' : here === 1 ? '1 other here' : `${here} others here`;
+		parts.people.textContent = here === 0 ? t('people') : t('othersHere', { count: here });
 	};
 	const drawConnection = () => {
 		const text = connectionText(room);
@@ -91,11 +92,12 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	};
 	const drawTyping = () => {
 		const people = room.people.filter((person) => person.typing && !person.own);
-		const names = people.flatMap((person, index) => [index > 0 ? ', ' : '', make('bdi', {}, nameInText(person))]);
+		const names = document.createDocumentFragment();
+		names.append(...people.flatMap((person, index) => [index > 0 ? ', ' : '', make('bdi', {}, nameInText(person))]));
 		if (people.length === 0) parts.typing.replaceChildren();
 		else if (people.length < 4)
-			parts.typing.replaceChildren(...names, people.length === 1 ? ' is writing…' : ' are writing…');
-		else parts.typing.replaceChildren('Several people are writing…');
+			parts.typing.replaceChildren(told(people.length === 1 ? 'isWriting' : 'areWriting', { names }));
+		else parts.typing.replaceChildren(t('severalWriting'));
 	};
 	const drawBeginning = async () => {
 		const spoken = isSpoken(room.entries);
@@ -108,7 +110,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const greeting = wanted === 'welcome' ? await welcome(room) : null;
 		if (parts.beginning.dataset.shown !== wanted) return;
 		parts.scroller.toggleAttribute('data-empty', greeting !== null);
-		const text = BEGINNING[wanted];
+		const text = t(BEGINNING[wanted]);
 		parts.beginning.replaceChildren(greeting ?? make('p', { class: 'quiet-start' }, text));
 	};
 
@@ -185,7 +187,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		event.preventDefault();
 		const files = Array.from(event.dataTransfer?.files ?? []);
 		if (files.length === 0) return;
-		if (parts.composer.hidden) toast('Nothing can be sent here right now');
+		if (parts.composer.hidden) toast(t('cannotSendNow'));
 		else composer.attach(files);
 	};
 
@@ -194,7 +196,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	parts.people.addEventListener('click', () => openLater(import('./people.js'), ({ showPeople }) => showPeople(room)));
 	parts.manage.addEventListener('click', () =>
 		openLater(import('./manage.js'), ({ showManage }) =>
-			showManage(room, { forget, named: () => composer.showName(), noticed: notice }),
+			showManage(room, { persistent, forget, named: () => composer.showName(), noticed: notice }),
 		),
 	);
 

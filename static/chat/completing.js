@@ -5,6 +5,7 @@ import { make, makeAvatar } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { tintsOf } from '../view/tints.js';
 import { openMention, suggested } from '../values/mentions.js';
+import { t } from '../values/words.js';
 
 /**
  * @import { Person, RoomFacade } from '../room/facade.js'
@@ -13,7 +14,7 @@ import { openMention, suggested } from '../values/mentions.js';
 export class Completing {
 	#room;
 	#text;
-	#list = make('ul', { class: 'completing', role: 'listbox', id: 'completing', 'aria-label': 'People to name' });
+	#list = make('ul', { class: 'completing', role: 'listbox', id: 'completing', 'aria-label': t('peopleToName') });
 	/** @type {Person[]} */
 	#people = [];
 	#chosen = 0;
@@ -71,7 +72,7 @@ export class Completing {
 		this.#list.hidden = false;
 		this.#text.setAttribute('aria-controls', 'completing');
 		this.#mark();
-		if (opens) announce(people.length === 1 ? '1 name fits' : `${people.length} names fit`);
+		if (opens) announce(t('namesFit', { count: people.length }));
 	}
 
 	#mark() {
@@ -132,7 +133,7 @@ export class Completing {
 
 /** @param {Person} person @param {number} at @param {number} tint */
 function option({ name, taken, owner }, at, tint) {
-	const notes = [owner && 'owner', taken && 'another device or person uses this name'].filter(Boolean);
+	const notes = [owner && t('owner'), taken && t('nameUsed')].filter(Boolean);
 	return make(
 		'li',
 		{ role: 'option', id: `completing-${at}`, 'aria-selected': 'false' },

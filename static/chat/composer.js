@@ -4,20 +4,23 @@ import { nameInText } from './message.js';
 import { watchPicked } from './picking.js';
 import { announce } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
+import { failure } from '../view/failures.js';
 import { sizeOf, split, TEXT_BYTES } from '../room/saying.js';
 import { utf8 } from '../values/bytes.js';
 import { cleanName, gist, isReservedName, quoteOf } from '../values/text.js';
+import { t } from '../values/words.js';
 
 /**
+ * @import { Key } from '../values/words.js'
+ *
  * @typedef {import('../room/facade.js').RoomFacade} Room
  * @typedef {Extract<import('../room/facade.js').ShownEntry, { type: 'message' }>} Message
  */
 
-const ERRORS = /** @type {Record<string, string>} */ ({
-	too_long: 'That is too long for one message.',
-	too_large: 'That file is too large.',
-	rest: 'Some of it was not sent. Please try again.',
-	storage: 'This browser could not keep the message, so it was not sent. Is its storage full?',
+const ERRORS = /** @type {Record<string, Key>} */ ({
+	too_long: 'tooLong',
+	too_large: 'fileTooLarge',
+	storage: 'notStored',
 });
 
 /** Bytes of words that fit beside a small picture. */
@@ -118,7 +121,7 @@ export class Composer {
 		this.#editing = message;
 		this.#replyTo = null;
 		this.#text.value = message.text;
-		this.#showContext('Editing your message');
+		this.#showContext(t('editingYours'));
 		this.#showMode();
 		this.#grow();
 		this.#text.focus();
@@ -129,7 +132,12 @@ export class Composer {
 	#setReply(message) {
 		this.#replyTo = message.seq;
 		this.#showContext(
-			`Answering ${message.own ? 'yourself' : nameInText({ name: message.name, taken: message.nameTaken })}: ${quoteOf(gist(message))}`,
+			message.own
+				? t('answeringYourself', { text: quoteOf(gist(message)) })
+				: t('answering', {
+						name: nameInText({ name: message.name, taken: message.nameTaken }),
+						text: quoteOf(gist(message)),
+					}),
 		);
 	}
 
@@ -137,7 +145,7 @@ export class Composer {
 	#showMode() {
 		const { composer, send } = this.#parts;
 		composer.toggleAttribute('data-editing', this.#editing !== null);
-		send.setAttribute('aria-label', this.#editing ? 'Save' : 'Send');
+		send.setAttribute('aria-label', this.#editing ? t('save') : t('send'));
 	}
 
 	/** @param {string} text */
@@ -201,7 +209,7 @@ export class Composer {
 				this.#typed();
 				this.#text.focus();
 			};
-			showPicker({ title: 'Emoji', verb: 'Insert', chosen });
+			showPicker({ title: t('emoji'), label: 'insertEmoji', chosen });
 		});
 	}
 
@@ -229,12 +237,12 @@ export class Composer {
 		if (!this.#parts.nameRow.hidden) {
 			const name = cleanName(this.#name.value);
 			if (name === '') {
-				this.#say('Please say who you are first.');
+				this.#say(t('whoAreYou'));
 				this.#name.focus();
 				return;
 			}
 			if (isReservedName(name)) {
-				this.#say(`“${name}” means something else on this page. Please choose another name.`);
+				this.#say(t('reservedName', { name }));
 				this.#name.focus();
 				return;
 			}
@@ -243,7 +251,7 @@ export class Composer {
 			this.showName();
 		}
 		if (!several && sizeOf(this.#text.value.trimEnd()) > TEXT_BYTES) {
-			this.#say(ERRORS['too_long'] ?? '');
+			this.#say(t('tooLong'));
 			this.#count();
 			return;
 		}
@@ -274,8 +282,8 @@ export class Composer {
 			if (!editing) this.#sent();
 		} catch (error) {
 			this.#takeBack(text, editing, replyTo);
-			const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
-			this.#say(ERRORS[code ?? ''] ?? message);
+			const known = ERRORS[/** @type {{ code?: string }} */ (error).code ?? ''];
+			this.#say(known ? t(known) : failure(error));
 		}
 	}
 
@@ -302,7 +310,7 @@ export class Composer {
 		} catch (cause) {
 			this.#attachments?.restore(files);
 			// What has gone out is not to go out again.
-			if (hasGone) this.#say(ERRORS['rest'] ?? '');
+			if (hasGone) this.#say(t('someNotSent'));
 			else throw cause;
 		}
 	}
@@ -339,11 +347,11 @@ export class Composer {
 		const isOver = size > TEXT_BYTES;
 		if (!counter.hidden) {
 			const letters = Math.ceil(Math.abs(TEXT_BYTES - size) / (size / text.length));
-			counted.textContent = isOver ? `${letters} too many for one message.` : `${letters} left`;
+			counted.textContent = t(isOver ? 'tooMany' : 'left', { count: letters });
 			several.hidden = !isOver || this.#editing !== null;
-			if (!several.hidden) several.textContent = `Send as ${split(text).length} messages`;
+			if (!several.hidden) several.textContent = t('sendAsSeveral', { count: split(text).length });
 		}
-		if (isOver && !this.#isOver) announce('Too long for one message');
+		if (isOver && !this.#isOver) announce(t('tooLongShort'));
 		this.#isOver = isOver;
 	}
 

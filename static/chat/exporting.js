@@ -8,6 +8,7 @@ import { asHtml, asText, fileName } from '../room/exporting.js';
 import { loadedShare } from '../room/finder.js';
 import { dayOf } from '../values/finding.js';
 import { dateOf, timeOfDay } from '../values/when.js';
+import { t } from '../values/words.js';
 
 /**
  * @import { RoomFacade } from '../room/facade.js'
@@ -15,13 +16,13 @@ import { dateOf, timeOfDay } from '../values/when.js';
 
 /** @param {RoomFacade} room */
 export function showExport(room) {
-	const progress = make('progress', { max: '1', 'aria-label': 'Loading the room' });
+	const progress = make('progress', { max: '1', 'aria-label': t('loadingRoom') });
 	const state = make('p', { class: 'quiet', role: 'status' });
 	let stopped = false;
 	const save = async (/** @type {'txt' | 'html'} */ ending) => {
 		for (const press of [text, html]) press.disabled = true;
 		progress.hidden = false;
-		state.textContent = 'Loading what was said before…';
+		state.textContent = t('loadingBefore');
 		const whole = await loadAll(
 			room,
 			() => stopped,
@@ -31,23 +32,19 @@ export function showExport(room) {
 		progress.hidden = true;
 		state.textContent = '';
 		if (stopped) return;
-		const title = room.displayName || 'Unnamed room';
+		const title = room.displayName || t('unnamedRoom');
 		const kept = { title, entries: room.entries, atMs: Date.now(), whole, day: dateOf, time: timeOfDay };
 		const [content, type] = ending === 'txt' ? [asText(kept), 'text/plain'] : [asHtml(kept), 'text/html'];
 		saveFile(new Blob([content], { type: `${type};charset=utf-8` }), fileName(title, dayOf(kept.atMs), ending));
-		toast(whole ? 'Saved' : 'Saved what could be loaded');
+		toast(whole ? t('saved') : t('savedSome'));
 	};
-	const text = button('As text', () => save('txt'), 'secondary');
-	const html = button('As a page to print', () => save('html'), 'secondary');
+	const text = button(t('asText'), () => save('txt'), 'secondary');
+	const html = button(t('asPage'), () => save('html'), 'secondary');
 	progress.hidden = true;
 	const dialog = openDialog(
-		'Keep a copy',
-		make('p', {}, 'Everything that this room shows now, without what was deleted. Files are named, not included.'),
-		make(
-			'p',
-			{ class: 'caution' },
-			'A copy is not encrypted, and does not disappear with the room. Whoever finds it can read it.',
-		),
+		t('keepCopy'),
+		make('p', {}, t('keepText')),
+		make('p', { class: 'caution' }, t('keepWarning')),
 		make('div', { class: 'actions' }, text, html),
 		state,
 		progress,

@@ -5,6 +5,7 @@ import { icon, make } from '../view/dom.js';
 import { cleanText } from '../values/text.js';
 import { decodeBase64url } from '../values/bytes.js';
 import { openLater } from '../view/dialogs.js';
+import { sizeText, t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').RoomFacade} Room
@@ -34,6 +35,9 @@ const SIGNATURES = /** @type {[string, number[], number][]} */ ([
 	['image/webp', [0x57, 0x45, 0x42, 0x50], 8],
 ]);
 
+/** What pressing it does. */
+const VERBS = /** @type {const} */ ({ picture: 'showFile', played: 'playFile', saved: 'saveFile' });
+
 /** A small picture is drawn into a box of this side, in pixels. */
 const SIDE = 320;
 const LEAST_SIDE = 48;
@@ -54,14 +58,7 @@ export function nameOf({ name }) {
 		.replace(/[\\/:*?"<>|\s]+/g, ' ')
 		.trim()
 		.slice(-120);
-	return plain.replace(/^\.+/, '') || 'file';
-}
-
-/** @param {number} bytes */
-export function sizeText(bytes) {
-	const [amount, unit] = bytes < 1_000_000 ? [bytes / 1000, 'kilobyte'] : [bytes / 1_000_000, 'megabyte'];
-	const digits = { maximumFractionDigits: amount < 10 ? 1 : 0, style: 'unit', unit, unitDisplay: 'short' };
-	return new Intl.NumberFormat('en', /** @type {Intl.NumberFormatOptions} */ (digits)).format(amount);
+	return plain.replace(/^\.+/, '') || t('file');
 }
 
 /** The files of a message, in place of its text where it has none. @param {Message} entry */
@@ -84,13 +81,13 @@ function drawFile(file) {
 	const kind = kindOf(file);
 	const picture = kind === 'picture' && file.thumb ? drawThumb(file) : null;
 	if (picture) {
-		const label = `Picture: ${nameOf(file)}`;
+		const label = t('pictureNamed', { name: nameOf(file) });
 		return make('button', { type: 'button', class: 'picture', 'data-open': true, 'aria-label': label }, picture);
 	}
-	const verb = { picture: 'Show', played: 'Play', saved: 'Save' }[kind];
+	const label = VERBS[kind];
 	return make(
 		'button',
-		{ type: 'button', class: 'chip-file', 'data-open': true, 'aria-label': `${verb} ${nameOf(file)}` },
+		{ type: 'button', class: 'chip-file', 'data-open': true, 'aria-label': t(label, { name: nameOf(file) }) },
 		icon(kind === 'saved' ? 'save' : 'play'),
 		make('span', { class: 'file-text' }, make('bdi', {}, nameOf(file)), make('small', {}, sizeText(file.size))),
 	);
@@ -113,9 +110,9 @@ function drawThumb({ thumb, width = SIDE, height = SIDE }) {
 
 /** @param {SentFile} file */
 function drawUpload({ id }) {
-	const bar = make('progress', { 'aria-label': 'Sent so far', max: '1' });
+	const bar = make('progress', { 'aria-label': t('sentSoFar'), max: '1' });
 	showUpload(bar, id);
-	const cancel = make('button', { type: 'button', class: 'plain', 'data-cancel': true }, 'Cancel');
+	const cancel = make('button', { type: 'button', class: 'plain', 'data-cancel': true }, t('cancel'));
 	return make('p', { class: 'file-upload' }, bar, cancel);
 }
 

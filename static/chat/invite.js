@@ -5,11 +5,12 @@
 import { openDialog, openLater } from '../view/dialogs.js';
 import { button, fromTemplate, make } from '../view/dom.js';
 import { linkRow, showLink } from '../view/share.js';
+import { t } from '../values/words.js';
 
 /** @param {RoomFacade} room */
 export async function showInvite(room) {
 	const { invite } = await room.ownLinks();
-	const dialog = openDialog('Invite', invite === null ? noLink(room) : roomLink(room, invite));
+	const dialog = openDialog(t('invite'), invite === null ? noLink(room) : roomLink(room, invite));
 	if (!room.isOwner) return;
 	const open = () => {
 		dialog.close();
@@ -18,29 +19,26 @@ export async function showInvite(room) {
 	const more = make(
 		'section',
 		{},
-		make('p', {}, 'A link for one person, one that only reads, or one that ends:'),
-		make('div', { class: 'actions' }, button('All links…', open, 'secondary')),
+		make('p', {}, t('otherLinks')),
+		make('div', { class: 'actions' }, button(t('allLinks'), open, 'secondary')),
 	);
 	dialog.querySelector('.dialog-body')?.append(more);
 }
 
 /** @param {RoomFacade} room @param {string} link */
 function roomLink(room, link) {
-	const whose = room.isOwner ? 'You can take it back.' : 'Only the owner can take it back.';
 	return linkRow({
-		title: 'The room’s link',
-		text: `Whoever opens it is in: they can read, write and invite others. ${whose}`,
+		title: t('roomsLink'),
+		text: t(room.isOwner ? 'roomsLinkOwner' : 'roomsLinkMember'),
 		link,
-		name: room.displayName || 'A private room',
+		name: room.displayName || t('aPrivateRoom'),
 		style: '',
 	});
 }
 
 /** @param {RoomFacade} room */
 function noLink(room) {
-	const text = room.canWrite
-		? 'There is no link to pass on right now. The owner can make one.'
-		: 'A read-only link cannot invite others. Ask somebody who writes here, or the owner.';
+	const text = room.canWrite ? t('noLink') : t('noLinkReader');
 	return make('p', {}, text);
 }
 
@@ -54,6 +52,6 @@ export async function welcome(room) {
 	const { invite } = await room.ownLinks();
 	if (invite === null) return null;
 	const { root, parts } = fromTemplate('t-welcome');
-	showLink(parts, invite, room.displayName || 'A private room');
+	showLink(parts, invite, room.displayName || t('aPrivateRoom'));
 	return root;
 }

@@ -2,32 +2,29 @@
 
 /**
  * @import { Link, NewLink, RoomFacade } from '../room/facade.js'
+ * @import { Key } from '../values/words.js'
  */
 
 import { toast } from '../view/announce.js';
 import { openDialog } from '../view/dialogs.js';
+import { failure } from '../view/failures.js';
 import { button, fromTemplate, make } from '../view/dom.js';
-import { codeButton, copy, linkRow } from '../view/share.js';
-import { dateAndTime, duration, timeOrDay } from '../values/when.js';
+import { copy, linkRow } from '../view/share.js';
+import { dateAndTime, duration, timeOrDayAmid } from '../values/when.js';
 import { linkName, showTakeBack } from './renewal.js';
+import { t } from '../values/words.js';
 
-/** @type {[value: string, text: string][]} */
+/** @type {[value: string, text: Key][]} */
 const EXPIRIES = [
-	['', 'Never'],
-	['3600', 'In 1 hour'],
-	['86400', 'In 1 day'],
-	['604800', 'In 1 week'],
-	['2592000', 'In 30 days'],
+	['', 'neverEnds'],
+	['3600', 'inHour'],
+	['86400', 'inDay'],
+	['604800', 'inWeek'],
+	['2592000', 'inMonth'],
 ];
 
-/** @type {[value: string, text: string][]} */
-const OPENINGS = [
-	['', 'As many as have it'],
-	['1', 'One person'],
-	['5', '5 people'],
-	['25', '25 people'],
-	['100', '100 people'],
-];
+/** How many may come by a link; null: as many as have it. */
+const OPENINGS = [null, 1, 5, 25, 100];
 
 /**
  * Opens the panel and keeps it true while it is open.
@@ -36,14 +33,14 @@ const OPENINGS = [
  */
 export function showLinks(room) {
 	const list = make('ul', { class: 'links', 'aria-busy': 'true' });
-	const note = make('p', { class: 'quiet', role: 'status' }, 'Loading…');
+	const note = make('p', { class: 'quiet', role: 'status' }, t('loading'));
 	const dialog = openDialog(
-		'Links to this room',
-		make('p', {}, 'Whoever has one of these gets in. A link that you take back lets nobody in any more.'),
+		t('linksToRoom'),
+		make('p', {}, t('linksToRoomText')),
 		make(
 			'div',
 			{ class: 'actions' },
-			button('New link', () => showNewLink(room, draw)),
+			button(t('newLink'), () => showNewLink(room, draw)),
 		),
 		note,
 		list,
@@ -52,9 +49,9 @@ export function showLinks(room) {
 		try {
 			const links = await room.links();
 			list.replaceChildren(...links.map((link) => linkItem(room, link, draw)));
-			note.textContent = links.length === 0 ? 'There is no link: nobody new gets in.' : '';
+			note.textContent = links.length === 0 ? t('noLinks') : '';
 		} catch (error) {
-			note.textContent = `The links could not be loaded: ${/** @type {Error} */ (error).message}`;
+			note.textContent = t('linksNotLoaded', { why: failure(error) });
 		}
 		note.hidden = note.textContent === '';
 		list.removeAttribute('aria-busy');
@@ -73,37 +70,38 @@ function linkItem(room, link, redraw) {
 	const { root, parts } = fromTemplate('t-link');
 	const name = linkName(link);
 	parts.name.textContent = name;
-	parts.role.textContent = link.role === 'member' ? 'take part' : 'read only';
+	parts.role.textContent = link.role === 'member' ? t('takePart') : t('readOnly');
 	parts.state.textContent = stateOf(link);
 	if (link.ended) root.dataset.ended = '';
 	const { url } = link;
 	parts.copy.hidden = url === null || link.ended !== null;
-	parts.copy.setAttribute('aria-label', `Copy ${name}`);
+	parts.copy.setAttribute('aria-label', t('copyNamed', { name }));
 	parts.copy.addEventListener('click', () => url && copy(url, parts.url));
-	if (!parts.copy.hidden && url) parts.copy.after(codeButton(url, name, `Show QR code of ${name}`));
 	parts.url.textContent = url ?? '';
-	parts.back.setAttribute('aria-label', `Take back ${name}`);
+	parts.back.setAttribute('aria-label', t('takeBackNamed', { name }));
 	parts.back.addEventListener('click', () => showTakeBack(room, link, redraw));
 	return root;
 }
 
 /** @param {Link} link */
 function stateOf({ url, opened, openings, openedAtMs, expiresAtMs, ended, isRoomLink, name }) {
-	if (url === null) return 'Not made by you: the next change of the keys drops it.';
+	if (url === null) return t('notMadeByYou');
 	const times =
 		openings === null
 			? opened === 0
-				? 'Not opened yet'
-				: `Opened ${opened === 1 ? 'once' : `about ${opened} times`}`
-			: `Opened ${opened} of ${openings} ${openings === 1 ? 'time' : 'times'}`;
+				? t('notOpened')
+				: opened === 1
+					? t('openedOnce')
+					: t('openedAbout', { count: opened })
+			: t('openedOf', { opened, count: openings });
 	const facts = [
-		isRoomLink && name !== '' && 'The room’s link, which members pass on',
-		isRoomLink && name === '' && 'Members pass it on',
+		isRoomLink && name !== '' && t('roomsLinkPassed'),
+		isRoomLink && name === '' && t('membersPass'),
 		times,
-		openedAtMs !== null && `last ${timeOrDay(openedAtMs).replace(/^(?:Today|Yesterday)$/, (day) => day.toLowerCase())}`,
-		ended === 'used_up' && 'used up',
-		ended === 'expired' && 'expired',
-		ended === null && expiresAtMs !== null && `until ${dateAndTime(expiresAtMs)}`,
+		openedAtMs !== null && t('lastOpened', { when: timeOrDayAmid(openedAtMs) }),
+		ended === 'used_up' && t('usedUp'),
+		ended === 'expired' && t('expiredLink'),
+		ended === null && expiresAtMs !== null && t('until', { when: dateAndTime(expiresAtMs) }),
 	];
 	return facts.filter(Boolean).join(' · ');
 }
@@ -114,9 +112,15 @@ function stateOf({ url, opened, openings, openedAtMs, expiresAtMs, ended, isRoom
  */
 function showNewLink(room, made) {
 	const { root: form, parts } = fromTemplate('t-new-link');
-	fill(parts.expires, EXPIRIES);
-	fill(parts.openings, OPENINGS);
-	const dialog = openDialog('New link', form);
+	fill(
+		parts.expires,
+		EXPIRIES.map(([value, text]) => [value, t(text)]),
+	);
+	fill(
+		parts.openings,
+		OPENINGS.map((most) => [String(most ?? ''), howMany(most)]),
+	);
+	const dialog = openDialog(t('newLink'), form);
 	form.addEventListener('submit', async (event) => {
 		event.preventDefault();
 		parts.error.hidden = true;
@@ -135,7 +139,7 @@ function showNewLink(room, made) {
 			showMade(room, link);
 		} catch (error) {
 			parts.error.hidden = false;
-			parts.error.textContent = `Not made: ${/** @type {Error} */ (error).message}`;
+			parts.error.textContent = t('notMade', { why: failure(error) });
 		} finally {
 			parts.submit.disabled = false;
 		}
@@ -149,27 +153,28 @@ function showNewLink(room, made) {
  */
 function showMade(room, link) {
 	if (link.url === null) {
-		toast('The link was made');
+		toast(t('linkMade'));
 		return;
 	}
-	const may =
-		link.role === 'member'
-			? 'Whoever opens it can read and write here'
-			: 'Whoever opens it can read here, and not write';
 	const many =
-		link.openings === null ? '' : link.openings === 1 ? ', one person only' : `, ${link.openings} people at most`;
-	const left =
-		link.expiresAtMs === null ? '' : `, for ${duration(Math.ceil((link.expiresAtMs - Date.now()) / 60_000) * 60)}`;
+		link.openings === null ? '' : link.openings === 1 ? t('linkOneOnly') : t('linkAtMost', { count: link.openings });
+	const seconds = link.expiresAtMs === null ? 0 : Math.ceil((link.expiresAtMs - Date.now()) / 60_000) * 60;
+	const left = link.expiresAtMs === null ? '' : t('linkFor', { time: duration(seconds) });
 	openDialog(
-		'The link is ready',
+		t('linkReady'),
 		linkRow({
 			title: linkName(link),
-			text: `${may}${many}${left}.`,
+			text: t(link.role === 'member' ? 'linkMember' : 'linkReader', { many, left }),
 			link: link.url,
-			name: room.displayName || 'A private room',
+			name: room.displayName || t('aPrivateRoom'),
 			style: '',
 		}),
 	);
+}
+
+/** @param {number | null} most */
+function howMany(most) {
+	return most === null ? t('asManyAsHave') : most === 1 ? t('onePerson') : t('manyPeople', { count: most });
 }
 
 /** @param {HTMLSelectElement} select @param {[value: string, text: string][]} options */

@@ -3,10 +3,12 @@
 import { toast } from '../view/announce.js';
 import { asked, confirmed, guard, openDialog, openLater } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
+import { failure } from '../view/failures.js';
 import { showPeople } from './people.js';
 import { linkRow } from '../view/share.js';
 import { isReservedName } from '../values/text.js';
 import { dateAndTime, duration } from '../values/when.js';
+import { spokenName, t } from '../values/words.js';
 
 /** @typedef {import('../room/facade.js').RoomFacade} Room */
 
@@ -15,19 +17,22 @@ const LIFETIMES = [3600, 86400, 604800, 2592000];
 
 /**
  * @param {Room} room
- * @param {{ forget: () => unknown, named: () => void, noticed: () => unknown }} then what follows forgetting the room,
- *   changing one's name, and wanting notices
+ * @param {object} then what follows forgetting the room, changing one's name, and wanting notices
+ * @param {boolean} then.persistent whether this browser keeps anything
+ * @param {() => unknown} then.forget
+ * @param {() => void} then.named
+ * @param {() => unknown} then.noticed
  */
-export async function showManage(room, { forget, named, noticed }) {
+export async function showManage(room, { persistent, forget, named, noticed }) {
 	const close = () => dialog.close();
 	const owned = room.isOwner ? owning(room, close) : null;
 	const other = room.canWrite ? [await otherDevice(room)] : [];
 	const dialog = openDialog(
-		'Manage room',
+		t('manageRoom'),
 		tabs([
-			['Room', [about(room, noticed), ...(owned ? [owned.section] : [])]],
-			['Me', [here(room, { named, close }), ...other]],
-			['Danger', [ending(room, { forget, close })]],
+			[t('tabRoom'), [about(room, noticed), ...(owned ? [owned.section] : [])]],
+			[t('tabMe'), [here(room, { persistent, named, close }), ...other]],
+			[t('tabDanger'), [ending(room, { forget, close })]],
 		]),
 	);
 	if (owned) guard(dialog, owned.isChanged);
@@ -59,7 +64,7 @@ function tabs(parts) {
 		});
 		panels.forEach((panel, at) => (panel.hidden = at !== chosen));
 	};
-	const list = make('div', { role: 'tablist', class: 'tabs', 'aria-label': 'Manage room' }, ...buttons);
+	const list = make('div', { role: 'tablist', class: 'tabs', 'aria-label': t('manageRoom') }, ...buttons);
 	list.addEventListener('keydown', (event) => {
 		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
 		if (step === undefined) return;
@@ -81,7 +86,7 @@ function tabs(parts) {
 export async function showRecovery(room) {
 	const section = await otherDevice(room);
 	section.querySelector('details')?.setAttribute('open', '');
-	openDialog('My other device / recovery', section);
+	openDialog(t('otherDevice'), section);
 }
 
 /** @param {Room} room @param {() => unknown} noticed */
@@ -90,24 +95,24 @@ function about(room, noticed) {
 	const keep = () => openLater(import('./exporting.js'), ({ showExport }) => showExport(room));
 	const { messageTtlS, expiresAtMs, locked, title } = room.info;
 	const facts = [
-		messageTtlS ? `Messages disappear after ${duration(messageTtlS)}.` : 'Messages stay as long as the room.',
-		`Without another message the room expires on ${dateAndTime(expiresAtMs)}.`,
-		locked && !room.isOwner ? 'It is locked.' : '',
+		messageTtlS ? t('disappearAfter', { time: duration(messageTtlS) }) : t('factStay'),
+		t('expiresOn', { when: dateAndTime(expiresAtMs) }),
+		locked && !room.isOwner ? t('itIsLocked') : '',
 	];
 	return make(
 		'section',
 		{},
-		make('h3', { dir: 'auto' }, title || room.displayName || 'Unnamed room'),
+		make('h3', { dir: 'auto' }, title || room.displayName || t('unnamedRoom')),
 		make('p', {}, facts.filter(Boolean).join(' ')),
 		make(
 			'div',
 			{ class: 'actions' },
-			button('People and their words', () => showPeople(room), 'secondary'),
+			button(t('peopleAndWords'), () => showPeople(room), 'secondary'),
 			...(room.isOwner
-				? [button('Links', () => openLater(import('./links.js'), ({ showLinks }) => showLinks(room)), 'secondary')]
+				? [button(t('links'), () => openLater(import('./links.js'), ({ showLinks }) => showLinks(room)), 'secondary')]
 				: []),
-			button('Notices', notices, 'secondary'),
-			button('Keep a copy', keep, 'secondary'),
+			button(t('notices'), notices, 'secondary'),
+			button(t('keepCopy'), keep, 'secondary'),
 		),
 	);
 }
@@ -116,30 +121,30 @@ function about(room, noticed) {
  * What concerns only this browser.
  *
  * @param {Room} room
- * @param {{ named: () => void, close: () => void }} then
+ * @param {{ persistent: boolean, named: () => void, close: () => void }} then
  */
-function here(room, { named, close }) {
+function here(room, { persistent, named, close }) {
 	const rename = async () => {
-		const label = await asked('Name it for yourself', {
-			label: 'Only this browser knows this name',
+		const label = await asked(t('nameForYourself'), {
+			label: t('onlyThisBrowser'),
 			value: room.label,
 			maxLength: 80,
-			yes: 'Save',
+			yes: t('save'),
 		});
 		if (label === null) return;
 		await room.setLabel(label);
 		close();
 	};
 	const changeName = async () => {
-		const name = await asked('Your name in this room', {
-			label: 'What others see from now on',
+		const name = await asked(t('yourNameInRoom'), {
+			label: t('othersSee'),
 			value: room.yourName,
 			maxLength: 40,
-			yes: 'Save',
+			yes: t('save'),
 		});
 		if (!name) return;
 		if (isReservedName(name)) {
-			toast(`“${name}” means something else on this page. Please choose another name.`);
+			toast(t('reservedName', { name }));
 			return;
 		}
 		await room.setName(name);
@@ -147,15 +152,12 @@ function here(room, { named, close }) {
 		close();
 	};
 	const rows = [
-		row(
-			'This browser calls the room',
-			room.label || room.displayName || 'Unnamed room',
-			'Name it for yourself',
-			rename,
-		),
+		row(t('browserCalls'), room.label || room.displayName || t('unnamedRoom'), t('nameForYourself'), rename),
 	];
-	if (room.canWrite) rows.unshift(row('Your name here', room.yourName || 'Not said yet', 'Change my name', changeName));
-	return make('section', {}, make('h3', {}, 'In this browser'), ...rows);
+	if (room.canWrite) rows.unshift(row(t('yourNameHere'), room.yourName || t('notSaid'), t('changeMyName'), changeName));
+	const look = () => openLater(import('../view/look.js'), ({ showLook }) => showLook(persistent));
+	rows.push(row(t('look'), spokenName(), t('change'), look));
+	return make('section', {}, make('h3', {}, t('inThisBrowser')), ...rows);
 }
 
 /**
@@ -187,16 +189,16 @@ function owning(room, close) {
 	const expiry = choice('expiry', withCurrent(EXPIRIES, expiresInS).map(afterQuiet), String(expiresInS ?? ''));
 	const lifetime = choice(
 		'lifetime',
-		[['', 'Never, while the room lives'], ...withCurrent(LIFETIMES, messageTtlS).map(afterwards)],
+		[['', t('never')], ...withCurrent(LIFETIMES, messageTtlS).map(afterwards)],
 		messageTtlS ? String(messageTtlS) : '',
 	);
 	const form = make(
 		'form',
 		{},
-		make('label', { class: 'field' }, 'Room name', name),
-		make('label', { class: 'field' }, 'Room expires', expiry),
-		make('label', { class: 'field' }, 'Messages disappear', lifetime),
-		make('div', { class: 'actions' }, make('button', {}, 'Save')),
+		make('label', { class: 'field' }, t('roomName'), name),
+		make('label', { class: 'field' }, t('roomExpires'), expiry),
+		make('label', { class: 'field' }, t('messagesDisappear'), lifetime),
+		make('div', { class: 'actions' }, make('button', {}, t('save'))),
 	);
 	const changes = () => {
 		/** @type {Parameters<Room['change']>[0]} */
@@ -211,20 +213,13 @@ function owning(room, close) {
 		event.preventDefault();
 		apply(room, changes(), close);
 	});
-	const section = make(
-		'section',
-		{},
-		make('h3', {}, 'You own this room'),
-		make('p', {}, 'Everyone sees in the room what you change.'),
-		lock(room),
-		form,
-	);
+	const section = make('section', {}, make('h3', {}, t('youOwn')), make('p', {}, t('everyoneSees')), lock(room), form);
 	return { section, isChanged: () => Object.keys(changes()).length > 0 };
 }
 
 /** Acts at once, and shows how the room stands. @param {Room} room */
 function lock(room) {
-	const press = button('Lock the room', () => turn(), 'switch');
+	const press = button(t('lockRoom'), () => turn(), 'switch');
 	press.setAttribute('role', 'switch');
 	press.setAttribute('aria-describedby', 'lock-hint');
 	const draw = () => press.setAttribute('aria-checked', String(room.info.locked));
@@ -233,7 +228,7 @@ function lock(room) {
 		try {
 			await room.change({ locked: !room.info.locked });
 		} catch (error) {
-			toast(`Not saved: ${/** @type {Error} */ (error).message}`);
+			toast(t('notSaved', { why: failure(error) }));
 		}
 		press.removeAttribute('aria-disabled');
 		draw();
@@ -241,7 +236,7 @@ function lock(room) {
 	const followed = () => (press.isConnected ? draw() : room.removeEventListener('info', followed));
 	room.addEventListener('info', followed);
 	draw();
-	const hint = make('span', { class: 'hint', id: 'lock-hint' }, 'While it is locked, only you write. It acts at once.');
+	const hint = make('span', { class: 'hint', id: 'lock-hint' }, t('lockHint'));
 	return make('div', { class: 'lock' }, press, hint);
 }
 
@@ -254,58 +249,39 @@ async function apply(room, change, done) {
 	try {
 		if (Object.keys(change).length > 0) await room.change(change);
 		done();
-		toast('Saved');
+		toast(t('saved'));
 	} catch (error) {
-		toast(`Not saved: ${/** @type {Error} */ (error).message}`);
+		toast(t('notSaved', { why: failure(error) }));
 	}
 }
 
 /** @param {Room} room */
 async function otherDevice(room) {
 	const { owner, device } = await room.ownLinks();
-	const name = room.displayName || 'A private room';
-	const details = make('details', {}, make('summary', {}, 'My other device / recovery'));
+	const name = room.displayName || t('aPrivateRoom');
+	const details = make('details', {}, make('summary', {}, t('otherDevice')));
 	if (owner) {
 		details.append(
 			linkRow({
-				title: 'Owner link',
-				text: 'Keep it somewhere safe, such as a password manager, and send it to nobody: whoever has it owns the room and speaks as you.',
+				title: t('ownerLink'),
+				text: t('ownerLinkText'),
 				link: owner,
 				name,
-				copyText: 'Copy owner link',
-				code: false,
+				copyText: t('copyOwnerLink'),
 			}),
 		);
 	} else if (device) {
 		details.append(
 			linkRow({
-				title: 'Link for my other device',
-				text: 'It carries your identity: open it only on a device of your own. Whoever has it speaks as you.',
+				title: t('deviceLink'),
+				text: t('deviceLinkText'),
 				link: device,
 				name,
-				copyText: 'Copy link for my device',
-				code: false,
+				copyText: t('copyDeviceLink'),
 			}),
 		);
 	}
-	const carried = owner ?? device;
-	const phone = carried
-		? [
-				row('My phone', 'Scan a code and go on there', 'Continue on my phone', () =>
-					showOnPhone(carried, owner !== null),
-				),
-			]
-		: [];
-	return make('section', {}, ...phone, details);
-}
-
-/** Who sees the code is whom it was made by: that is said before it is shown. @param {string} link @param {boolean} isOwner */
-async function showOnPhone(link, isOwner) {
-	const may = isOwner ? 'owns this room and speaks as you' : 'speaks as you in this room';
-	const text = `The code holds your own key. Whoever scans or photographs it ${may}, and you cannot take that back. Show it to your own phone only, with nobody and no camera behind you.`;
-	if (!(await confirmed('Continue on my phone?', text, 'Show the code'))) return;
-	const said = { title: 'Continue on my phone', text: 'Scan it with your phone’s camera, then close this.' };
-	openLater(import('../view/qr.js'), ({ showCode }) => showCode(link, said));
+	return make('section', {}, details);
 }
 
 /**
@@ -316,44 +292,35 @@ async function showOnPhone(link, isOwner) {
  */
 function ending(room, { forget, close }) {
 	const leave = async () => {
-		const text = room.isOwner
-			? 'The keys, messages and drafts in this browser are wiped. Without the owner link nobody will own the room any more.'
-			: 'The keys, messages and drafts in this browser are wiped. You need the link to come back.';
-		if (!(await confirmed('Forget this room?', text, 'Forget'))) return;
+		const text = room.isOwner ? t('forgetOwned') : t('forgetText');
+		if (!(await confirmed(t('forgetAsk'), text, t('forget')))) return;
 		close();
 		await forget();
 	};
 	const remove = async () => {
-		if (
-			!(await confirmed(
-				'Delete this room?',
-				'Every message is erased for everyone, at once. Nobody can bring it back.',
-				'Delete the room…',
-			))
-		)
-			return;
-		if (!(await confirmed('Really delete it?', 'This is the last question.', 'Delete for everyone'))) return;
+		if (!(await confirmed(t('deleteAsk'), t('deleteText'), t('deleteRoomNext')))) return;
+		if (!(await confirmed(t('reallyDelete'), t('lastQuestion'), t('deleteForEveryone')))) return;
 		try {
 			await room.destroy();
 			close();
 		} catch (error) {
-			toast(`Not deleted: ${/** @type {Error} */ (error).message}`);
+			toast(t('notDeleted', { why: failure(error) }));
 		}
 	};
-	const rows = [row('In this browser', 'Its keys, messages and drafts are wiped here', 'Forget this room', leave)];
-	if (room.isOwner) rows.push(row('For everyone', 'Every message is erased', 'Delete the room', remove));
+	const rows = [row(t('inThisBrowser'), t('wipedHere'), t('forgetRoom'), leave)];
+	if (room.isOwner) rows.push(row(t('forEveryone'), t('everyMessageErased'), t('deleteRoom'), remove));
 	for (const one of rows) one.querySelector('button')?.classList.replace('secondary', 'danger');
-	return make('section', {}, make('h3', {}, 'What cannot be taken back'), ...rows);
+	return make('section', {}, make('h3', {}, t('cannotTakeBack')), ...rows);
 }
 
 /** @param {number} seconds @returns {[string, string]} */
 function afterQuiet(seconds) {
-	return [String(seconds), `After ${duration(seconds)} of quiet`];
+	return [String(seconds), t('afterQuiet', { time: duration(seconds) })];
 }
 
 /** @param {number} seconds @returns {[string, string]} */
 function afterwards(seconds) {
-	return [String(seconds), `After ${duration(seconds)}`];
+	return [String(seconds), t('afterTime', { time: duration(seconds) })];
 }
 
 /** @param {number[]} usual @param {number | null} current @returns {number[]} ascending */

@@ -7,6 +7,7 @@ import { markMentions } from './mentions.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
 import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, shortened, tokenise } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
+import { listOf, t } from '../values/words.js';
 
 /** @typedef {import('../room/facade.js').ShownEntry} Entry */
 
@@ -30,26 +31,23 @@ const LATE_MS = 2 * 60 * 1000;
 const LONG_CHARACTERS = 1600;
 const LONG_LINES = 24;
 
-export const SHOW_ALL = 'Show all of it';
-export const SHOW_LESS = 'Show less';
+const REMOVED = /** @type {const} */ ({
+	author: 'removedByAuthor',
+	owner: 'removedByOwner',
+	server: 'removedByServer',
+});
 
-const REMOVED = {
-	author: 'Deleted by its author',
-	owner: 'Removed by the owner',
-	server: 'Removed by the server',
-};
+const UNREADABLE = /** @type {const} */ ({
+	malformed: 'malformed',
+	undecryptable: 'undecryptable',
+	forged: 'forged',
+});
 
-const UNREADABLE = {
-	malformed: 'A message that is not in Buddy’s form. It is not shown.',
-	undecryptable: 'A message that this room’s key does not open. It is not shown.',
-	forged: 'A message whose signature is not right. It may be forged and is not shown.',
-};
-
-const UNAUTHORISED = {
-	edit: 'Someone tried to change a message that is not theirs. Nothing was changed.',
-	delete: 'Someone tried to delete a message that is not theirs. Nothing was deleted.',
-	react: 'A reaction that does not belong to its message. It is not shown.',
-};
+const UNAUTHORISED = /** @type {const} */ ({
+	edit: 'notTheirsEdit',
+	delete: 'notTheirsDelete',
+	react: 'notTheirsReact',
+});
 
 /**
  * @param {Entry} entry
@@ -75,9 +73,9 @@ function drawPlain(entry, setting) {
 		case 'removed':
 			return drawRemoved(entry, setting);
 		case 'unreadable':
-			return drawEvent(entry, UNREADABLE[entry.reason], 'warm');
+			return drawEvent(entry, t(UNREADABLE[entry.reason]), 'warm');
 		case 'unauthorised':
-			return drawEvent(entry, UNAUTHORISED[entry.kind], 'warm');
+			return drawEvent(entry, t(UNAUTHORISED[entry.kind]), 'warm');
 		case 'change':
 			return drawChange(entry);
 		case 'rotate':
@@ -85,7 +83,7 @@ function drawPlain(entry, setting) {
 		case 'card':
 			return drawCard(entry);
 		case 'unshared':
-			return drawEvent(entry, 'What was said before was not shared with who came later.');
+			return drawEvent(entry, t('unshared'));
 		case 'alarm':
 			return drawAlarmed(entry);
 		case 'lost':
@@ -93,14 +91,14 @@ function drawPlain(entry, setting) {
 		case 'failed_change':
 			return drawFailedChange(entry);
 		default:
-			return drawEvent(entry, 'Something that needs a newer page. Load the page again to see it.', 'warm');
+			return drawEvent(entry, t('needsNewer'), 'warm');
 	}
 }
 
 /** @param {string} name as the log gives it @returns {string} */
 export function shownName(name) {
-	if (isReservedName(name)) return `someone called “${name}”`;
-	return name || 'Someone';
+	if (isReservedName(name)) return t('someoneCalled', { name });
+	return name || t('someone');
 }
 
 /**
@@ -110,7 +108,7 @@ export function shownName(name) {
  * @returns {string}
  */
 export function nameInText({ name, taken }) {
-	return shownName(name) + (taken ? ' (another device or person uses this name)' : '');
+	return taken ? t('inBrackets', { name: shownName(name) }) : shownName(name);
 }
 
 /**
@@ -126,12 +124,12 @@ function drawMessage(entry, setting) {
 	if (isLong(entry.text)) {
 		item.dataset[setting.unfolded ? 'unfolded' : 'folded'] = '';
 		parts.unfold.hidden = false;
-		parts.unfold.textContent = setting.unfolded ? SHOW_LESS : SHOW_ALL;
+		parts.unfold.textContent = setting.unfolded ? t('showLess') : t('showAll');
 	}
 	drawQuote(parts, entry, setting.quoted);
 	drawReactions(parts.reactions, entry);
 	parts.warning.hidden = !entry.replyBroken;
-	parts.warning.textContent = 'It claims to answer a message that it does not fit.';
+	parts.warning.textContent = t('replyBroken');
 	if (entry.pending) item.dataset.pending = '';
 	removeUnused(parts);
 	return item;
@@ -144,7 +142,7 @@ function drawMessage(entry, setting) {
 function drawRemoved(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	item.dataset.removed = '';
-	parts.text.textContent = entry.own && entry.by === 'author' ? 'You deleted this' : REMOVED[entry.by];
+	parts.text.textContent = entry.own && entry.by === 'author' ? t('youDeleted') : t(REMOVED[entry.by]);
 	if (entry.by === 'server') item.append(drawAlarm(entryAlarm('blanked')));
 	removeUnused(parts);
 	return item;
@@ -185,7 +183,7 @@ function drawFrame(entry, setting) {
  * @param {Setting} setting
  */
 function drawWho(parts, entry, setting) {
-	const name = entry.own ? 'You' : shownName(entry.name);
+	const name = entry.own ? t('you') : shownName(entry.name);
 	parts.name.textContent = name;
 	// In the middle of a run the name is there for those who hear the page and not see it.
 	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
@@ -218,17 +216,17 @@ function drawMeta(parts, entry, { runEnd }) {
 		if (late > LATE_MS) {
 			parts.meta.dataset.late = '';
 			const written = dayKey(writtenAtMs) === dayKey(sentAtMs) ? timeOfDay(writtenAtMs) : dateAndTime(writtenAtMs);
-			time.textContent = `written ${written}, sent ${timeOfDay(sentAtMs)}`;
+			time.textContent = t('writtenSent', { written, sent: timeOfDay(sentAtMs) });
 		}
 	}
-	if (entry.state === 'sending') parts.state.append(icon('clock'), make('span', { class: 'unseen' }, 'Sending…'));
+	if (entry.state === 'sending') parts.state.append(icon('clock'), make('span', { class: 'unseen' }, t('sending')));
 	// What stands above the last one was sent before it.
 	const ticked = entry.state === 'sent' && entry.own && runEnd;
-	if (ticked) parts.state.append(icon('check'), make('span', { class: 'unseen' }, 'Sent'));
+	if (ticked) parts.state.append(icon('check'), make('span', { class: 'unseen' }, t('sent')));
 	parts.state.hidden = entry.state === 'failed' || (entry.state === 'sent' && !ticked);
 	if (entry.type === 'message' && entry.edited) {
 		parts.edited.hidden = false;
-		parts.edited.textContent = entry.edited.pending ? 'saving…' : 'edited';
+		parts.edited.textContent = t(entry.edited.pending ? 'saving' : 'edited');
 		parts.edited.title = entry.edited.atMs ? exactTime(entry.edited.atMs) : '';
 	}
 	// As wide as what stands at the end of the last line, which keeps clear of it (message.css).
@@ -244,21 +242,21 @@ function drawMeta(parts, entry, { runEnd }) {
 function describeFailure(code) {
 	switch (code) {
 		case 'room_locked':
-			return 'Not sent: the room is locked.';
+			return t('notSentLocked');
 		case 'room_full':
-			return 'Not sent: the room is full.';
+			return t('notSentFull');
 		case 'file_lost':
-			return 'Not sent: this browser no longer has the file.';
+			return t('notSentFileLost');
 		case 'too_large':
-			return 'Not sent: it is too large.';
+			return t('notSentTooLarge');
 		case 'not_allowed':
-			return 'Not sent: this link may not write here.';
+			return t('notSentNotAllowed');
 		case 'room_not_found':
-			return 'Not sent: the room is gone.';
+			return t('notSentGone');
 		case 'invalid_request':
-			return 'Not sent: what it refers to is gone.';
+			return t('notSentTarget');
 		default:
-			return 'Not sent.';
+			return t('notSent');
 	}
 }
 
@@ -277,7 +275,8 @@ function drawText(element, text) {
 		switch (part.type) {
 			case 'link':
 				element.append(makeLink(part));
-				if (part.host !== null) element.append(make('span', { class: 'host', dir: 'ltr' }, ` (leads to ${part.host})`));
+				if (part.host !== null)
+					element.append(make('span', { class: 'host', dir: 'ltr' }, t('leadsTo', { host: part.host })));
 				break;
 			case 'code':
 				element.append(make('code', {}, part.text));
@@ -290,9 +289,7 @@ function drawText(element, text) {
 				element.append(make(part.type, {}, part.text));
 				break;
 			case 'spoiler':
-				element.append(
-					make('button', { type: 'button', class: 'spoiler', 'aria-label': 'Hidden words. Show them' }, part.text),
-				);
+				element.append(make('button', { type: 'button', class: 'spoiler', 'aria-label': t('hiddenWords') }, part.text));
 				break;
 			default:
 				element.append(part.text);
@@ -302,12 +299,16 @@ function drawText(element, text) {
 
 /** Lines of code are not broken: they are scrolled, by the keyboard as well, and copied as they are. @param {string} text */
 function makeCode(text) {
-	const pre = make('pre', { dir: 'auto', tabindex: '0', role: 'group', 'aria-label': 'Code' }, make('code', {}, text));
+	const pre = make(
+		'pre',
+		{ dir: 'auto', tabindex: '0', role: 'group', 'aria-label': t('code') },
+		make('code', {}, text),
+	);
 	return make(
 		'div',
 		{ class: 'code' },
 		pre,
-		make('button', { type: 'button', class: 'plain', 'data-part': 'copyCode' }, 'Copy'),
+		make('button', { type: 'button', class: 'plain', 'data-part': 'copyCode' }, t('copy')),
 	);
 }
 
@@ -332,12 +333,12 @@ function drawQuote(parts, entry, quoted) {
 	if (!entry.replyTo) return;
 	parts.quote.hidden = false;
 	if (quoted?.type === 'message' && !entry.replyBroken) {
-		parts.quoteName.textContent = quoted.own ? 'You' : nameInText({ name: quoted.name, taken: quoted.nameTaken });
+		parts.quoteName.textContent = quoted.own ? t('you') : nameInText({ name: quoted.name, taken: quoted.nameTaken });
 		parts.quoteText.textContent = quoteOf(gist(quoted));
 	} else if (quoted?.type === 'removed') {
-		parts.quoteText.textContent = 'A message that was removed';
+		parts.quoteText.textContent = t('quotedRemoved');
 	} else {
-		parts.quoteText.textContent = 'An earlier message';
+		parts.quoteText.textContent = t('quotedEarlier');
 	}
 }
 
@@ -348,7 +349,7 @@ function drawQuote(parts, entry, quoted) {
 function drawReactions(list, entry) {
 	list.hidden = entry.reactions.length === 0;
 	for (const { emoji, count, own, names, pending } of entry.reactions) {
-		const more = count > names.length ? [`${count - names.length} more`] : [];
+		const more = count > names.length ? [t('countMore', { count: count - names.length })] : [];
 		const who = [...names.map(nameInText), ...more].join(', ');
 		const press = make(
 			'button',
@@ -365,7 +366,7 @@ function drawReactions(list, entry) {
 		);
 		list.append(make('li', {}, press));
 	}
-	if (entry.moreReactions > 0) list.append(make('li', { class: 'fine' }, `and ${entry.moreReactions} more`));
+	if (entry.moreReactions > 0) list.append(make('li', { class: 'fine' }, t('andMore', { count: entry.moreReactions })));
 }
 
 /**
@@ -383,17 +384,17 @@ function drawEvent(entry, text, tone) {
 	return item;
 }
 
-const FAILED_CHANGE = {
-	edit: 'Your change to a message was not saved.',
-	delete: 'Your message was not deleted.',
-	react: 'Your reaction was not sent.',
-};
+const FAILED_CHANGE = /** @type {const} */ ({
+	edit: 'editFailed',
+	delete: 'deleteFailed',
+	react: 'reactFailed',
+});
 
 /** @param {Extract<Entry, { type: 'failed_change' }>} entry */
 function drawFailedChange(entry) {
-	const item = drawEvent(entry, FAILED_CHANGE[entry.kind], 'warm');
-	const retry = make('button', { type: 'button', class: 'plain', 'data-part': 'retry' }, 'Try again');
-	const discard = make('button', { type: 'button', class: 'plain danger', 'data-part': 'discard' }, 'Discard');
+	const item = drawEvent(entry, t(FAILED_CHANGE[entry.kind]), 'warm');
+	const retry = make('button', { type: 'button', class: 'plain', 'data-part': 'retry' }, t('tryAgain'));
+	const discard = make('button', { type: 'button', class: 'plain danger', 'data-part': 'discard' }, t('discard'));
 	item.append(make('p', { class: 'failed' }, retry, ' ', discard));
 	return item;
 }
@@ -411,11 +412,11 @@ function drawLost(entry) {
 	if (kept.length > 0) {
 		const lines = kept.map((own) =>
 			own.type === 'message'
-				? make('li', {}, make('strong', { dir: 'auto' }, own.own ? 'You' : shownName(own.name)), ' ', said(own.text))
+				? make('li', {}, make('strong', { dir: 'auto' }, own.own ? t('you') : shownName(own.name)), ' ', said(own.text))
 				: '',
 		);
 		item.append(
-			make('details', {}, make('summary', {}, `This browser still has ${kept.length}`), make('ul', {}, ...lines)),
+			make('details', {}, make('summary', {}, t('stillHas', { count: kept.length })), make('ul', {}, ...lines)),
 		);
 	}
 	return item;
@@ -435,7 +436,7 @@ function drawAlarm({ text, meaning }) {
 
 /** Something that shows nowhere else, and is wrong. @param {Extract<Entry, { type: 'alarm' }>} entry */
 function drawAlarmed(entry) {
-	const item = drawEvent(entry, 'The server shows something here that does not hold.', 'warm');
+	const item = drawEvent(entry, t('doesNotHold'), 'warm');
 	if (entry.alarm !== null) item.replaceChildren(drawAlarm(entryAlarm(entry.alarm)));
 	return item;
 }
@@ -453,10 +454,10 @@ function drawChange(entry) {
 function drawRotation(entry) {
 	const said = [
 		entry.removed.length > 0
-			? `The owner removed ${lists.format(entry.removed.map(shownName))}`
-			: 'The owner changed the keys',
-		entry.removed.length > 0 ? 'Old links let nobody in any more' : 'Links that were taken back let nobody in any more',
-		entry.sharedPast ? '' : 'Who comes from now on cannot read what was said before',
+			? t('ownerRemoved', { names: listOf(entry.removed.map(shownName)) })
+			: t('ownerChangedKeys'),
+		entry.removed.length > 0 ? t('oldLinks') : t('takenBackLinks'),
+		entry.sharedPast ? '' : t('noPast'),
 	];
 	return drawEvent(entry, `${said.filter(Boolean).join('. ')}.`);
 }
@@ -464,11 +465,15 @@ function drawRotation(entry) {
 /** @param {Extract<Entry, { type: 'card' }>} entry */
 function drawCard(entry) {
 	if (entry.before)
-		return drawEvent(entry, `${entry.own ? 'You are' : `${entry.before} is`} now called ${called(entry)}.`);
+		return drawEvent(
+			entry,
+			entry.own
+				? t('youNowCalled', { name: called(entry) })
+				: t('nowCalled', { before: entry.before, name: called(entry) }),
+		);
 	// Whoever owns the room was there from the beginning.
-	if (entry.own) return drawEvent(entry, `You are called ${shownName(entry.name)} here.`);
-	const who = called(entry);
-	return drawEvent(entry, entry.byOwner ? `${who} owns this room.` : `${who} joined.`);
+	if (entry.own) return drawEvent(entry, t('youCalled', { name: shownName(entry.name) }));
+	return drawEvent(entry, t(entry.byOwner ? 'ownsRoom' : 'joined', { name: called(entry) }));
 }
 
 /** @param {Extract<Entry, { type: 'card' }>} entry */
@@ -482,25 +487,22 @@ function called({ name, nameTaken: taken }) {
  */
 function describeStatement({ locked, title, messageTtlS, expiresInS }) {
 	const said = [];
-	if (locked === true) said.push('The owner locked the room');
-	if (locked === false) said.push('The owner unlocked the room');
-	if (title) said.push(`The owner called the room “${title}”`);
-	else if (title === '') said.push('The owner took the room’s name away');
-	if (messageTtlS) said.push(`The owner lets messages disappear after ${duration(messageTtlS)}`);
-	else if (messageTtlS !== undefined) said.push('The owner lets messages stay as long as the room');
-	if (expiresInS !== undefined)
-		said.push(`The owner lets the room expire ${duration(expiresInS)} after the last message`);
-	return said.length > 0 ? `${said.join('. ')}.` : 'The owner changed the room.';
+	if (locked === true) said.push(t('ownerLocked'));
+	if (locked === false) said.push(t('ownerUnlocked'));
+	if (title) said.push(t('ownerCalled', { name: title }));
+	else if (title === '') said.push(t('ownerUnnamed'));
+	if (messageTtlS) said.push(t('ownerDisappear', { time: duration(messageTtlS) }));
+	else if (messageTtlS !== undefined) said.push(t('ownerStay'));
+	if (expiresInS !== undefined) said.push(t('ownerExpires', { time: duration(expiresInS) }));
+	return said.length > 0 ? `${said.join('. ')}.` : t('ownerChanged');
 }
 
 /** @param {Extract<Entry, { type: 'change' }>['changes']} changes @returns {string} */
 function describeServer({ locked, title, messageTtlS, expiresInS }) {
 	const said = [];
-	if (locked !== undefined) said.push(locked ? 'It keeps the room locked.' : 'It lets others write in a locked room.');
-	if (title !== undefined) said.push('It shows another name.');
-	if (messageTtlS !== undefined) said.push('It keeps messages for another time.');
-	if (expiresInS !== undefined) said.push('It keeps the room for another time.');
+	if (locked !== undefined) said.push(locked ? t('serverLocked') : t('serverUnlocked'));
+	if (title !== undefined) said.push(t('serverName'));
+	if (messageTtlS !== undefined) said.push(t('serverLifetime'));
+	if (expiresInS !== undefined) said.push(t('serverExpiry'));
 	return said.join(' ');
 }
-
-const lists = new Intl.ListFormat('en', { type: 'conjunction' });

@@ -4,6 +4,7 @@ import { announce } from '../view/announce.js';
 import { confirmed, openDialog } from '../view/dialogs.js';
 import { button, make } from '../view/dom.js';
 import { roomAlarm } from './alarms.js';
+import { t } from '../values/words.js';
 
 /** @typedef {import('../room/facade.js').RoomFacade} Room */
 
@@ -33,15 +34,15 @@ export function connectionState(room) {
 export function connectionText(room) {
 	switch (connectionState(room)) {
 		case 'live':
-			return 'Live';
+			return t('live');
 		case 'catching_up':
-			return 'Catching up…';
+			return t('catchingUp');
 		case 'offline':
-			return navigator.onLine ? 'Not connected' : 'Offline';
+			return navigator.onLine ? t('notConnected') : t('offlineShort');
 		case 'closed':
-			return 'Closed';
+			return t('closed');
 		default:
-			return 'Connecting…';
+			return t('connecting');
 	}
 }
 
@@ -63,64 +64,64 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
 	const { sending, info } = room;
 	for (const alarm of room.alarms) notices.push(noticeOf(room, alarm));
 	if (!navigator.onLine) {
-		notices.push({ text: 'You are offline. What you write is kept here and sent when you are back.', tone: 'warm' });
+		notices.push({ text: t('offlineKept'), tone: 'warm' });
 	} else if (state === 'offline') {
 		const wait =
-			retryAtMs && retryAtMs > now ? `Trying again in ${Math.ceil((retryAtMs - now) / 1000)} s.` : 'Trying again…';
-		notices.push({ text: 'The server can’t be reached. What you write is kept here.', wait, tone: 'warm' });
+			retryAtMs && retryAtMs > now ? t('tryingIn', { seconds: Math.ceil((retryAtMs - now) / 1000) }) : t('trying');
+		notices.push({ text: t('unreachableKept'), wait, tone: 'warm' });
 	}
 	if (sending.code === 'rate_limited' && sending.waitingUntilMs !== null) {
 		const seconds = Math.max(1, Math.ceil((sending.waitingUntilMs - now) / 1000));
 		notices.push({
-			text: 'A little too fast for the server: the rest goes out by itself',
-			wait: `in ${seconds} s.`,
+			text: t('tooFast'),
+			wait: t('inSeconds', { seconds }),
 			tone: 'warm',
 		});
 	}
 	if (sending.code === 'room_full' || room.entries.at(-1)?.error === 'room_full') {
 		notices.push({
-			text: 'The room is full: the server keeps no more messages here. Start a new room to go on.',
+			text: t('roomFull'),
 			tone: 'danger',
 		});
 	}
 	if (info.locked && room.isOwner) {
 		notices.push({
-			text: 'The room is locked: only you can write.',
+			text: t('youLocked'),
 			tone: 'plain',
-			actions: [['Unlock', () => room.change({ locked: false })]],
+			actions: [[t('unlock'), () => room.change({ locked: false })]],
 		});
 	}
 	if (persistent && sending.unkept) {
 		notices.push({
-			text: 'This browser could not keep what you wrote. Stay on this page until it is sent.',
+			text: t('couldNotKeep'),
 			tone: 'danger',
 		});
 	}
 	if (!persistent) {
 		notices.push({
-			text: 'This browser keeps nothing for Buddy: messages that are not sent are lost when you leave, so keep the link.',
+			text: t('keepsNothingHere'),
 			tone: 'warm',
 		});
 	}
 	// It can wait until nothing else is to be said.
 	if (remindOwner && notices.length === 0) {
 		notices.push({
-			text: 'You own this room in this browser only. Keep the owner link somewhere safe.',
+			text: t('ownedHere'),
 			tone: 'plain',
 			actions: [
-				['Show it', showRecovery],
-				['Done', keptOwnerLink],
+				[t('showIt'), showRecovery],
+				[t('done'), keptOwnerLink],
 			],
 		});
 	}
 	if (updates.waiting) {
 		notices.push({
-			text: 'A newer Buddy is ready.',
+			text: t('newerReady'),
 			wait: updates.number,
 			tone: 'plain',
 			actions: [
-				['Use it now', () => updates.use()],
-				['Compare', () => updates.compare()],
+				[t('useItNow'), () => updates.use()],
+				[t('compare'), () => updates.compare()],
 			],
 		});
 	}
@@ -133,19 +134,18 @@ export function noticesOf(room, { persistent, remindOwner, showRecovery, keptOwn
  * @returns {Notice}
  */
 function noticeOf(room, { id, code, by, detail }) {
-	const { text, meaning, tone } = roomAlarm({ code, detail });
 	const who = code === 'fork' && by ? room.people.find(({ signer }) => signer === by)?.name : undefined;
+	const { text, meaning, tone } = roomAlarm({ code, detail }, who || undefined);
 	/** @type {[string, () => unknown][]} */
-	const actions = [['What does this mean?', () => openDialog(text, make('p', {}, meaning))]];
-	if (code === 'two_rotations') actions.push(['Follow the other one', () => chooseOther(room, id)]);
-	return { text: who ? text.replace('Somebody who is here', who) : text, tone, actions };
+	const actions = [[t('whatMeans'), () => openDialog(text, make('p', {}, meaning))]];
+	if (code === 'two_rotations') actions.push([t('followOther'), () => chooseOther(room, id)]);
+	return { text, tone, actions };
 }
 
 /** @param {Room} room @param {string} id */
 async function chooseOther(room, id) {
-	const text =
-		'Do that only if the owner told you so. What was said under the one you leave stays here, but nobody else may see it.';
-	if (await confirmed('Follow the other change of the keys?', text, 'Follow it')) await room.choose(id);
+	const text = t('followOtherText');
+	if (await confirmed(t('followOtherAsk'), text, t('followIt'))) await room.choose(id);
 }
 
 /**
@@ -155,8 +155,8 @@ async function chooseOther(room, id) {
  * @returns {string}
  */
 export function whyNotWriting(room) {
-	if (!room.canWrite) return 'You are reading along. This link cannot write.';
-	if (room.info.locked && !room.isOwner) return 'The owner has locked this room. You can read it, but not write.';
+	if (!room.canWrite) return t('readingAlong');
+	if (room.info.locked && !room.isOwner) return t('lockedForYou');
 	return '';
 }
 

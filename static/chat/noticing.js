@@ -3,6 +3,7 @@
 
 import { shownName } from './message.js';
 import { gist, quoteOf } from '../values/text.js';
+import { t } from '../values/words.js';
 
 /**
  * @import { Changes, RoomFacade, ShownEntry } from '../room/facade.js'
@@ -81,8 +82,8 @@ export function watchRoom(room, closed) {
  */
 async function show(room, message, count) {
 	const who = shownName(message.name);
-	const body = count === 1 ? `${who}: ${quoteOf(gist(message), MOST_CHARACTERS)}` : `${count} new messages`;
-	const title = room.displayName || 'Unnamed room';
+	const body = count === 1 ? `${who}: ${quoteOf(gist(message), MOST_CHARACTERS)}` : t('newMessages', { count });
+	const title = room.displayName || t('unnamedRoom');
 	// A later one of the same room takes the place of the one before, and is heard again.
 	const options = { body, tag: `buddy/${room.room}`, renotify: true, icon: '/icon-512.png', data: { room: room.room } };
 	try {

@@ -4,26 +4,29 @@
 import { make } from '../view/dom.js';
 import { save } from '../view/saving.js';
 import { kindOf, nameOf } from './files.js';
+import { t } from '../values/words.js';
 
 /**
+ * @import { Key } from '../values/words.js'
+ *
  * @typedef {import('../room/facade.js').RoomFacade} Room
  * @typedef {import('../crypto/content.js').SentFile} SentFile
  */
 
-const FAILURES = /** @type {Record<string, string>} */ ({
-	damaged: 'This file is damaged, or not what was sent. It is not shown.',
-	file_not_found: 'This file is gone.',
-	room_not_found: 'The room is gone.',
-	network: 'You are offline. Try again when you are connected.',
-	timeout: 'The server took too long. Try again.',
-	rate_limited: 'Too much at once. Try again in a moment.',
-	unavailable: 'The server is not available right now. Try again.',
+const FAILURES = /** @type {Record<string, Key>} */ ({
+	damaged: 'fileDamaged',
+	file_not_found: 'fileGone',
+	room_not_found: 'fileRoomGone',
+	network: 'fileOffline',
+	timeout: 'fileTimeout',
+	rate_limited: 'fileRateLimited',
+	unavailable: 'fileUnavailable',
 });
 
 /** @param {unknown} cause @returns {string} */
 export function whyNot(cause) {
 	const { code = '' } = /** @type {{ code?: string }} */ (cause ?? {});
-	return FAILURES[code] ?? 'This file could not be fetched. Try again.';
+	return t(FAILURES[code] ?? 'fileNotFetched');
 }
 
 /**
@@ -49,9 +52,7 @@ export async function openFile({ room, file, item, signal, keep }) {
 	const tag = file.type.startsWith('video/') ? 'video' : 'audio';
 	const player = make(tag, { controls: true, playsinline: true, 'aria-label': nameOf(file) });
 	player.src = URL.createObjectURL(new Blob([blob], { type: file.type }));
-	player.addEventListener('error', () =>
-		note(item, 'This browser cannot play it. Save it instead.', () => saveBlob(blob, file)),
-	);
+	player.addEventListener('error', () => note(item, t('cannotPlay'), () => saveBlob(blob, file)));
 	const button = item.querySelector('[data-open]');
 	const hadFocus = button === document.activeElement;
 	button?.replaceWith(player);
@@ -64,7 +65,7 @@ export async function openFile({ room, file, item, signal, keep }) {
 async function fetched(room, file, item, signal) {
 	if (item.dataset.loading !== undefined) return null;
 	item.dataset.loading = '';
-	const bar = make('progress', { max: '1', 'aria-label': `Loading ${nameOf(file)}` });
+	const bar = make('progress', { max: '1', 'aria-label': t('loadingFile', { name: nameOf(file) }) });
 	bar.value = 0;
 	note(item, '');
 	item.append(bar);
@@ -86,7 +87,7 @@ function note(item, text, saveIt) {
 	line.hidden = text === '';
 	line.replaceChildren(text);
 	if (!saveIt) return;
-	const button = make('button', { type: 'button', class: 'plain' }, 'Save');
+	const button = make('button', { type: 'button', class: 'plain' }, t('save'));
 	button.addEventListener('click', saveIt);
 	line.append(' ', button);
 }

@@ -9,6 +9,7 @@ import { button, make, makeAvatar } from '../view/dom.js';
 import { tintsOf } from '../view/tints.js';
 import { shownName } from './message.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
+import { t } from '../values/words.js';
 
 /** Anyone can be as many people as they like; so many rows still open at once. */
 const MOST = 200;
@@ -38,21 +39,12 @@ export function showPeople(room) {
 			row.remove();
 			rows.delete(signer);
 		}
-		more.textContent = people.length > MOST ? `and ${people.length - MOST} more` : '';
+		more.textContent = people.length > MOST ? t('andMore', { count: people.length - MOST }) : '';
 		more.hidden = people.length <= MOST;
 	};
 	const more = make('p', { class: 'fine' });
 	draw();
-	const dialog = openDialog(
-		'People',
-		make(
-			'p',
-			{},
-			'To be sure who somebody is, compare the eight words with them by another way, such as a call. Names can be chosen freely; the words cannot.',
-		),
-		list,
-		more,
-	);
+	const dialog = openDialog(t('people'), make('p', {}, t('peopleText')), list, more);
 	room.addEventListener('people', draw);
 	dialog.addEventListener('close', () => room.removeEventListener('people', draw));
 }
@@ -67,11 +59,7 @@ export function showPerson(room, { signer, name }) {
 	const known = room.people.find((one) => one.signer === signer) ?? stranger(signer, name);
 	openDialog(
 		shownName(name),
-		make(
-			'p',
-			{},
-			'Ask them, by another way, to read you their own words under “People”. If all eight are the same, it is them.',
-		),
+		make('p', {}, t('personText')),
 		make('div', { class: 'people' }, personRow(room, known, true)),
 	);
 }
@@ -88,13 +76,13 @@ function stranger(signer, name) {
  * @param {boolean} open whether the words show at once
  */
 function personRow(room, person, open) {
-	const shown = person.own ? person.name || 'You' : shownName(person.name);
+	const shown = person.own ? person.name || t('you') : shownName(person.name);
 	const avatar = makeAvatar(shown, tintsOf(room).of(person.signer));
 	const notes = [
-		person.own && 'you',
-		person.owner && 'owner',
-		person.here || person.own ? 'here' : 'not here now',
-		person.taken && 'another device or person uses this name',
+		person.own && t('youLower'),
+		person.owner && t('owner'),
+		person.here || person.own ? t('here') : t('notHereNow'),
+		person.taken && t('nameUsed'),
 	].filter(Boolean);
 	const words = make('p', { class: 'fingerprint' });
 	const note = make('span', { class: 'note' }, notes.join(' · '));
@@ -103,7 +91,7 @@ function personRow(room, person, open) {
 		note.append(` · ${shortTag(list)}`);
 	});
 	const removable = room.isOwner && !person.own && room.people.some(({ signer }) => signer === person.signer);
-	const via = removable && person.via ? [make('p', { class: 'fine' }, `Says they came by “${person.via}”.`)] : [];
+	const via = removable && person.via ? [make('p', { class: 'fine' }, t('saysCameBy', { name: person.via }))] : [];
 	const remove = () => openLater(import('./renewal.js'), ({ showRemove }) => showRemove(room, person));
 	return make(
 		'details',
@@ -111,6 +99,6 @@ function personRow(room, person, open) {
 		make('summary', {}, avatar, make('span', { class: 'person' }, make('span', {}, make('bdi', {}, shown)), note)),
 		words,
 		...via,
-		...(removable ? [make('div', { class: 'actions' }, button('Remove…', remove, 'danger'))] : []),
+		...(removable ? [make('div', { class: 'actions' }, button(t('removePerson'), remove, 'danger'))] : []),
 	);
 }

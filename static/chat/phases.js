@@ -3,8 +3,8 @@
 import { toast } from '../view/announce.js';
 import { Room } from '../room/room.js';
 import { suggestedName } from '../room/rooms.js';
+import { loadWords } from '../view/speaking.js';
 import { loadRoomStyles } from '../view/styles.js';
-import { registerWorker } from '../view/worker.js';
 import {
 	showGone,
 	showInvited,
@@ -16,6 +16,7 @@ import {
 	showRemoved,
 	showUnreachable,
 } from '../view/screens.js';
+import { t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').RoomFacade} RoomFacade
@@ -79,7 +80,11 @@ export function showRoom(screen, record, { store, forget, entered }) {
 			case 'open': {
 				askPersistence(store);
 				entered(room);
-				registerWorker();
+				// Without it the room works all the same.
+				import('../view/worker.js').then(
+					({ registerWorker }) => registerWorker(),
+					() => {},
+				);
 				const [chat, suggestion] = await Promise.all([loadChat(), suggestedName(store)]);
 				if (signal.aborted || room.phase !== 'open') return;
 				if (chat) leaveChat = chat.showChat(screen, room, { persistent: store.persistent, suggestion, forget });
@@ -98,7 +103,7 @@ export function showRoom(screen, record, { store, forget, entered }) {
 			case 'unreachable':
 				showUnreachable(screen, async () => {
 					await open();
-					if (room.phase === 'unreachable') toast('Still no answer');
+					if (room.phase === 'unreachable') toast(t('stillNoAnswer'));
 				});
 		}
 	};
@@ -140,7 +145,8 @@ function askPersistence(store) {
 
 /** Who only looks at what a room is needs nothing of what it takes to talk. */
 async function loadChat() {
-	const [chat, isStyled] = await Promise.all([import('./chat.js').catch(() => null), loadRoomStyles()]);
+	const loading = Promise.all([import('./chat.js'), loadWords('start', 'room')]).catch(() => [null]);
+	const [[chat], isStyled] = await Promise.all([loading, loadRoomStyles()]);
 	return isStyled ? chat : null;
 }
 

@@ -3,26 +3,29 @@
 import { openDialog } from '../view/dialogs.js';
 import { make } from '../view/dom.js';
 import { findEmoji } from '../values/shortcodes.js';
+import { t } from '../values/words.js';
 
 /** So many are drawn at once; more come while one scrolls. */
 const STEP = 240;
 
+/** @import { Key } from '../values/words.js' */
+
 /**
  * @param {object} wanted
  * @param {string} wanted.title what it is for
- * @param {string} wanted.verb what pressing one does, such as `React with`
+ * @param {Key} wanted.label what pressing one does, with the emoji in it
  * @param {(emoji: string) => void} wanted.chosen called after the dialog has closed
  * @returns {HTMLDialogElement}
  */
-export function showPicker({ title, verb, chosen }) {
+export function showPicker({ title, label, chosen }) {
 	const search = make('input', {
 		type: 'search',
-		'aria-label': 'Search emoji',
-		placeholder: 'Search, such as “party”',
+		'aria-label': t('searchEmoji'),
+		placeholder: t('searchEmojiHint'),
 		autocomplete: 'off',
 		enterkeyhint: 'done',
 	});
-	const grid = make('div', { class: 'emoji', role: 'group', 'aria-label': 'Emoji' });
+	const grid = make('div', { class: 'emoji', role: 'group', 'aria-label': t('emoji') });
 	const none = make('p', { role: 'status' });
 	let found = findEmoji('');
 	const more = () => {
@@ -35,7 +38,7 @@ export function showPicker({ title, verb, chosen }) {
 					{
 						type: 'button',
 						'data-choice': emoji,
-						'aria-label': `${verb} ${emoji}, ${name}`,
+						'aria-label': `${t(label, { emoji })}, ${name}`,
 						title: name,
 						tabindex: '-1',
 					},
@@ -50,7 +53,7 @@ export function showPicker({ title, verb, chosen }) {
 		more();
 		const [first] = grid.children;
 		if (first instanceof HTMLElement) first.tabIndex = 0;
-		none.textContent = found.length === 0 ? 'No emoji is called so.' : '';
+		none.textContent = found.length === 0 ? t('noEmoji') : '';
 	};
 	const choose = (/** @type {string} */ emoji) => {
 		dialog.close();

@@ -1,6 +1,8 @@
 // Pictures before they are sent: redrawn, so that nothing of what a camera writes into them remains, and made small for
 // the message itself. Loaded when there is a file to send.
 
+import { t } from '../values/words.js';
+
 /**
  * @typedef {import('../room/files.js').Chosen} Chosen
  *
@@ -121,5 +123,5 @@ function encoded(canvas, type, quality) {
 /** @param {string} name @param {string} type @returns {string} with the ending of what it became */
 function named(name, type) {
 	const ending = type === 'image/jpeg' ? 'jpg' : type.slice('image/'.length);
-	return `${name.replace(/\.[A-Za-z0-9]{2,5}$/, '') || 'picture'}.${ending}`;
+	return `${name.replace(/\.[A-Za-z0-9]{2,5}$/, '') || t('picture')}.${ending}`;
 }

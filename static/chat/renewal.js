@@ -7,13 +7,15 @@
 
 import { toast } from '../view/announce.js';
 import { openDialog } from '../view/dialogs.js';
+import { failure } from '../view/failures.js';
 import { fromTemplate, make } from '../view/dom.js';
 import { linkRow } from '../view/share.js';
 import { nameInText, shownName } from './message.js';
+import { listOf, t } from '../values/words.js';
 
 /** What a link is called where its owner gave it no name. @param {Pick<Link, 'name' | 'isRoomLink' | 'role'>} link */
 export function linkName({ name, isRoomLink, role }) {
-	return name || (isRoomLink ? 'The room’s link' : role === 'member' ? 'A link to take part' : 'A read-only link');
+	return name || t(isRoomLink ? 'roomsLink' : role === 'member' ? 'linkToTakePart' : 'linkReadOnly');
 }
 
 /**
@@ -44,7 +46,7 @@ async function showRenewal(room, { link, person, done }) {
 	try {
 		[guests, links] = await Promise.all([room.guests(), room.links()]);
 	} catch (error) {
-		toast(`That needs the server: ${/** @type {Error} */ (error).message}`);
+		toast(t('needsServer', { why: failure(error) }));
 		return;
 	}
 	const others = links.filter(({ id, url, ended }) => id !== link?.id && url !== null && ended === null);
@@ -68,13 +70,13 @@ async function showRenewal(room, { link, person, done }) {
 		parts.what.textContent = whatHappens({ link, person });
 		parts.who.textContent = whoMayGetIn(kept, { link, person });
 		parts.who.dataset.tone = person !== null && kept.length > 0 ? 'warm' : '';
-		parts.linksTitle.textContent = `Links that stay: ${kept.length} of ${others.length}`;
-		parts.peopleTitle.textContent = `People who stay: ${staying} of ${stayers.length}`;
+		parts.linksTitle.textContent = t('linksStay', { kept: kept.length, all: others.length });
+		parts.peopleTitle.textContent = t('peopleStay', { kept: staying, all: stayers.length });
 	};
 	form.addEventListener('change', draw);
 	draw();
 
-	parts.submit.textContent = person ? `Remove ${person.name || 'this person'}` : 'Take back';
+	parts.submit.textContent = person ? t('removeNamed', { name: person.name || t('thisPerson') }) : t('takeBack');
 	parts.cancel.addEventListener('click', () => dialog.close());
 	form.addEventListener('submit', async (event) => {
 		event.preventDefault();
@@ -93,53 +95,52 @@ async function showRenewal(room, { link, person, done }) {
 			showDone(room, { link, person }, renewed);
 		} catch (error) {
 			parts.error.hidden = false;
-			parts.error.textContent = `Nothing was changed: ${/** @type {Error} */ (error).message}`;
+			parts.error.textContent = t('nothingChanged', { why: failure(error) });
 		} finally {
 			parts.progress.hidden = true;
 			parts.submit.disabled = parts.cancel.disabled = false;
 		}
 	});
-	const title = person ? `Remove ${shownName(person.name)}?` : `Take back “${link ? linkName(link) : ''}”?`;
+	const title = person
+		? t('removeAsk', { name: shownName(person.name) })
+		: t('takeBackAsk', { name: link ? linkName(link) : '' });
 	const dialog = openDialog(title, form);
 }
 
 /** @param {{ link: Link | null, person: Person | null }} what */
 function whatHappens({ link, person }) {
 	if (person) {
-		return `${shownName(person.name)} can read nothing that is written from now on, and their open page goes blank. What they have read, they have read.`;
+		return t('removing', { name: shownName(person.name) });
 	}
-	const anew = link?.isRoomLink ? ' The room gets a new link.' : '';
 	if (link?.role === 'reader') {
-		return 'Nobody gets in by this link any more, and whoever reads by it can read nothing that is written from now on.';
+		return t('takingBackReader');
 	}
-	return `Nobody gets in by this link any more. Everybody who is ticked below stays, and notices nothing.${anew}`;
+	return t(link?.isRoomLink ? 'takingBackRooms' : 'takingBack');
 }
 
 /** @param {Link[]} kept @param {{ link: Link | null, person: Person | null }} what */
 function whoMayGetIn(kept, { link, person }) {
-	const names = listOf(kept.map((one) => `“${linkName(one)}”`));
+	const names = listOf(kept.map((one) => t('named', { name: linkName(one) })));
 	if (person) {
-		return kept.length === 0
-			? 'All links are taken back, so whoever still has one gets in by it no more. The room gets a new link.'
-			: `${shownName(person.name)} may come back by ${names}, if they have it.`;
+		return kept.length === 0 ? t('allTakenBack') : t('mayComeBack', { name: shownName(person.name), links: names });
 	}
-	const others = kept.length === 0 ? 'Nobody else gets in by an older link.' : `Whoever has ${names} still gets in.`;
-	return link?.isRoomLink ? `${others} Send the new one to whom you like.` : others;
+	const others = kept.length === 0 ? t('nobodyElse') : t('stillGetsIn', { links: names });
+	return link?.isRoomLink ? `${others} ${t('sendNewOne')}` : others;
 }
 
 /** @param {Link} link @param {Person | null} person */
 function hintOfLink(link, person) {
-	const may = link.role === 'member' ? 'take part' : 'read only';
-	const came = person?.via && person.via === link.name ? ` · ${shownName(person.name)} says they came by it` : '';
+	const may = link.role === 'member' ? t('takePart') : t('readOnly');
+	const came = person?.via && person.via === link.name ? ` · ${t('cameBy', { name: shownName(person.name) })}` : '';
 	return may + came;
 }
 
 /** @param {Guest} guest @param {Link | null} link */
 function hintOfGuest({ via, trusted, here }, link) {
 	const hints = [
-		here && 'here now',
-		via && (link && via === link.name ? 'says they came by this link' : `says they came by “${via}”`),
-		!trusted && 'new to this browser',
+		here && t('hereNow'),
+		via && (link && via === link.name ? t('cameByThis') : t('cameByNamed', { name: via })),
+		!trusted && t('newToBrowser'),
 	];
 	return hints.filter(Boolean).join(' · ');
 }
@@ -158,17 +159,9 @@ function tick(text, hint, checked) {
  * @param {import('../room/facade.js').Renewed} renewed
  */
 function showDone(room, { link, person }, { leftOut, roomLink }) {
-	const title = person ? `${shownName(person.name)} was removed` : 'The link was taken back';
+	const title = person ? t('wasRemoved', { name: shownName(person.name) }) : t('linkTakenBack');
 	const missed =
-		leftOut.length === 0
-			? []
-			: [
-					make(
-						'p',
-						{ class: 'caution' },
-						`${listOf(leftOut)} could not be given the new keys: send them the new link.`,
-					),
-				];
+		leftOut.length === 0 ? [] : [make('p', { class: 'caution' }, t('missedKeys', { names: listOf(leftOut) }))];
 	if (!person && !link?.isRoomLink) {
 		if (missed.length > 0) openDialog(title, ...missed);
 		else toast(title);
@@ -178,18 +171,11 @@ function showDone(room, { link, person }, { leftOut, roomLink }) {
 		title,
 		...missed,
 		linkRow({
-			title: 'The room’s new link',
-			text: 'The old one lets nobody in any more. Whoever is here already needs none.',
+			title: t('newRoomLink'),
+			text: t('newRoomLinkText'),
 			link: roomLink,
-			name: room.displayName || 'A private room',
+			name: room.displayName || t('aPrivateRoom'),
 			style: '',
 		}),
 	);
-}
-
-const lists = new Intl.ListFormat('en', { type: 'conjunction' });
-
-/** @param {string[]} texts */
-function listOf(texts) {
-	return lists.format(texts);
 }

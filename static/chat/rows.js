@@ -7,6 +7,7 @@ import { drawEntry } from './message.js';
 import { foldName } from '../values/text.js';
 import { dayKey, dayName } from '../values/when.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
+import { t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').ShownEntry} Entry
@@ -128,7 +129,7 @@ export class Rows {
 		if (at !== null && (before === null || dayKey(at) !== dayKey(before))) {
 			separators.push([`day ${dayKey(at)} ${entry.key}`, dayName(at), 'day']);
 		}
-		if (this.#isFirstUnread(entry)) separators.push(['unread', 'New', 'unread']);
+		if (this.#isFirstUnread(entry)) separators.push(['unread', t('newLine'), 'unread']);
 		return separators;
 	}
 

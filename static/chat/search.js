@@ -8,6 +8,7 @@ import { Finder, firstSince, loadedShare } from '../room/finder.js';
 import { dayOf, rangesOf, startOfDay, wordsOf } from '../values/finding.js';
 import { dayName, timeOfDay } from '../values/when.js';
 import { gist, quoteOf } from '../values/text.js';
+import { number, t } from '../values/words.js';
 
 /**
  * @import { RoomFacade } from '../room/facade.js'
@@ -47,19 +48,19 @@ export class Search {
 
 	#field = make('input', {
 		type: 'search',
-		'aria-label': 'Find in this room',
-		placeholder: 'Find in this room',
+		'aria-label': t('findInRoom'),
+		placeholder: t('findInRoom'),
 		autocomplete: 'off',
 		enterkeyhint: 'search',
 		dir: 'auto',
 	});
 	#count = make('span', { class: 'finder-count', role: 'status' });
-	#older = iconButton('down', 'Older hit', () => this.#step(1), 'up');
-	#newer = iconButton('down', 'Newer hit', () => this.#step(-1));
+	#older = iconButton('down', t('olderHit'), () => this.#step(1), 'up');
+	#newer = iconButton('down', t('newerHit'), () => this.#step(-1));
 	#extent = make('p');
-	#all = button('Search everything', () => this.#loadAll(), 'plain');
-	#stop = button('Stop', () => this.#loading?.abort(), 'plain');
-	#progress = make('progress', { max: '1', 'aria-label': 'Loading the room' });
+	#all = button(t('searchEverything'), () => this.#loadAll(), 'plain');
+	#stop = button(t('stop'), () => this.#loading?.abort(), 'plain');
+	#progress = make('progress', { max: '1', 'aria-label': t('loadingRoom') });
 	#day = make('input', { type: 'date' });
 	#root;
 
@@ -74,12 +75,12 @@ export class Search {
 		this.#timeline = timeline;
 		this.#list = list;
 		this.#then = then;
-		const close = iconButton('close', 'Stop finding', () => this.close());
-		const go = make('label', {}, 'Go to a day', this.#day);
+		const close = iconButton('close', t('stopFinding'), () => this.close());
+		const go = make('label', {}, t('goToDay'), this.#day);
 		this.#extent.append(make('span'), ' ', this.#progress, ' ', this.#all, this.#stop);
 		this.#root = make(
 			'div',
-			{ class: 'finder', role: 'search', 'aria-label': 'Find in this room' },
+			{ class: 'finder', role: 'search', 'aria-label': t('findInRoom') },
 			make('div', { class: 'finder-words' }, this.#field, this.#count, this.#older, this.#newer, close),
 			make('div', { class: 'finder-more' }, this.#extent, go),
 		);
@@ -189,7 +190,7 @@ export class Search {
 		void this.#timeline.jumpTo(hit.seq, { focus: false }).then(() => this.#markSoon());
 		const entry = this.#room.entry(hit.seq);
 		if (entry?.type !== 'message') return;
-		const who = entry.own ? 'You' : entry.name || 'Someone';
+		const who = entry.own ? t('you') : entry.name || t('someone');
 		const when = entry.sentAtMs === null ? '' : `, ${dayName(entry.sentAtMs)} ${timeOfDay(entry.sentAtMs)}`;
 		announce(`${who}${when}: ${quoteOf(gist(entry), 300)}`);
 	}
@@ -197,7 +198,7 @@ export class Search {
 	#draw() {
 		const { length } = this.#hits;
 		const at = this.#hits.findIndex(({ key }) => key === this.#here?.key);
-		const count = length === 0 ? 'Not found' : at < 0 ? `${length}` : `${at + 1} of ${length}`;
+		const count = length === 0 ? t('notFound') : at < 0 ? number(length) : t('hitOf', { at: at + 1, all: length });
 		this.#count.textContent = this.#words.length === 0 ? '' : count;
 		for (const press of [this.#older, this.#newer]) press.disabled = length === 0;
 		this.#markSoon();
@@ -209,9 +210,9 @@ export class Search {
 		const held = document.activeElement;
 		const [text] = this.#extent.children;
 		const first = entries.find(({ sentAtMs }) => sentAtMs !== null)?.sentAtMs ?? null;
-		const since = first === null ? 'what is loaded' : `back to ${dayName(first)}`;
-		const whole = info.createdAtMs > 0 ? 'The whole room is searched.' : 'All of it is searched.';
-		if (text) text.textContent = loading ? 'Loading…' : hasOlder ? `Searched ${since}.` : whole;
+		const since = first === null ? t('searchedLoaded') : t('searchedBack', { day: dayName(first) });
+		const whole = info.createdAtMs > 0 ? t('wholeSearched') : t('allSearched');
+		if (text) text.textContent = loading ? t('loading') : hasOlder ? since : whole;
 		this.#all.hidden = loading || !hasOlder;
 		this.#stop.hidden = this.#progress.hidden = !loading;
 		if (loading) this.#progress.value = loadedShare(this.#room);
@@ -224,7 +225,7 @@ export class Search {
 	}
 
 	async #loadAll() {
-		if (await this.#loadWhile(() => true)) announce('The whole room is searched');
+		if (await this.#loadWhile(() => true)) announce(t('wholeSearchedNow'));
 	}
 
 	/**
@@ -248,7 +249,7 @@ export class Search {
 			}
 			return !loading.signal.aborted;
 		} catch {
-			toast('Older messages could not be loaded. Are you connected?');
+			toast(t('olderNotLoadedAsk'));
 			return false;
 		} finally {
 			if (this.#loading === loading) {
@@ -266,12 +267,12 @@ export class Search {
 		if (!(await this.#loadWhile(() => oldest() >= begins)) || this.#closed.signal.aborted) return;
 		const entry = firstSince(room.entries, begins);
 		if (!entry || entry.seq === null || entry.sentAtMs === null) {
-			toast('Nothing was said since then');
+			toast(t('nothingSince'));
 			return;
 		}
 		await this.#timeline.jumpTo(entry.seq, { focus: false });
 		if (dayOf(entry.sentAtMs) === this.#day.value) announce(dayName(entry.sentAtMs));
-		else toast(`Nothing on that day. This is ${dayName(entry.sentAtMs)}`);
+		else toast(t('nothingThatDay', { day: dayName(entry.sentAtMs) }));
 	}
 
 	#markSoon() {

@@ -9,6 +9,7 @@ import { Scrolling } from './scrolling.js';
 import { Window } from './window.js';
 import { gist, quoteOf } from '../values/text.js';
 import { countUnread, isUnread } from '../room/unread.js';
+import { t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').ShownEntry} Entry
@@ -157,7 +158,7 @@ export class Timeline {
 	async jumpTo(seq, { focus = true } = {}) {
 		this.#settling = false;
 		if (!this.#room.entry(seq) && !(await this.#room.loadUntil(seq).catch(() => false))) {
-			announce('That message is not kept any more');
+			announce(t('notKeptMessage'));
 			return;
 		}
 		const { entries } = this.#room;
@@ -247,13 +248,13 @@ export class Timeline {
 		if (this.#loading) return;
 		this.#loading = true;
 		const { olderButton } = this.#parts;
-		olderButton.textContent = 'Loading…';
+		olderButton.textContent = t('loading');
 		let pause = 0;
 		try {
 			await this.#room.loadOlder();
-			olderButton.textContent = 'Load older messages';
+			olderButton.textContent = t('loadOlder');
 		} catch {
-			olderButton.textContent = 'Older messages could not be loaded. Try again';
+			olderButton.textContent = t('olderNotLoaded');
 			pause = AGAIN_MS;
 		}
 		setTimeout(() => (this.#loading = false), pause);
@@ -293,7 +294,7 @@ export class Timeline {
 		const atEnd = drawnToEnd && this.#scrolling.isNearEnd;
 		const count = atEnd ? 0 : this.unseen;
 		jump.hidden = atEnd || (count === 0 && drawnToEnd && below < SHORT);
-		jumpText.textContent = count === 0 ? 'Latest' : count === 1 ? '1 new message' : `${count} new messages`;
+		jumpText.textContent = count === 0 ? t('latest') : t('newMessages', { count });
 	}
 
 	/** @param {Set<string>} changed keys of appended entries */
@@ -305,7 +306,7 @@ export class Timeline {
 		const [only] = news;
 		if (news.length === 1 && only?.type === 'message')
 			announce(`${nameInText({ name: only.name, taken: only.nameTaken })}: ${quoteOf(gist(only), 300)}`);
-		else if (news.length > 1) announce(`${news.length} new messages`);
+		else if (news.length > 1) announce(t('newMessages', { count: news.length }));
 	}
 
 	#draw() {

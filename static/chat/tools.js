@@ -4,10 +4,12 @@
 import { toast } from '../view/announce.js';
 import { confirmed, openDialog, openLater } from '../view/dialogs.js';
 import { button, fromTemplate, iconButton, make } from '../view/dom.js';
+import { failure } from '../view/failures.js';
 import { watchFingers } from './gestures.js';
-import { SHOW_ALL, SHOW_LESS, shownName } from './message.js';
+import { shownName } from './message.js';
 import { whyNotWriting } from './notices.js';
 import { exactTime } from '../values/when.js';
+import { t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').ShownEntry} Entry
@@ -171,7 +173,7 @@ export class Tools {
 			toast(why);
 			return;
 		}
-		this.#room.react(message.seq, emoji, on).catch((error) => toast(error.message));
+		this.#room.react(message.seq, emoji, on).catch((error) => toast(failure(error)));
 	}
 
 	/** Puts the few reactions that most people want in the place of the toolbar. */
@@ -208,19 +210,19 @@ export class Tools {
 		const choices = QUICK.map((emoji) => {
 			const own = isOwnReaction(message, emoji);
 			const choice = button(emoji, () => then(() => this.#react(message, emoji, !own)), 'icon choice');
-			choice.setAttribute('aria-label', `React with ${emoji}`);
+			choice.setAttribute('aria-label', t('reactWith', { emoji }));
 			choice.setAttribute('aria-pressed', String(own));
 			return choice;
 		});
 		const more = () => then(() => this.#showPicker(message, node));
-		return [...choices, iconButton('plus', 'More emoji', more, 'choice')];
+		return [...choices, iconButton('plus', t('moreEmoji'), more, 'choice')];
 	}
 
 	/** @param {Message} message @param {HTMLElement | null} node */
 	async #showPicker(message, node) {
 		await openLater(import('./picker.js'), ({ showPicker }) => {
 			const chosen = (/** @type {string} */ emoji) => this.#react(message, emoji, !isOwnReaction(message, emoji));
-			this.#returnTo(showPicker({ title: 'React', verb: 'React with', chosen }), node);
+			this.#returnTo(showPicker({ title: t('react'), label: 'reactWith', chosen }), node);
 		});
 	}
 
@@ -239,23 +241,23 @@ export class Tools {
 		/** @type {(label: string, act: () => unknown, style?: string) => HTMLElement} */
 		const item = (label, act, style = '') => button(label, () => then(act), style);
 		const items = [];
-		if (!mute) items.push(item('Reply', () => this.#composer.reply(message)));
-		items.push(item('Copy text', () => copy(message.text)));
-		if (message.own && !mute) items.push(item('Edit', () => this.#composer.edit(message)));
+		if (!mute) items.push(item(t('reply'), () => this.#composer.reply(message)));
+		items.push(item(t('copyText'), () => copy(message.text)));
+		if (message.own && !mute) items.push(item(t('edit'), () => this.#composer.edit(message)));
 		if (!message.own && signer)
 			items.push(
-				item(`Who is ${shownName(message.name)}?`, () =>
+				item(t('whoIs', { name: shownName(message.name) }), () =>
 					openLater(import('./people.js'), ({ showPerson }) => showPerson(this.#room, { signer, name: message.name })),
 				),
 			);
 		if ((message.own && this.#room.canWrite) || this.#room.isOwner)
-			items.push(item('Delete', () => this.#remove(seq, message.own), 'danger'));
-		const sent = message.sentAtMs === null ? '' : `Sent ${exactTime(message.sentAtMs)}`;
+			items.push(item(t('delete'), () => this.#remove(seq, message.own), 'danger'));
+		const sent = message.sentAtMs === null ? '' : t('sentAt', { time: exactTime(message.sentAtMs) });
 		const reactions = mute
 			? []
-			: [make('div', { class: 'quick', role: 'group', 'aria-label': 'React' }, ...this.#quick(message, then))];
+			: [make('div', { class: 'quick', role: 'group', 'aria-label': t('react') }, ...this.#quick(message, then))];
 		const dialog = openDialog(
-			'Message',
+			t('message'),
 			...reactions,
 			make('div', { class: 'menu' }, ...items),
 			make('p', { class: 'fine' }, sent),
@@ -268,11 +270,9 @@ export class Tools {
 	 * @param {boolean} own
 	 */
 	async #remove(seq, own) {
-		const text = own
-			? 'It is erased for everyone, on the server too. Who has read it has read it.'
-			: 'You own the room: it is erased for everyone, and shows as removed by the owner.';
-		if (await confirmed('Delete this message?', text, 'Delete')) {
-			this.#room.remove(seq).catch((error) => toast(error.message));
+		const text = own ? t('deleteOwn') : t('deleteOthers');
+		if (await confirmed(t('deleteMessage'), text, t('delete'))) {
+			this.#room.remove(seq).catch((error) => toast(failure(error)));
 		}
 	}
 
@@ -300,7 +300,7 @@ function fold(node) {
 	node.toggleAttribute('data-folded', !unfolded);
 	node.toggleAttribute('data-unfolded', unfolded);
 	const press = /** @type {HTMLElement} */ (node.querySelector('[data-part="unfold"]'));
-	press.textContent = unfolded ? SHOW_LESS : SHOW_ALL;
+	press.textContent = unfolded ? t('showLess') : t('showAll');
 	// Who read its end would find themselves in what comes after it.
 	if (!unfolded) node.scrollIntoView({ block: 'nearest' });
 }
@@ -313,8 +313,8 @@ function copyCode(press) {
 /** @param {string} text */
 function copy(text) {
 	navigator.clipboard.writeText(text).then(
-		() => toast('Copied'),
-		() => toast('The browser did not allow copying'),
+		() => toast(t('copied')),
+		() => toast(t('noCopying')),
 	);
 }
 

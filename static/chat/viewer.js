@@ -2,8 +2,9 @@
 
 import { iconButton, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
-import { kindOf, nameOf, sizeText } from './files.js';
+import { kindOf, nameOf } from './files.js';
 import { saveBlob, whyNot } from './opening.js';
+import { sizeText, t } from '../values/words.js';
 
 /**
  * @typedef {import('../room/facade.js').RoomFacade} Room
@@ -44,19 +45,19 @@ class Viewer {
 		this.#room = room;
 		this.#id = id;
 		void loadStyle('/style/viewer.css');
-		this.#save = iconButton('save', 'Save this picture', () => this.#saveIt());
-		this.#earlier = iconButton('back', 'Earlier picture', () => this.#go(-1));
-		this.#later = iconButton('forward', 'Later picture', () => this.#go(1));
+		this.#save = iconButton('save', t('savePicture'), () => this.#saveIt());
+		this.#earlier = iconButton('back', t('earlierPicture'), () => this.#go(-1));
+		this.#later = iconButton('forward', t('laterPicture'), () => this.#go(1));
 		this.#title.id = 'viewer-title';
 		this.#dialog.append(
 			make(
 				'div',
 				{ class: 'viewer-head' },
 				this.#title,
-				iconButton('minus', 'Smaller', () => this.#zoom(1 / STEP)),
-				iconButton('plus', 'Larger', () => this.#zoom(STEP)),
+				iconButton('minus', t('smaller'), () => this.#zoom(1 / STEP)),
+				iconButton('plus', t('larger'), () => this.#zoom(STEP)),
 				this.#save,
-				iconButton('close', 'Close', () => this.#dialog.close()),
+				iconButton('close', t('close'), () => this.#dialog.close()),
 			),
 			this.#stage,
 			this.#status,
@@ -95,13 +96,14 @@ class Viewer {
 		this.#later.disabled = at < 0 || at === pictures.length - 1;
 		this.#save.disabled = true;
 		if (!file) {
-			this.#say('This picture is gone.');
+			this.#say(t('pictureGone'));
 			return;
 		}
 		this.#title.replaceChildren(make('bdi', {}, nameOf(file)), ' ', make('small', {}, sizeText(file.size)));
-		this.#say('Loading…');
+		this.#say(t('loading'));
 		try {
-			const progress = (/** @type {number} */ share) => this.#say(`Loading… ${Math.round(share * 100)} %`);
+			const progress = (/** @type {number} */ share) =>
+				this.#say(t('loadingShare', { percent: Math.round(share * 100) }));
 			const blob = await this.#room.readFile(file, { signal, progress });
 			if (signal.aborted) return;
 			const image = make('img', { alt: nameOf(file), draggable: 'false' });
@@ -116,7 +118,7 @@ class Viewer {
 		} catch (cause) {
 			if (signal.aborted) return;
 			const code = /** @type {{ code?: unknown }} */ (cause).code;
-			this.#say(typeof code === 'string' ? whyNot(cause) : 'This browser cannot show it. You can save it.');
+			this.#say(typeof code === 'string' ? whyNot(cause) : t('cannotShow'));
 		}
 	}
 

@@ -6,6 +6,7 @@
  */
 
 import { cleanText, quoteOf } from '../values/text.js';
+import { spokenLanguage, t } from '../values/words.js';
 
 /**
  * @typedef {object} Kept
@@ -53,7 +54,7 @@ export function asHtml(kept) {
 		return `<section><h2>${escaped(day)}</h2>\n${articles.join('\n')}\n</section>`;
 	});
 	return `<!doctype html>
-<html lang="en">
+<html lang="${spokenLanguage()}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -82,13 +83,13 @@ export function fileName(title, day, ending) {
 		.normalize('NFC')
 		.replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
 		.replace(/^-+|-+$/g, '');
-	return `${Array.from(name).slice(0, 40).join('') || 'room'}-${day}.${ending}`;
+	return `${Array.from(name).slice(0, 40).join('') || t('keptName')}-${day}.${ending}`;
 }
 
 /** @param {Kept} kept */
 function headOf({ atMs, whole, day, time }) {
-	const from = whole ? '' : ' Older messages were not loaded and are missing.';
-	return `Kept from Buddy on ${day(atMs)}, ${time(atMs)}.${from}`;
+	const kept = t('keptHead', { day: day(atMs), time: time(atMs) });
+	return whole ? kept : `${kept} ${t('keptMissing')}`;
 }
 
 /** @param {Kept} kept @returns {{ day: string, said: Line[] }[]} */
@@ -105,7 +106,10 @@ function daysOf({ entries, day, time }) {
 		last.said.push({
 			who: nameOf(entry),
 			at: time(entry.sentAtMs),
-			answers: answered?.type === 'message' ? `(to ${nameOf(answered)}: “${quoteOf(answered.text, 60)}”) ` : '',
+			answers:
+				answered?.type === 'message'
+					? t('keptAnswer', { name: nameOf(answered), text: quoteOf(answered.text, 60) })
+					: '',
 			text: cleanText(entry.text),
 			notes: notesOf(entry),
 		});
@@ -116,11 +120,11 @@ function daysOf({ entries, day, time }) {
 /** @param {MessageEntry} entry */
 function notesOf({ edited, files, reactions, nameTaken, alarm }) {
 	return [
-		...files.map(({ name }) => `file: ${cleanText(name)}`),
+		...files.map(({ name }) => t('keptFile', { name: cleanText(name) })),
 		...reactions.map(({ emoji, count }) => `${emoji} ${count}`),
-		edited ? 'edited' : '',
-		nameTaken ? 'another device or person uses this name' : '',
-		alarm ? 'something is wrong with this message: see the room' : '',
+		edited ? t('edited') : '',
+		nameTaken ? t('nameUsed') : '',
+		alarm ? t('keptAlarm') : '',
 	]
 		.filter(Boolean)
 		.join(', ');
@@ -128,7 +132,7 @@ function notesOf({ edited, files, reactions, nameTaken, alarm }) {
 
 /** @param {{ name: string }} who */
 function nameOf({ name }) {
-	return name || 'Someone';
+	return name || t('someone');
 }
 
 /** @type {Record<string, string>} */

@@ -10,7 +10,8 @@ import { openIdentity, roomOf } from '../crypto/identity.js';
 import { newSecret, openMember, openReader, ownerIdentity } from '../crypto/keys.js';
 import { equalBytes } from '../values/bytes.js';
 import { formatLink } from '../values/link.js';
-import { cleanName } from '../values/text.js';
+import { cleanName } from '../values/names.js';
+import { t } from '../values/words.js';
 import { Api, ApiError } from '../wire/api.js';
 
 /**
@@ -172,7 +173,7 @@ export async function listRooms(store) {
 
 /** What a room is called in this browser. @param {Pick<RoomRecord, 'label' | 'title'>} record @returns {string} */
 export function nameOfRoom({ label, title }) {
-	return label || title || 'Unnamed room';
+	return label || title || t('unnamedRoom');
 }
 
 /**

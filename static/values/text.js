@@ -8,21 +8,16 @@
  *   | { type: 'codeblock', text: string }} Part `host`: where a link leads, in ASCII, if that is not what stands there.
  */
 
+import { cleanName, INVISIBLE, SPACES, STACKS } from './names.js';
 import { TWINS } from './twins.js';
 
-const NAME_LENGTH = 40;
+export { cleanName };
+
 const EMOJI_LENGTH = 40;
-/** Marks on one letter that some script needs; hostile text stacks hundreds. */
-const STACKED_MARKS = 8;
 
 /** Embeddings and overrides of direction: they make text look like other text. Isolates are harmless. */
 const OVERRIDES = /[\u202a-\u202e]/g;
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const STACKS = new RegExp(`(\\p{M}{${STACKED_MARKS}})\\p{M}+`, 'gu');
-/** Shows nothing, or nothing of its own: format characters, fillers, the blank of Braille. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u115f\u1160\u2800\u3164\uffa0]/gu;
-/** White space, without the byte order mark that JavaScript counts among it. */
-const SPACES = /[^\S\ufeff]+/g;
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3/u;
 const EMOJI_ONLY = /^[\p{Extended_Pictographic}\p{Emoji_Component}\u200d\ufe0f\u20e3]+$/u;
 
@@ -137,17 +132,6 @@ export function gist({ text, files }) {
 	return text.trim() === '' && files[0] ? `📎 ${files[0].name}` : text;
 }
 
-/**
- * A name as it is shown and stored; empty if nothing visible is left.
- *
- * @param {string} name
- * @returns {string}
- */
-export function cleanName(name) {
-	const visible = name.normalize('NFC').replace(SPACES, ' ').replace(INVISIBLE, '').replace(STACKS, '$1');
-	return Array.from(visible.replace(/ +/g, ' ').trim()).slice(0, NAME_LENGTH).join('').trim();
-}
-
 /** @type {Map<string, string>} */
 const LOOKS_LIKE = new Map(
 	Object.entries(TWINS).flatMap(([like, characters]) => Array.from(characters, (character) => [character, like])),
@@ -175,11 +159,12 @@ export function foldName(name) {
 		.replaceAll('rn', 'm');
 }
 
-/** What the page itself calls people and things; nobody is to be taken for those. */
+/** What the page itself calls people and things, in whatever language; nobody is to be taken for those. */
 const RESERVED = new Set(
-	['You', 'Me', 'Someone', 'Everyone', 'Several people', 'Owner', 'The owner', 'Server', 'The server', 'Buddy'].map(
-		foldName,
-	),
+	[
+		...['You', 'Me', 'Someone', 'Everyone', 'Several people', 'Owner', 'The owner', 'Server', 'The server', 'Buddy'],
+		...['Du', 'Ich', 'Jemand', 'Alle', 'Mehrere', 'Admin', 'Der Admin', 'Der Server'],
+	].map(foldName),
 );
 
 /** @param {string} name @returns {boolean} whether it means something else on this page */

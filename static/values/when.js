@@ -1,38 +1,43 @@
 // Puts times and durations into words. No DOM, no network.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: 'long', timeStyle: 'short' });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-const withYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
+import { dates, relativeDay, t } from './words.js';
+
+/** @type {Record<string, Intl.DateTimeFormatOptions>} */
+const FORMS = {
+	clock: { hour: 'numeric', minute: '2-digit' },
+	full: { dateStyle: 'full', timeStyle: 'medium' },
+	date: { dateStyle: 'long', timeStyle: 'short' },
+	weekday: { weekday: 'long', day: 'numeric', month: 'long' },
+	withYear: { day: 'numeric', month: 'long', year: 'numeric' },
+};
 
 const DAY = 86400;
 
-/** @type {[seconds: number, name: string][]} */
-const UNITS = [
-	[DAY, 'day'],
-	[3600, 'hour'],
-	[60, 'minute'],
-];
+const UNITS = /** @type {const} */ ([
+	[DAY, 'days'],
+	[3600, 'hours'],
+	[60, 'minutes'],
+	[1, 'seconds'],
+]);
 
 /** @param {number} ms Unix milliseconds @returns {string} such as `14:02` */
 export function timeOfDay(ms) {
-	return clock.format(ms);
+	return dates(FORMS.clock).format(ms);
 }
 
 /** @param {number} ms Unix milliseconds @returns {string} the date and the second, in full */
 export function exactTime(ms) {
-	return full.format(ms);
+	return dates(FORMS.full).format(ms);
 }
 
 /** @param {number} ms Unix milliseconds @returns {string} the date and the minute */
 export function dateAndTime(ms) {
-	return date.format(ms);
+	return dates(FORMS.date).format(ms);
 }
 
 /** @param {number} ms Unix milliseconds @returns {string} the date with its year */
 export function dateOf(ms) {
-	return withYear.format(ms);
+	return dates(FORMS.withYear).format(ms);
 }
 
 /**
@@ -51,11 +56,21 @@ export function dayKey(ms) {
  * @returns {string} `Today`, `Yesterday` or the date
  */
 export function dayName(ms, now = Date.now()) {
-	if (dayKey(ms) === dayKey(now)) return 'Today';
+	const name = dayAmid(ms, now);
+	return name.charAt(0).toUpperCase() + name.slice(1);
+}
+
+/**
+ * @param {number} ms Unix milliseconds
+ * @param {number} [now]
+ * @returns {string} the same amid other words: `today`
+ */
+export function dayAmid(ms, now = Date.now()) {
+	if (dayKey(ms) === dayKey(now)) return relativeDay(0);
 	const yesterday = new Date(now);
 	yesterday.setDate(yesterday.getDate() - 1);
-	if (dayKey(ms) === dayKey(yesterday.getTime())) return 'Yesterday';
-	return Math.abs(now - ms) < 300 * DAY * 1000 ? weekday.format(ms) : withYear.format(ms);
+	if (dayKey(ms) === dayKey(yesterday.getTime())) return relativeDay(-1);
+	return dates(Math.abs(now - ms) < 300 * DAY * 1000 ? FORMS.weekday : FORMS.withYear).format(ms);
 }
 
 /**
@@ -67,13 +82,17 @@ export function timeOrDay(ms, now = Date.now()) {
 	return dayKey(ms) === dayKey(now) ? timeOfDay(ms) : dayName(ms, now);
 }
 
+/** @param {number} ms Unix milliseconds @returns {string} the same amid other words */
+export function timeOrDayAmid(ms) {
+	return dayKey(ms) === dayKey(Date.now()) ? timeOfDay(ms) : dayAmid(ms);
+}
+
 /**
  * A whole one of a unit or at least two of it are said in that unit: `1 day`, `90 minutes`, `30 days`.
  *
  * @param {number} seconds
  */
 export function duration(seconds) {
-	const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one || seconds === one) ?? [1, 'second'];
-	const count = Math.max(1, Math.round(seconds / size));
-	return `${count} ${unit}${count === 1 ? '' : 's'}`;
+	const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one || seconds === one) ?? UNITS[3];
+	return t(unit, { count: Math.max(1, Math.round(seconds / size)) });
 }

@@ -1,7 +1,9 @@
 // Native dialogs: opening, closing, asking. What stands in them is for others to say.
 
 import { toast } from './announce.js';
+import { t } from '../values/words.js';
 import { button, fromTemplate, make } from './dom.js';
+import { loadWords } from './speaking.js';
 
 /** How many dialogs have been opened. */
 let count = 0;
@@ -45,8 +47,7 @@ export function guard(dialog, isChanged) {
 	const ask = async (/** @type {Event} */ event) => {
 		if (!isChanged()) return;
 		event.preventDefault();
-		const text = 'What you changed here is not saved yet.';
-		if (await confirmed('Leave without saving?', text, 'Discard changes')) dialog.close();
+		if (await confirmed(t('leaveUnsaved'), t('unsaved'), t('discardChanges'))) dialog.close();
 	};
 	dialog.addEventListener('cancel', (event) => event.target === dialog && ask(event));
 	dialog.querySelector('.dialog-head')?.addEventListener('submit', ask);
@@ -62,7 +63,7 @@ export function guard(dialog, isChanged) {
  */
 export function confirmed(title, text, yes) {
 	return new Promise((resolve) => {
-		const no = button('Cancel', () => dialog.close(), 'secondary');
+		const no = button(t('cancel'), () => dialog.close(), 'secondary');
 		const go = button(yes, () => dialog.close('yes'), 'danger');
 		const dialog = openDialog(title, make('p', {}, text), make('div', { class: 'actions' }, go, no));
 		dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'));
@@ -101,7 +102,7 @@ export function asked(title, { label, value, maxLength, yes }) {
  * @param {(module: Module) => unknown} open
  */
 export async function openLater(loading, open) {
-	const loaded = await loading.catch(() => null);
+	const [loaded] = await Promise.all([loading, loadWords('start', 'screens', 'room')]).catch(() => [null]);
 	if (loaded) open(loaded);
-	else toast('This part of the page could not be loaded. Are you connected?');
+	else toast(t('partNotLoaded'));
 }

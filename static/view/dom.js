@@ -1,7 +1,21 @@
 // Builds elements from the page's templates. Text only ever enters as text: nothing here or
 // anywhere else in the page turns a string into markup.
 
-/** @import { Parts, Root, Templates } from './templates.js' */
+import { pieces, spokenLanguage, t } from '../values/words.js';
+
+/**
+ * @import { Key } from '../values/words.js'
+ * @import { Parts, Root, Templates } from './templates.js'
+ */
+
+/** Where a template says which text belongs: in the element, or in an attribute of it. */
+const PLACES = /** @type {const} */ ([
+	['data-label', 'aria-label'],
+	['data-placeholder', 'placeholder'],
+]);
+
+/** Templates whose texts are in place. @type {WeakSet<HTMLTemplateElement>} */
+const worded = new WeakSet();
 
 /**
  * A copy of a `<template>` with its named parts: the elements below its root that carry `data-part`.
@@ -12,10 +26,39 @@
  */
 export function fromTemplate(id) {
 	const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+	if (!worded.has(template)) word(template);
 	const root = /** @type {HTMLElement} */ (document.importNode(template.content, true).firstElementChild);
 	const named = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-part]'));
 	const parts = Object.fromEntries(Array.from(named, (element) => [element.dataset.part, element]));
 	return { root: /** @type {Root<Id>} */ (root), parts: /** @type {Parts<Id>} */ (parts) };
+}
+
+/** Puts the texts into a template, once for all of its copies. @param {HTMLTemplateElement} template */
+function word(template) {
+	worded.add(template);
+	const { content } = template;
+	for (const element of /** @type {NodeListOf<HTMLElement>} */ (content.querySelectorAll('[data-text]'))) {
+		element.textContent = t(/** @type {Key} */ (element.dataset.text));
+		element.removeAttribute('data-text');
+	}
+	for (const [named, attribute] of PLACES) {
+		for (const element of content.querySelectorAll(`[${named}]`)) {
+			element.setAttribute(attribute, t(/** @type {Key} */ (element.getAttribute(named))));
+			element.removeAttribute(named);
+		}
+	}
+}
+
+/**
+ * A text amid which elements stand.
+ *
+ * @param {Key} key
+ * @param {Record<string, Node | string>} values by the names that stand in braces
+ */
+export function told(key, values) {
+	const all = document.createDocumentFragment();
+	all.append(...pieces(key, values));
+	return all;
 }
 
 /**
@@ -78,7 +121,8 @@ export function iconButton(name, label, press, style = '') {
 	return element;
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** @type {Intl.Segmenter | undefined} */
+let graphemes;
 
 /**
  * Makes a round initial out of an element. Its tint is decoration, never proof.
@@ -88,6 +132,7 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
  * @param {number} tint of tints.js
  */
 export function drawAvatar(element, name, tint) {
+	graphemes ??= new Intl.Segmenter(spokenLanguage(), { granularity: 'grapheme' });
 	const [first] = graphemes.segment(name.trim());
 	element.textContent = first?.segment ?? '·';
 	element.dataset.tint = String(tint);

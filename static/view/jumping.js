@@ -6,7 +6,8 @@ import { loadStyle } from './styles.js';
 import { tintFor } from './tints.js';
 import { listRooms, nameOfRoom, roomAddress } from '../room/rooms.js';
 import { foldText, holdsAll, wordsOf } from '../values/finding.js';
-import { timeOrDay } from '../values/when.js';
+import { timeOrDayAmid } from '../values/when.js';
+import { t } from '../values/words.js';
 
 /**
  * @import { RoomRecord, Store } from '../storage/store.js'
@@ -24,15 +25,15 @@ export async function showJump(store, follow) {
 	// The one that one is in comes last: nobody wants to go there.
 	const isHere = (/** @type {RoomRecord} */ { room }) => location.pathname === `/r/${room}`;
 	const rooms = [...known.filter((record) => !isHere(record)), ...known.filter(isHere)];
-	const list = make('ul', { role: 'listbox', id: 'jump-rooms', 'aria-label': 'Rooms', class: 'jump-rooms' });
+	const list = make('ul', { role: 'listbox', id: 'jump-rooms', 'aria-label': t('rooms'), class: 'jump-rooms' });
 	const field = make('input', {
 		type: 'search',
 		role: 'combobox',
 		'aria-expanded': 'true',
 		'aria-controls': 'jump-rooms',
 		'aria-autocomplete': 'list',
-		'aria-label': 'Name of a room',
-		placeholder: 'Name of a room',
+		'aria-label': t('nameOfRoom'),
+		placeholder: t('nameOfRoom'),
 		autocomplete: 'off',
 		spellcheck: 'false',
 		dir: 'auto',
@@ -57,12 +58,7 @@ export async function showJump(store, follow) {
 		chosen = 0;
 		list.replaceChildren(...found.map((record, at) => option(record, at)));
 		list.hidden = found.length === 0;
-		none.textContent =
-			rooms.length === 0
-				? 'This browser knows no room yet.'
-				: found.length === 0
-					? 'No room of this browser is called so.'
-					: '';
+		none.textContent = rooms.length === 0 ? t('noRoomYet') : found.length === 0 ? t('noRoomCalled') : '';
 		none.hidden = none.textContent === '';
 		mark();
 	};
@@ -87,7 +83,7 @@ export async function showJump(store, follow) {
 		mark();
 	});
 	draw();
-	const dialog = openDialog('Go to a room', make('div', { class: 'jump-to' }, field, list, none));
+	const dialog = openDialog(t('goToRoom'), make('div', { class: 'jump-to' }, field, list, none));
 	field.focus();
 }
 
@@ -100,6 +96,10 @@ function option(record, at) {
 		{ role: 'option', id: `jump-room-${at}`, 'data-news': unread },
 		makeAvatar(name, tintFor(record.room)),
 		make('bdi', {}, name),
-		make('span', { class: 'quiet' }, unread ? 'New messages' : `opened ${timeOrDay(record.openedAtMs)}`),
+		make(
+			'span',
+			{ class: 'quiet' },
+			unread ? t('newMessagesDot') : t('openedWhen', { when: timeOrDayAmid(record.openedAtMs) }),
+		),
 	);
 }

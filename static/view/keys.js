@@ -4,45 +4,48 @@ import { openDialog } from './dialogs.js';
 import { make } from './dom.js';
 import { isApple } from './shortcuts.js';
 import { loadStyle } from './styles.js';
+import { t } from '../values/words.js';
 
-/** Keys in brackets are held together; several are alternatives. @type {[where: string, keys: [what: string, ...keys: string[][]][]][]} */
+/** @import { Key } from '../values/words.js' */
+
+/** Keys in brackets are held together; several are alternatives. @type {[where: Key, keys: [what: Key, ...keys: string[][]][]][]} */
 const KEYS = [
 	[
-		'Everywhere',
+		'everywhere',
 		[
-			['Go to one of your rooms', ['Ctrl', 'K']],
-			['Show these keys', ['?']],
-			['Close what is open', ['Esc']],
+			['keyGoToRoom', ['Ctrl', 'K']],
+			['keyShowKeys', ['?']],
+			['keyClose', ['Esc']],
 		],
 	],
 	[
-		'While writing',
+		'whileWriting',
 		[
-			['Send', ['Enter']],
-			['A new line', ['Shift', 'Enter']],
-			['Name somebody', ['@']],
-			['Change your last message, in an empty field', ['↑']],
-			['Stop answering or changing', ['Esc']],
-			['Back to the messages', ['Shift', 'Tab']],
+			['send', ['Enter']],
+			['keyNewLine', ['Shift', 'Enter']],
+			['keyName', ['@']],
+			['keyChangeLast', ['↑']],
+			['keyStop', ['Esc']],
+			['keyBackToMessages', ['Shift', 'Tab']],
 		],
 	],
 	[
-		'Among the messages',
+		'amongMessages',
 		[
-			['The message above or below', ['↑'], ['↓']],
-			['The first or last that is shown', ['Home'], ['End']],
-			['What can be done with it', ['Enter']],
-			['From one action to the next', ['←'], ['→']],
-			['Back to writing', ['Esc']],
+			['keyAboveBelow', ['↑'], ['↓']],
+			['keyFirstLast', ['Home'], ['End']],
+			['keyActions', ['Enter']],
+			['keyNextAction', ['←'], ['→']],
+			['keyBackToWriting', ['Esc']],
 		],
 	],
 	[
-		'Finding',
+		'finding',
 		[
-			['Find in this room', ['Ctrl', 'F']],
-			['Find on the page, as in every browser', ['Ctrl', 'F'], ['Ctrl', 'F']],
-			['The next older one', ['Enter']],
-			['The next newer one', ['Shift', 'Enter']],
+			['findInRoom', ['Ctrl', 'F']],
+			['keyFindOnPage', ['Ctrl', 'F'], ['Ctrl', 'F']],
+			['keyOlder', ['Enter']],
+			['keyNewer', ['Shift', 'Enter']],
 		],
 	],
 ];
@@ -53,11 +56,11 @@ export async function showKeys() {
 		make(
 			'section',
 			{},
-			make('h3', {}, where),
-			make('dl', { class: 'keys' }, ...keys.map(([what, ...ways]) => row(what, ways))),
+			make('h3', {}, t(where)),
+			make('dl', { class: 'keys' }, ...keys.map(([what, ...ways]) => row(t(what), ways))),
 		),
 	);
-	openDialog('Keys', ...sections);
+	openDialog(t('keys'), ...sections);
 }
 
 /** @param {string} what @param {string[][]} ways */

@@ -1,8 +1,8 @@
 // Hands a link on: to the clipboard, or to the device's own share sheet.
 
+import { t } from '../values/words.js';
 import { toast } from './announce.js';
-import { openLater } from './dialogs.js';
-import { button, fromTemplate } from './dom.js';
+import { fromTemplate } from './dom.js';
 
 /**
  * Copies text and says so. Where the clipboard is refused, the text is selected instead.
@@ -13,10 +13,10 @@ import { button, fromTemplate } from './dom.js';
 export async function copy(text, shown) {
 	try {
 		await navigator.clipboard.writeText(text);
-		toast('Copied');
+		toast(t('copied'));
 	} catch {
 		getSelection()?.selectAllChildren(shown);
-		toast('Selected. Copy it with your keyboard or menu.');
+		toast(t('selectedCopy'));
 	}
 }
 
@@ -38,31 +38,12 @@ export function showLink(parts, link, title) {
 }
 
 /**
- * A button that shows a link as a QR code.
- *
- * @param {string} link
- * @param {string} title
- * @param {string} [label] for those who hear the page, where several stand in a list
- */
-export function codeButton(link, title, label) {
-	const said = { title, text: 'Scan it with the other phone’s camera. Whoever photographs it has the link, too.' };
-	const press = button(
-		'Show QR code',
-		() => openLater(import('./qr.js'), ({ showCode }) => showCode(link, said)),
-		'secondary',
-	);
-	if (label) press.setAttribute('aria-label', label);
-	return press;
-}
-
-/**
  * A link with its title, one line that explains it, and its buttons.
  *
- * @param {{ title: string, text: string, link: string, name: string, copyText?: string, style?: string, code?: boolean }} options `code`:
- *   whether it may be shown as a QR code at once
+ * @param {{ title: string, text: string, link: string, name: string, copyText?: string, style?: string }} options
  * @returns {HTMLElement}
  */
-export function linkRow({ title, text, link, name, copyText = 'Copy link', style = 'secondary', code = true }) {
+export function linkRow({ title, text, link, name, copyText = t('copyLink'), style = 'secondary' }) {
 	const { root, parts } = fromTemplate('t-link-row');
 	parts.title.textContent = title;
 	parts.text.textContent = text;
@@ -70,6 +51,5 @@ export function linkRow({ title, text, link, name, copyText = 'Copy link', style
 	parts.copyText.textContent = copyText;
 	parts.copy.className = style;
 	showLink(parts, link, name);
-	if (code) parts.share.after(codeButton(link, title));
 	return root;
 }

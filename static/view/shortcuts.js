@@ -1,7 +1,5 @@
 // Keys that work on every screen. What they open is loaded when somebody wants it.
 
-import { openLater } from './dialogs.js';
-
 /** @typedef {'jump' | 'keys' | 'find'} Shortcut */
 
 /**
@@ -42,7 +40,10 @@ export function watchKeys({ store, follow }) {
 		const wanted = readShortcut(event);
 		if (wanted === null || wanted === 'find' || document.querySelector('dialog[open]')) return;
 		event.preventDefault();
-		if (wanted === 'keys') openLater(import('./keys.js'), ({ showKeys }) => showKeys());
-		else openLater(import('./jumping.js'), ({ showJump }) => showJump(store, follow));
+		void import('./dialogs.js').then(({ openLater }) =>
+			wanted === 'keys'
+				? openLater(import('./keys.js'), ({ showKeys }) => showKeys())
+				: openLater(import('./jumping.js'), ({ showJump }) => showJump(store, follow)),
+		);
 	});
 }

@@ -1,11 +1,12 @@
 // The start page: a new room, a pasted link, the rooms this browser knows.
 
 import { toast } from './announce.js';
-import { asked, confirmed, openDialog } from './dialogs.js';
+import { asked, confirmed, openDialog, openLater } from './dialogs.js';
 import { button, drawAvatar, fromTemplate, make } from './dom.js';
 import { checkNews, createRoom, forgetRoom, listRooms, nameOfRoom, renameRoom, roomAddress } from '../room/rooms.js';
 import { parseLink } from '../values/link.js';
-import { timeOrDay } from '../values/when.js';
+import { timeOrDayAmid } from '../values/when.js';
+import { t } from '../values/words.js';
 import { tintFor } from './tints.js';
 import { updates } from './worker.js';
 
@@ -16,12 +17,14 @@ import { updates } from './worker.js';
  * @typedef {import('../storage/store.js').RoomRecord} RoomRecord
  */
 
-const CANNOT_OPEN = {
-	incomplete: 'This link is incomplete: the part after # is missing or cut off. Ask for the whole link.',
-	newer: 'This link was made by a newer Buddy. Load this page again, then try once more.',
-	unknown_room: 'This is not a link to a room. It should look like …/r/…#m.…',
-	none: 'There is no link to a room in that. It should look like …/r/…#m.…',
-};
+const CANNOT_OPEN = /** @type {const} */ ({
+	incomplete: 'cannotOpenIncomplete',
+	newer: 'cannotOpenNewer',
+	unknown_room: 'cannotOpenUnknown',
+	none: 'cannotOpenNone',
+});
+
+const ROLES = /** @type {const} */ ({ owner: 'roomYours', member: 'roomMember', reader: 'roomReader' });
 
 /**
  * @param {HTMLElement} screen
@@ -46,6 +49,9 @@ export function showStart(screen, store, rooms, { enter, follow, open }) {
 		parts.update.hidden = !updates.waiting;
 		parts.number.textContent = updates.number;
 	};
+	parts.look.addEventListener('click', () =>
+		openLater(import('./look.js'), ({ showLook }) => showLook(store.persistent)),
+	);
 	parts.reload.addEventListener('click', () => updates.use());
 	parts.compare.addEventListener('click', () => updates.compare());
 	updates.addEventListener('change', offerUpdate);
@@ -77,27 +83,25 @@ function prepareCreate(parts, store, enter) {
 			);
 		} catch (error) {
 			parts.error.hidden = false;
-			parts.error.textContent = whyNotCreated(
-				/** @type {{ code?: string, retryAfterMs?: number | null, message: string }} */ (error),
-			);
+			parts.error.textContent = whyNotCreated(/** @type {{ code?: string, retryAfterMs?: number | null }} */ (error));
 		} finally {
 			submit.disabled = false;
 		}
 	});
 }
 
-/** @param {{ code?: string, retryAfterMs?: number | null, message: string }} error */
-function whyNotCreated({ code, retryAfterMs, message }) {
-	if (!navigator.onLine) return 'You are offline. A new room needs a connection.';
+/** @param {{ code?: string, retryAfterMs?: number | null }} error */
+function whyNotCreated({ code, retryAfterMs }) {
+	if (!navigator.onLine) return t('offlineNoRoom');
 	switch (code) {
 		case 'network':
 		case 'timeout':
 		case 'unavailable':
-			return 'The server can’t be reached right now. Please try again.';
+			return t('unreachableNoRoom');
 		case 'rate_limited':
-			return `Too many new rooms from this address. Try again in ${Math.ceil((retryAfterMs ?? 60_000) / 60_000)} min.`;
+			return t('tooManyRooms', { minutes: Math.ceil((retryAfterMs ?? 60_000) / 60_000) });
 		default:
-			return message;
+			return t('notCreated', { code: code ?? '' });
 	}
 }
 
@@ -117,9 +121,9 @@ function prepareOpen(parts, open) {
 	form.addEventListener('submit', (event) => {
 		event.preventDefault();
 		const link = parseLink(field.value);
-		if (link.state !== 'ok') say(CANNOT_OPEN[link.state]);
+		if (link.state !== 'ok') say(t(CANNOT_OPEN[link.state]));
 		else if (link.origin !== '' && link.origin !== location.origin)
-			say(`This room is on another server: ${new URL(link.origin).host}. Open the link itself.`);
+			say(t('otherServer', { host: new URL(link.origin).host }));
 		else open(link);
 	});
 }
@@ -163,16 +167,15 @@ function roomItem(record, store, { follow, redraw }) {
 	parts.name.textContent = name;
 	parts.when.textContent = whenOf(record);
 	drawAvatar(parts.avatar, name, tintFor(record.room));
-	parts.more.setAttribute('aria-label', `More about ${name}`);
+	parts.more.setAttribute('aria-label', t('moreAbout', { name }));
 	parts.more.addEventListener('click', () => showRoomMenu(record, store, redraw));
 	return root;
 }
 
 /** @param {RoomRecord} record */
 function whenOf(record) {
-	if (record.closed) return record.closed === 'deleted' ? 'Deleted' : 'Expired';
-	const role = { owner: 'Yours', member: 'Member', reader: 'Read-only' }[record.role];
-	return `${role} · opened ${timeOrDay(record.openedAtMs)}`;
+	if (record.closed) return t(record.closed === 'deleted' ? 'deleted' : 'expired');
+	return t(ROLES[record.role], { when: timeOrDayAmid(record.openedAtMs) });
 }
 
 /**
@@ -184,33 +187,25 @@ function showRoomMenu(record, store, redraw) {
 	const name = nameOfRoom(record);
 	const rename = async () => {
 		dialog.close();
-		const label = await asked('Name it for yourself', {
-			label: 'Only this browser knows this name',
+		const label = await asked(t('nameForYourself'), {
+			label: t('onlyThisBrowser'),
 			value: record.label,
 			maxLength: 80,
-			yes: 'Save',
+			yes: t('save'),
 		});
 		if (label !== null) await renameRoom(store, record.room, label);
 		redraw();
 	};
 	const forget = async () => {
 		dialog.close();
-		const text =
-			record.role === 'owner'
-				? 'Its keys, messages and drafts are wiped from this browser. You own it: without the owner link nobody will any more.'
-				: 'Its keys, messages and drafts are wiped from this browser. You need the link to come back.';
-		if (!(await confirmed(`Forget “${name}”?`, text, 'Forget'))) return;
+		const text = t(record.role === 'owner' ? 'forgetsOwned' : 'forgets');
+		if (!(await confirmed(t('forgetNamed', { name }), text, t('forget')))) return;
 		await forgetRoom(store, record.room);
-		toast('Forgotten');
+		toast(t('forgotten'));
 		redraw();
 	};
 	const dialog = openDialog(
 		name,
-		make(
-			'div',
-			{ class: 'menu' },
-			button('Name it for yourself', rename),
-			button('Forget this room', forget, 'danger'),
-		),
+		make('div', { class: 'menu' }, button(t('nameForYourself'), rename), button(t('forgetRoom'), forget, 'danger')),
 	);
 }

@@ -16,6 +16,7 @@ export interface Templates {
 			linkError: 'p';
 			rooms: 'section';
 			list: 'ul';
+			look: 'button';
 		};
 	};
 	't-room-item': {

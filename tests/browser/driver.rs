@@ -131,6 +131,9 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--window-size=1280,800",
+            // What the page says is in the language that the browser asks for.
+            "--lang=en-US",
+            "--accept-lang=en-US,en",
         ];
         let mut arguments: Vec<String> = own.map(str::to_owned).to_vec();
         arguments.push(format!("--user-data-dir={}", self.folder.display()));

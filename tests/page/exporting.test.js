@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import './english.js';
 import { asHtml, asText, fileName } from '../../static/room/exporting.js';
 
 /** @import { Entry } from '../../static/room/log.js' */

@@ -11,13 +11,13 @@ const ROOT = fileURLToPath(new URL('../../static', import.meta.url));
 
 /** What each layer may import besides itself, types included. Modules of no folder put the page together. */
 const BELOW = /** @type {Record<string, string[]>} */ ({
-	vendor: [],
-	values: [],
+	languages: [],
+	values: ['languages'],
 	crypto: ['values'],
 	wire: ['values'],
 	storage: ['values'],
 	room: ['wire', 'storage', 'crypto', 'values'],
-	view: ['vendor', 'room', 'wire', 'storage', 'crypto', 'values'],
+	view: ['room', 'wire', 'storage', 'crypto', 'values'],
 	chat: ['view', 'room', 'wire', 'storage', 'crypto', 'values'],
 });
 
@@ -42,7 +42,12 @@ function layerOf(path) {
 test('every module stands in a layer, and those that stand in none put the page together', () => {
 	const layers = new Set(MODULES.map(layerOf));
 	assert.deepEqual(layers, new Set([...Object.keys(BELOW), null]));
-	assert.deepEqual(MODULES.filter((path) => layerOf(path) === null).sort(), ['app.js', 'pages.js', 'sw.js']);
+	assert.deepEqual(MODULES.filter((path) => layerOf(path) === null).sort(), [
+		'app.js',
+		'first.js',
+		'pages.js',
+		'sw.js',
+	]);
 });
 
 test('a layer knows only itself and those below it', () => {
@@ -66,12 +71,18 @@ test('the shell loads at once what the first modules need, and nothing else', ()
 	assert.deepEqual(loaded.sort(), Array.from(needed('app.js')).sort());
 });
 
-test('a room’s address loads at once what a room needs besides, up to joining', () => {
-	const [, list = ''] = /const ROOM = \[(.*?)\]/s.exec(readFileSync(join(ROOT, 'app.js'), 'utf8')) ?? [];
-	const loaded = Array.from(list.matchAll(/'([^']+)'/g), ([, path = '']) => path);
+test('each address loads at once what it needs besides: a room’s up to joining, the start page all', () => {
 	const shell = new Set(shellLoads());
-	const wanted = ['chat/phases.js', ...needed('chat/phases.js')].filter((path) => !shell.has(path));
-	assert.deepEqual(loaded.sort(), wanted.sort());
+	for (const [name, first] of /** @type {const} */ ([
+		['ROOM', 'chat/phases.js'],
+		['START', 'view/start.js'],
+	])) {
+		const source = readFileSync(join(ROOT, 'app.js'), 'utf8');
+		const [, list = ''] = new RegExp(`const ${name} = \\[(.*?)\\]`, 's').exec(source) ?? [];
+		const loaded = Array.from(list.matchAll(/'([^']+)'/g), ([, path = '']) => path);
+		const wanted = [first, ...needed(first)].filter((path) => !shell.has(path));
+		assert.deepEqual(loaded.sort(), wanted.sort(), name);
+	}
 });
 
 /** @returns {string[]} what the shell has the browser load ahead */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import './english.js';
 import { connectionText, noticesOf, whyNotWriting } from '../../static/chat/notices.js';
 import { dayKey, dayName, duration } from '../../static/values/when.js';
 

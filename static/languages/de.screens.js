@@ -1,0 +1,81 @@
+/** Die Wege in einen Raum, und was ihn beendet, auf Deutsch. */
+export const words = {
+	toStart: 'Zur Startseite',
+	openKnown: 'Mit dem Link öffnen, den ich schon benutzt habe',
+	incomplete: 'Dieser Link ist unvollständig',
+	incompleteText:
+		'Der Teil hinter dem # fehlt oder wurde abgeschnitten. Darin steht der Schlüssel zum Raum, und der Server sieht ihn nie. Lass dir den ganzen Link noch einmal schicken.',
+	newer: 'Dieser Link stammt von einem neueren Buddy',
+	newerText:
+		'Lade die Seite neu, um die neueste Version zu bekommen. Wenn das so bleibt, ist dieser Server noch nicht aktualisiert.',
+	notHere: 'Hier ist kein Raum',
+	notHereText:
+		'Vielleicht stimmt der Link nicht oder wurde zurückgezogen, vielleicht wurde der Raum gelöscht oder ist abgelaufen. Der Server sagt niemandem, was davon. Lass dir einen neuen Link schicken.',
+	goneDeleted: 'Dieser Raum wurde gelöscht',
+	goneDeletedText: 'Der Admin hat ihn für alle gelöscht. Die Nachrichten sind weg, auch in diesem Browser.',
+	goneExpired: 'Dieser Raum ist abgelaufen',
+	goneExpiredText:
+		'So lange, wie der Raum aufbewahrt wurde, hat niemand geschrieben. Die Nachrichten sind weg, auch in diesem Browser.',
+	gone: 'Diesen Raum gibt es nicht mehr',
+	goneText: 'Beim letzten Besuch war er noch da. Seitdem wurde er gelöscht oder ist abgelaufen.',
+	removeFromRooms: 'Aus meinen Räumen entfernen',
+	linkUsedUp: 'Dieser Link ist aufgebraucht',
+	linkUsedUpText: 'Er hat so viele hereingelassen, wie er sollte. Lass dir einen anderen schicken.',
+	linkExpired: 'Dieser Link ist abgelaufen',
+	linkExpiredText: 'Er galt nur für eine bestimmte Zeit. Lass dir einen anderen schicken.',
+	aRoom: 'dieser Raum',
+	thisRoom: 'diesem Raum',
+	theOwner: 'Der Admin',
+	removed: 'Du wurdest entfernt',
+	removedText:
+		'{who} hat dich aus {where} entfernt. Was dort ab jetzt geschrieben wird, ist nicht für dich, und diese Seite zeigt nichts mehr davon. Wenn das ein Irrtum ist, bitte dort um einen neuen Link.',
+	leftOut: 'Du brauchst einen neuen Link',
+	leftOutText:
+		'{who} hat die Schlüssel von {where} gewechselt, und dieser Browser hat die neuen nicht bekommen. Frag dort nach einem Link.',
+	named: '„{name}“',
+	unsent: 'Was du noch nicht gesendet hattest',
+	copyIt: 'Kopieren',
+	invited: 'Du bist in einen Raum eingeladen',
+	invitedToRead: 'Du kannst in einem Raum mitlesen',
+	join: 'Beitreten',
+	read: 'Mitlesen',
+	joinRoom: 'Beitreten: {name}',
+	readRoom: 'Mitlesen: {name}',
+	factOften: 'Dieser Link gilt vielleicht nicht oft. Darum wird er erst geöffnet, wenn du es sagst.',
+	factEncrypted: 'Nachrichten werden in deinem Browser verschlüsselt. Der Server kann sie nicht lesen.',
+	factOwner: 'Dieser Raum gehört dir: Du kannst ihn sperren, ändern und löschen.',
+	factMember: 'Wer diesen Link hat, kann lesen, schreiben und andere einladen.',
+	factReader: 'Mit diesem Link kannst du alles lesen, aber nicht schreiben.',
+	factIdentity:
+		'Dieser Link macht dich zur selben Person wie auf dem Gerät, auf dem er erstellt wurde. Ist er nicht deiner? Dann lass dir einen anderen schicken.',
+	factDisappear: 'Nachrichten verschwinden nach {time}.',
+	factStay: 'Nachrichten bleiben so lange wie der Raum.',
+	factExpires: 'Der Raum läuft in {time} ab, wenn niemand schreibt.',
+	factLocked: 'Er ist gesperrt: Im Moment schreibt nur der Admin.',
+	nobodySees: 'Niemand sieht, dass du hier bist, bis du dich entscheidest.',
+	unreachable: 'Der Server ist nicht erreichbar',
+	unreachableText: 'Dein Link ist in Ordnung, aber der Server antwortet gerade nicht. Die Seite versucht es weiter.',
+	offline: 'Du bist offline',
+	offlineText: 'Dein Link ist in Ordnung. Der Raum öffnet sich, sobald du wieder verbunden bist.',
+	stillNoAnswer: 'Immer noch keine Antwort',
+	mistrusted: 'Die Antwort des Servers passt nicht zu diesem Link',
+	mistrustedText:
+		'Was er als Schlüssel des Raums geschickt hat, gehört zu einem anderen Link, ist von früher oder wurde verändert; nichts davon wurde verwendet. Vielleicht wurde dein Link zurückgezogen, oder der Server ist nicht ehrlich. Frag auf einem anderen Weg bei der Person nach, die ihn dir geschickt hat.',
+	notWhole: 'Die Seite konnte nicht ganz geladen werden',
+	notWholeText: 'Ein Teil fehlt. Prüf die Verbindung und lade sie neu.',
+	insecure: 'Diese Seite läuft nicht über HTTPS',
+	insecureText:
+		'Buddy verschlüsselt in deinem Browser, und das erlauben Browser nur auf sicheren Adressen. Öffne denselben Link mit https:// am Anfang.',
+	tooOld: 'Dieser Browser ist zu alt',
+	tooOldText:
+		'Buddy unterschreibt jede Nachricht, und das kann dieser Browser nicht (Ed25519 fehlt). Aktuelle Versionen von Chrome, Edge, Firefox und Safari können es.',
+	tryAgain: 'Noch einmal',
+	loadAgain: 'Neu laden',
+	notNow: 'Jetzt nicht',
+
+	// Immer im Dativ: „nach 2 Tagen“, „in 2 Tagen“.
+	seconds: { one: '{count} Sekunde', other: '{count} Sekunden' },
+	minutes: { one: '{count} Minute', other: '{count} Minuten' },
+	hours: { one: '{count} Stunde', other: '{count} Stunden' },
+	days: { one: '{count} Tag', other: '{count} Tagen' },
+};
