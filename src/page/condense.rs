@@ -4,7 +4,7 @@
 //! It knows lines and not the language, so what it does stays obvious: apart from the space before
 //! it and from types (`/** @type {X} */`), a line of code is never changed. The price is that a
 //! template literal of several lines loses its indentation, and must have no line that begins like
-//! a comment.
+//! a comment. A comment of one line that begins with `/*!` stays: the licence of what others wrote.
 
 /// `source` without comment lines, types, blank lines and indentation.
 pub(crate) fn condense(source: &str) -> String {
@@ -13,7 +13,8 @@ pub(crate) fn condense(source: &str) -> String {
     for line in source.lines() {
         let line = without_types(line);
         let line = line.trim();
-        let is_comment = line.starts_with("/*") && (line.ends_with("*/") || !line.contains("*/"));
+        let is_comment =
+            line.starts_with("/*") && !line.starts_with("/*!") && (line.ends_with("*/") || !line.contains("*/"));
         if in_comment || is_comment {
             in_comment = !line.ends_with("*/");
         } else if !line.is_empty() && !line.starts_with("//") {
@@ -46,6 +47,12 @@ mod tests {
         let expected =
             "function add(a) {\nconst b = (a); // stays\n(b).c = 'https://example.org/*';\nreturn a + b;\n}\n";
         assert_eq!(condense(source), expected);
+    }
+
+    #[test]
+    fn a_licence_stays() {
+        let source = "/*! A licence. */\nexport{a as b};\n";
+        assert_eq!(condense(source), source);
     }
 
     #[test]

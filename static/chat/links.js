@@ -9,7 +9,7 @@ import { toast } from '../view/announce.js';
 import { openDialog } from '../view/dialogs.js';
 import { failure } from '../view/failures.js';
 import { button, fromTemplate, make } from '../view/dom.js';
-import { copy, linkRow } from '../view/share.js';
+import { codeButton, copy, linkRow } from '../view/share.js';
 import { dateAndTime, duration, timeOrDayAmid } from '../values/when.js';
 import { linkName, showTakeBack } from './renewal.js';
 import { t } from '../values/words.js';
@@ -77,6 +77,7 @@ function linkItem(room, link, redraw) {
 	parts.copy.hidden = url === null || link.ended !== null;
 	parts.copy.setAttribute('aria-label', t('copyNamed', { name }));
 	parts.copy.addEventListener('click', () => url && copy(url, parts.url));
+	if (!parts.copy.hidden && url) parts.copy.after(codeButton(url, name, t('showCodeOf', { name })));
 	parts.url.textContent = url ?? '';
 	parts.back.setAttribute('aria-label', t('takeBackNamed', { name }));
 	parts.back.addEventListener('click', () => showTakeBack(room, link, redraw));

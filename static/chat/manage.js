@@ -268,6 +268,7 @@ async function otherDevice(room) {
 				link: owner,
 				name,
 				copyText: t('copyOwnerLink'),
+				code: false,
 			}),
 		);
 	} else if (device) {
@@ -278,10 +279,27 @@ async function otherDevice(room) {
 				link: device,
 				name,
 				copyText: t('copyDeviceLink'),
+				code: false,
 			}),
 		);
 	}
-	return make('section', {}, details);
+	const carried = owner ?? device;
+	const phone = carried
+		? [
+				row(t('myPhone'), t('scanAndGoOn'), t('continueOnPhone'), () =>
+					showOnPhone(carried, owner !== null),
+				),
+			]
+		: [];
+	return make('section', {}, ...phone, details);
+}
+
+/** Who sees the code is whom it was made by: that is said before it is shown. @param {string} link @param {boolean} isOwner */
+async function showOnPhone(link, isOwner) {
+	const text = t(isOwner ? 'codeWarningOwner' : 'codeWarning');
+	if (!(await confirmed(t('continueOnPhoneAsk'), text, t('showTheCode')))) return;
+	const said = { title: t('continueOnPhone'), text: t('scanThenClose') };
+	openLater(import('../view/qr.js'), ({ showCode }) => showCode(link, said));
 }
 
 /**

@@ -535,4 +535,19 @@ export const words = {
 	clock12: '12 Stunden ({time})',
 	clock24: '24 Stunden ({time})',
 	notKept: 'Das konnte dieser Browser nicht speichern. Es gilt, bis die Seite neu geladen wird.',
+
+	showCode: 'QR-Code anzeigen',
+	showCodeOf: 'QR-Code von {name} anzeigen',
+	scanOther: 'Scanne ihn mit der Kamera des anderen Handys. Wer ihn fotografiert, hat den Link auch.',
+	codeNamed: 'QR-Code: {title}',
+	myPhone: 'Mein Handy',
+	scanAndGoOn: 'Code scannen und dort weitermachen',
+	continueOnPhone: 'Auf meinem Handy weitermachen',
+	continueOnPhoneAsk: 'Auf deinem Handy weitermachen?',
+	codeWarningOwner:
+		'Der Code enthält deinen eigenen Schlüssel. Wer ihn scannt oder fotografiert, dem gehört dieser Raum, und er spricht als du; das kannst du nicht zurücknehmen. Zeig ihn nur deinem eigenen Handy, wenn niemand und keine Kamera hinter dir ist.',
+	codeWarning:
+		'Der Code enthält deinen eigenen Schlüssel. Wer ihn scannt oder fotografiert, spricht in diesem Raum als du; das kannst du nicht zurücknehmen. Zeig ihn nur deinem eigenen Handy, wenn niemand und keine Kamera hinter dir ist.',
+	showTheCode: 'Code anzeigen',
+	scanThenClose: 'Scanne ihn mit der Kamera deines Handys und schließ das hier danach.',
 };

@@ -540,4 +540,20 @@ export const words = {
 	clock12: '12 hours ({time})',
 	clock24: '24 hours ({time})',
 	notKept: 'This browser could not keep that. It holds until the page is loaded again.',
+
+	// Codes.
+	showCode: 'Show QR code',
+	showCodeOf: 'Show QR code of {name}',
+	scanOther: 'Scan it with the other phone’s camera. Whoever photographs it has the link, too.',
+	codeNamed: 'QR code: {title}',
+	myPhone: 'My phone',
+	scanAndGoOn: 'Scan a code and go on there',
+	continueOnPhone: 'Continue on my phone',
+	continueOnPhoneAsk: 'Continue on my phone?',
+	codeWarningOwner:
+		'The code holds your own key. Whoever scans or photographs it owns this room and speaks as you, and you cannot take that back. Show it to your own phone only, with nobody and no camera behind you.',
+	codeWarning:
+		'The code holds your own key. Whoever scans or photographs it speaks as you in this room, and you cannot take that back. Show it to your own phone only, with nobody and no camera behind you.',
+	showTheCode: 'Show the code',
+	scanThenClose: 'Scan it with your phone’s camera, then close this.',
 };

@@ -2,7 +2,8 @@
 
 import { t } from '../values/words.js';
 import { toast } from './announce.js';
-import { fromTemplate } from './dom.js';
+import { openLater } from './dialogs.js';
+import { button, fromTemplate } from './dom.js';
 
 /**
  * Copies text and says so. Where the clipboard is refused, the text is selected instead.
@@ -38,12 +39,31 @@ export function showLink(parts, link, title) {
 }
 
 /**
+ * A button that shows a link as a QR code.
+ *
+ * @param {string} link
+ * @param {string} title
+ * @param {string} [label] for those who hear the page, where several stand in a list
+ */
+export function codeButton(link, title, label) {
+	const said = { title, text: t('scanOther') };
+	const press = button(
+		t('showCode'),
+		() => openLater(import('./qr.js'), ({ showCode }) => showCode(link, said)),
+		'secondary',
+	);
+	if (label) press.setAttribute('aria-label', label);
+	return press;
+}
+
+/**
  * A link with its title, one line that explains it, and its buttons.
  *
- * @param {{ title: string, text: string, link: string, name: string, copyText?: string, style?: string }} options
+ * @param {{ title: string, text: string, link: string, name: string, copyText?: string, style?: string, code?: boolean }} options `code`:
+ *   whether it may be shown as a QR code at once
  * @returns {HTMLElement}
  */
-export function linkRow({ title, text, link, name, copyText = t('copyLink'), style = 'secondary' }) {
+export function linkRow({ title, text, link, name, copyText = t('copyLink'), style = 'secondary', code = true }) {
 	const { root, parts } = fromTemplate('t-link-row');
 	parts.title.textContent = title;
 	parts.text.textContent = text;
@@ -51,5 +71,6 @@ export function linkRow({ title, text, link, name, copyText = t('copyLink'), sty
 	parts.copyText.textContent = copyText;
 	parts.copy.className = style;
 	showLink(parts, link, name);
+	if (code) parts.share.after(codeButton(link, title));
 	return root;
 }

@@ -12,12 +12,13 @@ const ROOT = fileURLToPath(new URL('../../static', import.meta.url));
 /** What each layer may import besides itself, types included. Modules of no folder put the page together. */
 const BELOW = /** @type {Record<string, string[]>} */ ({
 	languages: [],
+	vendor: [],
 	values: ['languages'],
 	crypto: ['values'],
 	wire: ['values'],
 	storage: ['values'],
 	room: ['wire', 'storage', 'crypto', 'values'],
-	view: ['room', 'wire', 'storage', 'crypto', 'values'],
+	view: ['vendor', 'room', 'wire', 'storage', 'crypto', 'values'],
 	chat: ['view', 'room', 'wire', 'storage', 'crypto', 'values'],
 });
 
