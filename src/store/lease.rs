@@ -5,14 +5,11 @@
 //! whoever wants to write says so, waits until another who said so at the same time would be seen, and looks who was
 //! last. Nothing depends on it: where two write after all, or the store is away, writers meet and the server is slow.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use buddy_domain::Error;
 use buddy_host::{key_value, now_ms, random, sleep, spawn};
-use futures::future::{Either, select};
 
 /// How long an instance may write before others may. Whoever wants to write may have to wait so long for each of them.
 const TERM_MS: i64 = 40;
@@ -25,13 +22,7 @@ const AFTER_YOU: Duration = Duration::from_millis(3);
 /// How long a writer waits in all. Then something is wrong with the store or a clock, and it writes all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the store may take for a word. Its client tries for seconds to reach one that is away.
-const ANSWER: Duration = Duration::from_millis(250);
-/// How long nobody asks a store that did not answer.
-const AWAY_MS: i64 = 3000;
-
 thread_local! {
-    static AWAY_UNTIL_MS: Cell<i64> = const { Cell::new(0) };
     static ME: [u8; 8] = random();
     /// This instance's terms, by database.
     static MINE: RefCell<HashMap<String, Term>> = RefCell::default();
@@ -44,12 +35,9 @@ struct Term {
     written_at_ms: i64,
 }
 
-/// Waits until this instance may write to the database with this label.
+/// Waits until this instance may write to the database with this label. Without a store there are no turns.
 pub(crate) async fn obtain(label: &str) {
     let now = now_ms();
-    if now < AWAY_UNTIL_MS.get() {
-        return;
-    }
     let until = MINE.with_borrow_mut(|mine| {
         let term = mine.entry(label.to_owned()).or_default();
         term.is_writing = true;
@@ -64,15 +52,15 @@ pub(crate) async fn obtain(label: &str) {
     let key = format!("writer/{label}");
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let Some(word) = answer(key_value::get(&key)).await else { return };
+        let Ok(word) = key_value::get(&key).await else { return };
         if word.is_none_or(|word| is_over(&word)) {
             let until = now_ms() + TERM_MS;
             let word = ME.with(|me| [&me[..], &until.to_be_bytes()].concat());
-            if answer(key_value::set(&key, &word)).await.is_none() {
+            if key_value::set(&key, &word).await.is_err() {
                 return;
             }
             sleep(SETTLED).await;
-            if answer(key_value::get(&key)).await.flatten().is_some_and(|last| last == word) {
+            if key_value::get(&key).await.is_ok_and(|last| last.is_some_and(|last| last == word)) {
                 let term = Term { until_ms: until, is_writing: true, written_at_ms: 0 };
                 MINE.with_borrow_mut(|mine| mine.insert(label.to_owned(), term));
                 spawn(give_back(label.to_owned(), key));
@@ -112,21 +100,12 @@ async fn give_back(label: String, key: String) {
             None => return,
             // Whoever waits sees the end of the term instead, should this fail.
             Some(true) => {
-                answer(key_value::set(&key, &[])).await;
+                key_value::set(&key, &[]).await.ok();
                 return;
             }
             Some(false) => {}
         }
     }
-}
-
-/// What the store says. Without a store there are no turns, until it is asked again.
-async fn answer<T>(asked: impl Future<Output = Result<T, Error>>) -> Option<T> {
-    if let Either::Left((Ok(said), _)) = select(pin!(asked), pin!(sleep(ANSWER))).await {
-        return Some(said);
-    }
-    AWAY_UNTIL_MS.set(now_ms() + AWAY_MS);
-    None
 }
 
 /// Whether the term that a word speaks of has ended, or lies further ahead than any: somebody's clock is wrong.

@@ -27,7 +27,7 @@ pub use keyed::{KeyedRoom, OWNER, base64url};
 pub use liar::{Asked, Liar, Told, renumbered};
 pub use request::{Api, Request};
 pub use room::{Room, act, message};
-pub use server::{Server, Setup, project_root, server_command};
+pub use server::{Server, Setup, embedded_server_command, project_root};
 pub use storage::{Service, Storage};
 pub use stream::{Block, BrokenOff, Stream};
 pub use wait::{DEADLINE, eventually, now_ms};

@@ -326,7 +326,7 @@ fn copy_databases(from: &Path, to: &Path) {
 }
 
 /// What starts a server, before its flags.
-pub fn server_command() -> Command {
+fn server_command() -> Command {
     match std::env::var(SERVER_VARIABLE) {
         Ok(words) if !words.trim().is_empty() => {
             let mut words = words.split_whitespace();
@@ -334,12 +334,15 @@ pub fn server_command() -> Command {
             command.args(words);
             command
         }
-        _ => {
-            let mut command = Command::new(project_root().join("target/native/buddy-local"));
-            command.arg("up");
-            command
-        }
+        _ => embedded_server_command(),
     }
+}
+
+/// What starts the embedded server, before its flags.
+pub fn embedded_server_command() -> Command {
+    let mut command = Command::new(project_root().join("target/native/buddy-local"));
+    command.arg("up");
+    command
 }
 
 /// A log file of its own for every start, so that nobody takes an earlier `Serving` line for a new one.

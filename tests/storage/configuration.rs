@@ -29,12 +29,13 @@ async fn a_wrong_token_is_refused_by_sqld_and_changes_nothing() {
     assert_eq!(here.say("after").await, 2);
 }
 
-/// What the server says as it refuses to start with this runtime configuration; its state folder must stay empty.
+/// What the embedded server says as it refuses to start with this runtime configuration; its state folder must stay
+/// empty. Spin has words and ways of its own.
 fn refused(config: &str, flags: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (file, state) = (folder.path().join("runtime.toml"), folder.path().join("state"));
     std::fs::write(&file, config).expect("the configuration can be written");
-    let mut command = buddy_tests::server_command();
+    let mut command = buddy_tests::embedded_server_command();
     command.args(["--listen", "127.0.0.1:0", "--from"]).arg(buddy_tests::project_root().join("spin.toml"));
     command.arg("--state-dir").arg(&state).arg("--runtime-config-file").arg(&file).args(flags);
     let output = command.output().expect("the server can be started");
