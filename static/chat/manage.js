@@ -285,11 +285,7 @@ async function otherDevice(room) {
 	}
 	const carried = owner ?? device;
 	const phone = carried
-		? [
-				row(t('myPhone'), t('scanAndGoOn'), t('continueOnPhone'), () =>
-					showOnPhone(carried, owner !== null),
-				),
-			]
+		? [row(t('myPhone'), t('scanAndGoOn'), t('continueOnPhone'), () => showOnPhone(carried, owner !== null))]
 		: [];
 	return make('section', {}, ...phone, details);
 }
