@@ -18,6 +18,7 @@ mod first_minute;
 mod gallery;
 mod insider;
 mod keeping;
+mod languages;
 mod library;
 mod links;
 mod owner;
