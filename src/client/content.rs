@@ -119,6 +119,17 @@ pub struct State {
     pub ever_ttl: Option<u64>,
     /// The room's link, sealed so that members can pass it on and readers cannot.
     pub invite: Option<Sealed>,
+    /// At most five. This client shows none, and leaves them as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+}
+
+/// A message that the owner pinned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    pub seq: u64,
+    /// Its `client_id`.
+    pub id: String,
 }
 
 /// A person who stays at a renewal.

@@ -204,6 +204,7 @@ impl Room {
             expires_in_s,
             ever_ttl: new.message_ttl_s,
             invite: Some(seal_invite(member, room, 0, &link)),
+            pins: Vec::new(),
         });
         let id = room_id(&owner.identity().signer());
         let note = Note { seed, name: String::new(), role: Role::Member, epoch: 0 };

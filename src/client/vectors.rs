@@ -71,6 +71,7 @@ fn cast() -> Cast {
         expires_in_s: 2_592_000,
         ever_ttl: Some(3_600),
         invite: Some(seal_invite(member, &room, epoch, &link)),
+        pins: Vec::new(),
     };
 
     counted::start(0x10);

@@ -114,6 +114,17 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		parts.beginning.replaceChildren(greeting ?? make('p', { class: 'quiet-start' }, text));
 	};
 
+	/** @type {Promise<import('./pins.js').PinBar | null> | null} */
+	let pinBar = null;
+	const drawPins = () => {
+		if (room.info.pins.length > 0)
+			pinBar ??= import('./pins.js').then(
+				({ PinBar }) => new PinBar(room, timeline, parts.bar),
+				() => (pinBar = null),
+			);
+		void pinBar?.then((bar) => bar?.draw());
+	};
+
 	/** @type {import('./search.js').Search | null} */
 	let search = null;
 	const find = () =>
@@ -157,11 +168,11 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	/** @type {[target: EventTarget, name: string, listener: (event: any) => void][]} */
 	const listeners = [
 		[room, 'entries', (event) => timeline.update(event.detail)],
-		[room, 'entries', () => (drawHead(), drawBanners())],
+		[room, 'entries', () => (drawHead(), drawBanners(), drawPins())],
 		[
 			room,
 			'info',
-			() => (drawBeginning(), drawHead(), drawDock(), drawBanners(), room.yourName && composer.showName()),
+			() => (drawBeginning(), drawHead(), drawDock(), drawBanners(), drawPins(), room.yourName && composer.showName()),
 		],
 		[room, 'people', () => (drawHead(), drawTyping())],
 		[room, 'connection', () => (drawConnection(), drawBeginning(), drawHead())],
@@ -204,6 +215,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	drawConnection();
 	drawDock();
 	drawTyping();
+	drawPins();
 	drawBeginning().then(() => timeline.open());
 	composer.open().then(() => {
 		// On a phone the keyboard would cover the conversation before it was read.

@@ -485,7 +485,7 @@ function called({ name, nameTaken: taken }) {
  * @param {Extract<Entry, { type: 'change' }>['changes']} changes
  * @returns {string}
  */
-function describeStatement({ locked, title, messageTtlS, expiresInS }) {
+function describeStatement({ locked, title, messageTtlS, expiresInS, pinned }) {
 	const said = [];
 	if (locked === true) said.push(t('ownerLocked'));
 	if (locked === false) said.push(t('ownerUnlocked'));
@@ -494,6 +494,7 @@ function describeStatement({ locked, title, messageTtlS, expiresInS }) {
 	if (messageTtlS) said.push(t('ownerDisappear', { time: duration(messageTtlS) }));
 	else if (messageTtlS !== undefined) said.push(t('ownerStay'));
 	if (expiresInS !== undefined) said.push(t('ownerExpires', { time: duration(expiresInS) }));
+	if (pinned !== undefined) said.push(t(pinned ? 'ownerPinned' : 'ownerUnpinned'));
 	return said.length > 0 ? `${said.join('. ')}.` : t('ownerChanged');
 }
 

@@ -250,6 +250,14 @@ export class Tools {
 					openLater(import('./people.js'), ({ showPerson }) => showPerson(this.#room, { signer, name: message.name })),
 				),
 			);
+		if (this.#room.isOwner) {
+			const pinned = this.#room.info.pins.some((pin) => pin.seq === seq);
+			items.push(
+				item(t(pinned ? 'unpin' : 'pin'), () =>
+					openLater(import('./pins.js'), ({ turnPin }) => turnPin(this.#room, { ...message, seq })),
+				),
+			);
+		}
 		if ((message.own && this.#room.canWrite) || this.#room.isOwner)
 			items.push(item(t('delete'), () => this.#remove(seq, message.own), 'danger'));
 		const sent = message.sentAtMs === null ? '' : t('sentAt', { time: exactTime(message.sentAtMs) });

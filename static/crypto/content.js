@@ -13,7 +13,7 @@ import { isCount, isId, isText } from './json.js';
  * @typedef {{ seq: number, from: number, digest: string }} Window
  *
  * The whole of what the owner set. `message_ttl_s`: null for none. `ever_ttl`: the shortest lifetime that was ever
- * in force, or null. `invite`: the room's link, sealed for members, or null.
+ * in force, or null. `invite`: the room's link, sealed for members, or null. `pins`: absent for none.
  *
  * @typedef {object} State
  * @property {string} name
@@ -22,6 +22,11 @@ import { isCount, isId, isText } from './json.js';
  * @property {number} expires_in_s
  * @property {number | null} ever_ttl
  * @property {string | null} invite
+ * @property {Pin[]} [pins] At most {@link MOST_PINS}.
+ *
+ * A message that the owner pinned. `id`: its `client_id`.
+ *
+ * @typedef {{ seq: number, id: string }} Pin
  *
  * @typedef {{ signer: string, author: string, box: string, name: string }} Kept Somebody who stays at a renewal.
  *
@@ -59,6 +64,9 @@ import { isCount, isId, isText } from './json.js';
 
 /** The most events that one window covers. */
 export const WINDOW_LINES = 64;
+
+/** Messages that are pinned at once. */
+export const MOST_PINS = 5;
 
 /** Files of a message. */
 const MOST_FILES = 10;
@@ -137,8 +145,15 @@ export function isState(value) {
 		isLifetime(value.message_ttl_s) &&
 		isSeq(value.expires_in_s) &&
 		isLifetime(value.ever_ttl) &&
-		(value.invite === null || isText(value.invite))
+		(value.invite === null || isText(value.invite)) &&
+		(value.pins === undefined || isPins(value.pins))
 	);
+}
+
+/** @param {any} value @returns {value is Pin[]} */
+function isPins(value) {
+	const isPin = (/** @type {any} */ pin) => isSeq(pin?.seq) && isText(pin.id);
+	return Array.isArray(value) && value.length <= MOST_PINS && value.every(isPin);
 }
 
 /** @param {any} value @returns {value is Kept} */

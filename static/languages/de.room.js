@@ -538,6 +538,19 @@ export const words = {
 
 	showCode: 'QR-Code anzeigen',
 	showCodeOf: 'QR-Code von {name} anzeigen',
+
+	pin: 'Für alle anheften',
+	unpin: 'Nicht mehr anheften',
+	pinned: 'Angeheftet',
+	pinnedOf: 'Angeheftet {at} von {count}',
+	pinnedMessages: 'Angeheftete Nachrichten',
+	showPinned: 'Nachricht zeigen',
+	pinsFull: 'Mehr Nachrichten lassen sich nicht anheften. Löse zuerst eine andere.',
+	pinnedNow: 'Für alle angeheftet',
+	unpinnedNow: 'Nicht mehr angeheftet',
+	ownerPinned: 'Der Admin hat eine Nachricht angeheftet',
+	ownerUnpinned: 'Der Admin hat eine Nachricht gelöst',
+
 	scanOther: 'Scanne ihn mit der Kamera des anderen Handys. Wer ihn fotografiert, hat den Link auch.',
 	codeNamed: 'QR-Code: {title}',
 	myPhone: 'Mein Handy',

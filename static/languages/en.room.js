@@ -544,6 +544,19 @@ export const words = {
 	// Codes.
 	showCode: 'Show QR code',
 	showCodeOf: 'Show QR code of {name}',
+
+	pin: 'Pin for everyone',
+	unpin: 'Unpin',
+	pinned: 'Pinned',
+	pinnedOf: 'Pinned {at} of {count}',
+	pinnedMessages: 'Pinned messages',
+	showPinned: 'Show the message',
+	pinsFull: 'No more messages can be pinned. Unpin another one first.',
+	pinnedNow: 'Pinned for everyone',
+	unpinnedNow: 'Not pinned any more',
+	ownerPinned: 'The owner pinned a message',
+	ownerUnpinned: 'The owner unpinned a message',
+
 	scanOther: 'Scan it with the other phone’s camera. Whoever photographs it has the link, too.',
 	codeNamed: 'QR code: {title}',
 	myPhone: 'My phone',

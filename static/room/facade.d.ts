@@ -8,7 +8,7 @@
  */
 
 import type { Connection } from '../wire/stream.js';
-import type { SentFile } from '../crypto/content.js';
+import type { Pin, SentFile } from '../crypto/content.js';
 import type { Chosen } from './files.js';
 import type { Draft, Notify, Removal } from '../storage/store.js';
 import type { Changes, Common, Entry, MessageEntry } from './log.js';
@@ -53,6 +53,8 @@ export interface RoomInfo {
   lastSeq: number;
   /** The signer that the room's id names; null where it is not known yet. */
   owner: string | null;
+  /** What the owner pinned, the newest last; whether it is still there, pins.js says. */
+  pins: readonly Pin[];
 }
 
 /** Somebody with a card in the epoch that is in force, whom the owner kept, the owner, or oneself. */
@@ -166,7 +168,7 @@ export type StatementEntry =
   | (Common & {
       type: 'change';
       doer: Doer;
-      changes: { title?: string; locked?: boolean; messageTtlS?: number | null; expiresInS?: number };
+      changes: { title?: string; locked?: boolean; messageTtlS?: number | null; expiresInS?: number; pinned?: boolean };
     })
   /** The keys were renewed. `removed`: names of those shut out; `sharedPast`: newcomers can read what was said before. */
   | (Common & { type: 'rotate'; removed: string[]; sharedPast: boolean })
@@ -282,6 +284,7 @@ export interface RoomFacade extends EventTarget {
     title?: string;
     expiresInS?: number;
     messageTtlS?: number | null;
+    pins?: Pin[];
   }): Promise<void>;
   destroy(): Promise<void>;
 

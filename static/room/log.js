@@ -60,6 +60,7 @@ import { Tally } from './tally.js';
  * @property {boolean} [locked]
  * @property {number | null} [messageTtlS]
  * @property {number} [expiresInS]
+ * @property {boolean} [pinned] A message was pinned; false: one no longer is.
  *
  * @typedef {Common & MessageParts} MessageEntry
  * @typedef {Common & { type: 'removed', by: 'author' | 'owner' | 'server' }} RemovedEntry
@@ -555,11 +556,15 @@ function unopened({ opened }, kind, common) {
 
 /** @param {State | null} before @param {State} after @returns {StateChanges} */
 function stateChanges(before, after) {
+	const [pinned, pins] = [before?.pins ?? [], after.pins ?? []];
 	return {
 		...(before?.name === after.name ? {} : { title: cleanName(after.name) }),
 		...(before?.locked === after.locked ? {} : { locked: after.locked }),
 		...(before?.message_ttl_s === after.message_ttl_s ? {} : { messageTtlS: after.message_ttl_s }),
 		...(before?.expires_in_s === after.expires_in_s ? {} : { expiresInS: after.expires_in_s }),
+		...(pinned.map(({ seq }) => seq).join() === pins.map(({ seq }) => seq).join()
+			? {}
+			: { pinned: pins.some(({ seq }) => pinned.every((pin) => pin.seq !== seq)) }),
 	};
 }
 

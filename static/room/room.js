@@ -4,7 +4,7 @@
  *
  * @import { RoomAnswer } from '../wire/api.js'
  * @import { LogEvent } from '../values/event.js'
- * @import { Content, SentFile, State } from '../crypto/content.js'
+ * @import { Content, Pin, SentFile, State } from '../crypto/content.js'
  * @import { Identity } from '../crypto/identity.js'
  * @import { RotationError } from '../crypto/rotation.js'
  * @import { Alarm, Guest, Link, NewLink, Person, Phase, Renewal, Renewed, RoomFacade, RoomInfo } from './facade.js'
@@ -193,7 +193,7 @@ export class Room extends EventTarget {
 	/** @returns {RoomInfo} */
 	get info() {
 		const { title, state, expiresAtMs, createdAtMs, lastSeq, ownerSigner } = this.#record;
-		const { locked = false, message_ttl_s = null, expires_in_s = null } = state?.state ?? {};
+		const { locked = false, message_ttl_s = null, expires_in_s = null, pins = [] } = state?.state ?? {};
 		return {
 			title,
 			locked,
@@ -204,6 +204,7 @@ export class Room extends EventTarget {
 			firstSeq: this.#history?.firstSeq ?? 1,
 			lastSeq,
 			owner: ownerSigner,
+			pins,
 		};
 	}
 
@@ -643,17 +644,18 @@ export class Room extends EventTarget {
 	}
 
 	/**
-	 * @param {{ locked?: boolean, title?: string, expiresInS?: number, messageTtlS?: number | null }} changes
+	 * @param {{ locked?: boolean, title?: string, expiresInS?: number, messageTtlS?: number | null, pins?: Pin[] }} changes
 	 * @returns {Promise<void>}
 	 * @throws {ApiError}
 	 */
-	async change({ locked, title, expiresInS, messageTtlS }) {
+	async change({ locked, title, expiresInS, messageTtlS, pins }) {
 		/** @type {Partial<State>} */
 		const changed = {
 			...(title === undefined ? {} : { name: cleanName(title) }),
 			...(locked === undefined ? {} : { locked }),
 			...(expiresInS === undefined ? {} : { expires_in_s: expiresInS }),
 			...(messageTtlS === undefined ? {} : { message_ttl_s: messageTtlS || null }),
+			...(pins === undefined ? {} : { pins }),
 		};
 		for (let tries = 1; ; tries += 1) {
 			await this.#refreshInfo();

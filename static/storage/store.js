@@ -51,6 +51,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {number} expires_in_s
  * @property {number | null} ever_ttl The shortest `message_ttl_s` that was ever in force.
  * @property {string | null} invite The room's link, sealed for members.
+ * @property {{ seq: number, id: string }[]} [pins] What is pinned.
  *
  * `unsent`: what one had written by then and nobody else has read, oldest first; the draft last.
  *

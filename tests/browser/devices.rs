@@ -1,6 +1,7 @@
 //! One person on several devices: the link that makes them the same person, and the one that makes them the owner.
 
 use buddy_tests::eventually;
+use fantoccini::key::Key;
 use serde_json::json;
 
 use crate::insider::Insider;
@@ -37,6 +38,17 @@ async fn the_identity_link_makes_a_second_device_the_same_person() {
     ana.reads(&["Welcome", "From the laptop"]).await;
     let own_link = laptop.own_link().await;
     assert_eq!(own_link.matches('.').count() - link.matches('.').count(), 1, "it carries an identity, too");
+
+    // As a code for the phone's camera it is shown after a warning only, large enough, and gone with a key.
+    laptop.press("Manage room").await;
+    laptop.press("Me").await;
+    laptop.press("Continue on my phone").await;
+    laptop.sees("Whoever scans or photographs it speaks as you").await;
+    laptop.press("Show the code").await;
+    laptop.finds("the code", "return document.querySelector('dialog .qr')?.getBoundingClientRect().width >= 250").await;
+    laptop.keys(&Key::Escape.to_string()).await;
+    laptop.finds("no code any more", "return !document.querySelector('dialog .qr')").await;
+    laptop.press("Close").await;
 
     let phone = scene.newcomer().await;
     phone.goto(&own_link).await;

@@ -62,6 +62,23 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
     assert!(!ben.shows("textarea").await, "Ben cannot write");
     ana.say("Only I can speak now").await;
     ben.sees("Only I can speak now").await;
+
+    // What the owner pinned stands under the room's name, for everyone, and leads there.
+    ana.press_in("Only I can speak now", "More").await;
+    ana.press("Pin for everyone").await;
+    for person in [&ana, &ben] {
+        person.sees("The owner pinned a message.").await;
+        person.sees_at(".pins-press").await;
+    }
+    let pinned = "return document.querySelector('.pins-press').textContent === 'Pinned Ana: Only I can speak now'";
+    ben.finds("what is pinned", pinned).await;
+    ben.press_css(".pins-press").await;
+    ben.finds("the message has the focus", "return document.activeElement.textContent.includes('Only I can speak')")
+        .await;
+    ana.press_in("Only I can speak now", "More").await;
+    ana.press("Unpin").await;
+    ben.finds("nothing is pinned", "return !document.querySelector('.pins').checkVisibility()").await;
+
     ana.press("Manage room").await;
     ana.press("Lock the room").await;
     ana.press("Close").await;

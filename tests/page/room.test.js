@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import fc from 'fast-check';
 
+import { seal } from '../../static/crypto/envelope.js';
+import { openIdentity } from '../../static/crypto/identity.js';
+import { openMember } from '../../static/crypto/keys.js';
 import { Api } from '../../static/wire/api.js';
+import { pinnedIn, pinsWith } from '../../static/room/pins.js';
 import { Room } from '../../static/room/room.js';
 import { admit, checkNews, createRoom, listRooms, suggestedName } from '../../static/room/rooms.js';
 import { parseLink } from '../../static/values/link.js';
@@ -238,6 +242,44 @@ test('the owner deletes what others wrote, and speaks in a locked room', async (
 	await ada.change({ locked: false });
 	await ben.retry(there(words(ben).at(-1)).clientId);
 	await until(() => texts(ada).includes('but'), 'sent after all');
+});
+
+test('what the owner pinned is so for all, newcomers too, across a renewal and until it is deleted; nobody else pins', async () => {
+	const { room: ada } = await ownersRoom();
+	const { room: ben, store } = await guestOf(ada, 'Ben');
+	for (const text of ['the plan', 'the address']) await ben.send(text);
+	await until(() => words(ada).length === 2, 'both are there');
+	const pinned = (/** @type {Room} */ room) => pinnedIn(room).map(({ message }) => message?.text);
+	for (const entry of words(ada).slice(0, 2)) {
+		const pins = there(pinsWith(ada, { seq: seqOf(entry), clientId: entry.clientId }, true));
+		await ada.change({ pins });
+	}
+	await until(() => pinned(ben).length === 2, 'Ben learns of both');
+	assert.deepEqual(pinned(ben), ['the plan', 'the address']);
+	assert.equal(ben.entries.filter((entry) => entry.type === 'change' && entry.changes.pinned).length, 2);
+
+	await assert.rejects(ben.change({ pins: [] }));
+	// A member has the key that seals, and a server may append what they sealed: the owner has not signed it.
+	const [first] = await store.rotations(ada.room);
+	const { content } = await openMember(0, there(first?.secret ?? null));
+	const ben0 = await openIdentity((await recordOf(store, ada.room)).identity);
+	const client_id = crypto.randomUUID();
+	const place = { room: ada.room, epoch: 0, kind: 'change', client_id, author: ben0.author, target: null };
+	const state = { ...there((await recordOf(store, ada.room)).state).state, pins: [] };
+	const body = await seal(content, ben0, place, { at_ms: Date.now(), state, prev: null });
+	server.append(ada.room, { kind: 'change', client_id, author: ben0.author, body });
+	for (const room of [ada, ben]) await until(() => alarms(room).includes('signer'), 'it shows');
+	assert.deepEqual(pinned(ada), ['the plan', 'the address']);
+	assert.deepEqual(pinned(ben), ['the plan', 'the address']);
+
+	await renew(ada);
+	const { room: cleo } = await guestOf(ada, 'Cleo');
+	await until(() => pinned(cleo).length === 2, 'Cleo, who came later, sees both');
+	await ben.remove(seqOf(words(ben)[0]));
+	for (const room of [ada, ben, cleo])
+		await until(() => pinned(room).join() === 'the address', 'it went with its message');
+	await ada.change({ pins: there(pinsWith(ada, { seq: there(pinnedIn(ada)[0]).seq, clientId: '' }, false)) });
+	for (const room of [ada, ben, cleo]) await until(() => room.info.pins.length === 0, 'nothing is pinned');
 });
 
 test('a deletion that nobody signed takes nothing from who has read it, and shows', async () => {
