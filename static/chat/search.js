@@ -6,7 +6,7 @@ import { button, iconButton, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { Finder, firstSince, loadedShare } from '../room/finder.js';
 import { dayOf, rangesOf, startOfDay, wordsOf } from '../values/finding.js';
-import { dayName, timeOfDay } from '../values/when.js';
+import { dayAmid, dayName, timeOfDay } from '../values/when.js';
 import { gist, quoteOf } from '../values/text.js';
 import { number, t } from '../values/words.js';
 
@@ -210,7 +210,7 @@ export class Search {
 		const held = document.activeElement;
 		const [text] = this.#extent.children;
 		const first = entries.find(({ sentAtMs }) => sentAtMs !== null)?.sentAtMs ?? null;
-		const since = first === null ? t('searchedLoaded') : t('searchedBack', { day: dayName(first) });
+		const since = first === null ? t('searchedLoaded') : t('searchedBack', { day: dayAmid(first) });
 		const whole = info.createdAtMs > 0 ? t('wholeSearched') : t('allSearched');
 		if (text) text.textContent = loading ? t('loading') : hasOlder ? since : whole;
 		this.#all.hidden = loading || !hasOlder;
@@ -272,7 +272,7 @@ export class Search {
 		}
 		await this.#timeline.jumpTo(entry.seq, { focus: false });
 		if (dayOf(entry.sentAtMs) === this.#day.value) announce(dayName(entry.sentAtMs));
-		else toast(t('nothingThatDay', { day: dayName(entry.sentAtMs) }));
+		else toast(t('nothingThatDay', { day: dayAmid(entry.sentAtMs) }));
 	}
 
 	#markSoon() {

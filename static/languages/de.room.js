@@ -107,7 +107,7 @@ export const words = {
 	notTheirsEdit: 'Jemand wollte eine fremde Nachricht ändern. Es wurde nichts geändert.',
 	notTheirsDelete: 'Jemand wollte eine fremde Nachricht löschen. Es wurde nichts gelöscht.',
 	notTheirsReact: 'Eine Reaktion, die nicht zu ihrer Nachricht gehört. Sie wird nicht angezeigt.',
-	unshared: 'Was davor gesagt wurde, bekam nicht zu lesen, wer später kam.',
+	unshared: 'Wer später kam, kann nicht lesen, was davor gesagt wurde.',
 	needsNewer: 'Etwas, wofür es eine neuere Seite braucht. Lade die Seite neu, um es zu sehen.',
 	replyBroken: 'Das gibt sich als Antwort auf eine Nachricht aus, zu der es nicht passt.',
 	writtenSent: 'geschrieben {written}, gesendet {sent}',
@@ -157,8 +157,8 @@ export const words = {
 	serverLocked: 'Er hält den Raum gesperrt.',
 	serverUnlocked: 'Er lässt andere in einem gesperrten Raum schreiben.',
 	serverName: 'Er zeigt einen anderen Namen.',
-	serverLifetime: 'Er bewahrt Nachrichten anders lange auf.',
-	serverExpiry: 'Er bewahrt den Raum anders lange auf.',
+	serverLifetime: 'Er hält sich nicht an die Zeit, nach der Nachrichten verschwinden.',
+	serverExpiry: 'Er hält sich nicht an die Zeit, nach der der Raum abläuft.',
 	serverLock: 'Er lässt schreiben oder hindert am Schreiben, wen er nicht soll.',
 
 	messageActions: 'Aktionen zur Nachricht',
@@ -173,7 +173,7 @@ export const words = {
 	delete: 'Löschen',
 	sentAt: 'Gesendet: {time}',
 	deleteMessage: 'Diese Nachricht löschen?',
-	deleteOwn: 'Sie wird für alle gelöscht, auch auf dem Server. Wer sie gelesen hat, hat sie gelesen.',
+	deleteOwn: 'Sie wird für alle gelöscht, auch auf dem Server. Gelesen bleibt gelesen.',
 	deleteOthers: 'Der Raum gehört dir: Sie wird für alle gelöscht, und dort steht, dass der Admin sie entfernt hat.',
 	noCopying: 'Der Browser hat das Kopieren nicht erlaubt',
 	searchEmoji: 'Emoji suchen',
@@ -244,7 +244,7 @@ export const words = {
 	notOpened: 'Noch nicht geöffnet',
 	openedOnce: 'Einmal geöffnet',
 	openedAbout: 'Etwa {count}-mal geöffnet',
-	openedOf: { one: '{opened} von {count} Mal geöffnet', other: '{opened} von {count} Malen geöffnet' },
+	openedOf: { one: '{opened} von {count}-mal geöffnet', other: '{opened} von {count}-mal geöffnet' },
 	roomsLinkPassed: 'Der Link des Raums, den Mitglieder weitergeben',
 	membersPass: 'Mitglieder geben ihn weiter',
 	lastOpened: 'zuletzt: {when}',
@@ -279,7 +279,7 @@ export const words = {
 	takeBackAsk: '„{name}“ zurückziehen?',
 	nothingChanged: 'Es wurde nichts geändert: {why}',
 	removing:
-		'{name} kann nichts mehr lesen, was ab jetzt geschrieben wird, und die offene Seite dort wird leer. Was schon gelesen wurde, wurde gelesen.',
+		'{name} kann nichts mehr lesen, was ab jetzt geschrieben wird, und die offene Seite dort wird leer. Was schon gelesen ist, bleibt gelesen.',
 	takingBackReader:
 		'Mit diesem Link kommt niemand mehr herein, und wer damit mitliest, kann nichts mehr lesen, was ab jetzt geschrieben wird.',
 	takingBack:
@@ -288,7 +288,7 @@ export const words = {
 		'Mit diesem Link kommt niemand mehr herein. Alle, die unten angehakt sind, bleiben und merken nichts davon. Der Raum bekommt einen neuen Link.',
 	allTakenBack:
 		'Alle Links werden zurückgezogen: Wer noch einen hat, kommt damit nicht mehr herein. Der Raum bekommt einen neuen Link.',
-	mayComeBack: '{name} kann mit {links} wiederkommen, wenn dort jemand den Link hat.',
+	mayComeBack: 'Wer {links} hat, kann wiederkommen, auch {name}.',
 	nobodyElse: 'Mit älteren Links kommt sonst niemand herein.',
 	stillGetsIn: 'Wer {links} hat, kommt weiter herein.',
 	sendNewOne: 'Schick den neuen, wem du magst.',
@@ -302,7 +302,7 @@ export const words = {
 	changingKeys: 'Die Schlüssel werden gewechselt …',
 	wasRemoved: '{name} wurde entfernt',
 	linkTakenBack: 'Der Link wurde zurückgezogen',
-	missedKeys: '{names} konnten die neuen Schlüssel nicht gegeben werden: Schick ihnen den neuen Link.',
+	missedKeys: 'An {names} konnten die neuen Schlüssel nicht gegeben werden: Schick dorthin den neuen Link.',
 	newRoomLink: 'Der neue Link des Raums',
 	newRoomLinkText: 'Mit dem alten kommt niemand mehr herein. Wer schon da ist, braucht keinen.',
 

@@ -105,7 +105,12 @@ impl Firefox {
 
     /// The browser of a person who was never here before.
     async fn profile(&self) -> Profile {
-        let options = json!({ "binary": BROWSER, "args": ["-headless"] });
+        let options = json!({
+            "binary": BROWSER,
+            "args": ["-headless"],
+            // What the page says is in the language that the browser asks for.
+            "prefs": { "intl.accept_languages": "en-US, en" },
+        });
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities([("moz:firefoxOptions".to_owned(), options)].into_iter().collect())
             .connect(&self.address)
