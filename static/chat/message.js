@@ -5,7 +5,8 @@ import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
 import { drawFiles } from './files.js';
 import { markMentions } from './mentions.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
-import { cleanText, gist, isFewEmoji, isReservedName, quoteOf, shortened, tokenise } from '../values/text.js';
+import { shortened, tokenise } from '../values/marks.js';
+import { cleanText, gist, isFewEmoji, isReservedName, quoteOf } from '../values/text.js';
 import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
 import { listOf, t } from '../values/words.js';
 
@@ -271,8 +272,22 @@ function isLong(text) {
  */
 function drawText(element, text) {
 	if (isFewEmoji(text)) element.dataset.jumbo = '';
-	for (const part of tokenise(text)) {
+	drawParts(element, tokenise(text));
+}
+
+/** @param {HTMLElement} element @param {import('../values/marks.js').Part[]} parts */
+function drawParts(element, parts) {
+	for (const part of parts) {
 		switch (part.type) {
+			case 'quote': {
+				const quote = make('blockquote', { dir: 'auto' });
+				drawParts(quote, part.parts);
+				element.append(quote);
+				break;
+			}
+			case 'list':
+				element.append(drawList(part));
+				break;
 			case 'link':
 				element.append(makeLink(part));
 				if (part.host !== null)
@@ -295,6 +310,20 @@ function drawText(element, text) {
 				element.append(part.text);
 		}
 	}
+}
+
+/** Its numbers are those that were typed. @param {Extract<import('../values/marks.js').Part, { type: 'list' }>} list */
+function drawList({ ordered, items }) {
+	const list = make(ordered ? 'ol' : 'ul', { dir: 'auto' });
+	let digits = 1;
+	for (const { number, parts } of items) {
+		const item = make('li', number === null ? {} : { value: String(number) });
+		digits = Math.max(digits, String(number ?? '').length);
+		drawParts(item, parts);
+		list.append(item);
+	}
+	if (ordered) list.style.setProperty('--digits', String(digits));
+	return list;
 }
 
 /** Lines of code are not broken: they are scrolled, by the keyboard as well, and copied as they are. @param {string} text */

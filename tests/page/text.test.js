@@ -4,26 +4,57 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { encodeBase64url, randomBytes } from '../../static/values/bytes.js';
-import {
-	cleanName,
-	cleanText,
-	foldName,
-	isFewEmoji,
-	isReservedName,
-	quoteOf,
-	shortened,
-	tokenise,
-} from '../../static/values/text.js';
+import { cleanName, cleanText, foldName, isFewEmoji, isReservedName, quoteOf } from '../../static/values/text.js';
+import { shortened, tokenise } from '../../static/values/marks.js';
 import { tableOfTwins } from './confusables.js';
 import { fingerprint, shortTag } from '../../static/crypto/words.js';
 
-/** Parts in short: links as [text, href], code as [kind, text], text as itself. */
-const short = (/** @type {string} */ text) =>
-	tokenise(text).map((part) =>
-		part.type === 'text' ? part.text : part.type === 'link' ? [part.text, part.href] : [part.type, part.text],
-	);
+/**
+ * @import { Part } from '../../static/values/marks.js'
+ *
+ * @typedef {string | Short[]} Short
+ */
 
-/** @type {[string, (string | string[])[]][]} */
+/** Parts in short: links as [text, href], code as [kind, text], quotes and lists as [kind, what they hold], text as itself. */
+const short = (/** @type {string} */ text) => tokenise(text).map(shorten);
+
+/** @param {Part} part @returns {Short} */
+function shorten(part) {
+	switch (part.type) {
+		case 'text':
+			return part.text;
+		case 'link':
+			return [part.text, part.href];
+		case 'quote':
+			return [part.type, part.parts.map(shorten)];
+		case 'list':
+			return [
+				part.ordered ? 'ol' : 'ul',
+				part.items.map(({ number, parts }) => [...(number === null ? [] : [`${number}`]), ...parts.map(shorten)]),
+			];
+		default:
+			return [part.type, part.text];
+	}
+}
+
+/** All that is shown, a line for each of a list. @param {Part[]} parts @returns {string} */
+function shownText(parts) {
+	const shown = parts.map((part) => {
+		if (part.type === 'quote') return shownText(part.parts);
+		return part.type === 'list' ? part.items.map((item) => shownText(item.parts)).join('') : part.text;
+	});
+	return shown.join('');
+}
+
+/** @param {Part[]} parts @returns {Part[]} those within others, too */
+function allOf(parts) {
+	return parts.flatMap((part) => {
+		if (part.type === 'quote') return [part, ...allOf(part.parts)];
+		return part.type === 'list' ? [part, ...part.items.flatMap((item) => allOf(item.parts))] : [part];
+	});
+}
+
+/** @type {[string, Short[]][]} */
 const TABLE = [
 	['', []],
 	['plain', ['plain']],
@@ -77,6 +108,66 @@ const TABLE = [
 	['```\n```', [['codeblock', '']]],
 	['<img src=x onerror=alert(1)>', ['<img src=x onerror=alert(1)>']],
 	['a\u202eb\u0007c\r\nd', ['ab\ufffdc\nd']],
+	['> said *so*\n> twice\nNo.', [['quote', ['said ', ['em', 'so'], '\ntwice']], 'No.']],
+	['before\n> a\n\nafter', ['before\n', ['quote', ['a']], '\nafter']],
+	['>not, a > b, and > c', ['>not, a > b, and > c']],
+	['> > twice\n> once', [['quote', [['quote', ['twice']], 'once']]]],
+	['> > > > > deep', [['quote', [['quote', [['quote', [['quote', ['> deep']]]]]]]]]],
+	['> ```\n> *x*\n> ```', [['quote', [['codeblock', '*x*']]]]],
+	['```\n> - x\n```', [['codeblock', '> - x']]],
+	[
+		'To buy:\n- `milk`\n- https://a.example/\nThat is all',
+		['To buy:\n', ['ul', [[['code', 'milk']], [['https://a.example/', 'https://a.example/']]]], 'That is all'],
+	],
+	['* one\n* two', [['ul', [['one'], ['two']]]]],
+	[
+		'1. one\n3) three',
+		[
+			[
+				'ol',
+				[
+					['1', 'one'],
+					['3', 'three'],
+				],
+			],
+		],
+	],
+	[
+		'- a\n1. b',
+		[
+			['ul', [['a']]],
+			['ol', [['1', 'b']]],
+		],
+	],
+	[
+		'- a\n  1. b\n  2. c\n- d',
+		[
+			[
+				'ul',
+				[
+					[
+						'a',
+						[
+							'ol',
+							[
+								['1', 'b'],
+								['2', 'c'],
+							],
+						],
+					],
+					['d'],
+				],
+			],
+		],
+	],
+	[
+		'- a\n  - b\n    - c\n      - d\n        - e',
+		[['ul', [['a', ['ul', [['b', ['ul', [['c', ['ul', [['d'], ['e']]]]]]]]]]]]],
+	],
+	['> - a\n> - b', [['quote', [['ul', [['a'], ['b']]]]]]],
+	['-no, 5 - 3, -- x, 1.5, 1.no, --- and 1234567890. x', ['-no, 5 - 3, -- x, 1.5, 1.no, --- and 1234567890. x']],
+	['1234567890. x\n- ', ['1234567890. x\n- ']],
+	['*a* b\n*c*', [['em', 'a'], ' b\n', ['em', 'c']]],
 ];
 
 test('text is cut into links, code and the rest', () => {
@@ -103,21 +194,24 @@ test('no text is lost, doubled or turned into a link elsewhere', () => {
 			'*',
 			'**',
 			'||',
+			'\n> ',
+			'\n- ',
+			'\n1. ',
 		),
 	);
 	fc.assert(
 		fc.property(fc.array(piece), (pieces) => {
 			const text = pieces.join('');
 			const parts = tokenise(text);
-			for (const part of parts)
+			for (const part of allOf(parts))
 				if (part.type === 'link') assert.match(part.href, /^(https?:\/\/[^@/]+(\/.*)?|mailto:[!-~]+)$/);
 			// Of code, only the marks around it are gone.
 			const bare = (/** @type {string} */ whole) => whole.replace(/[`\n]|```[^\n`]*/g, '');
-			const unmarked = (/** @type {string} */ whole) => whole.replace(/[*|]/g, '');
-			const shown = parts.map((part) => part.text).join('');
+			const unmarked = (/** @type {string} */ whole) => whole.replace(/[*|>\s\d).-]/g, '');
+			const shown = shownText(parts);
 			if (!text.includes('`')) assert.equal(unmarked(shown), unmarked(cleanText(text)));
 			if (parts.every(({ type }) => type === 'text' || type === 'link')) assert.equal(shown, cleanText(text));
-			else assert.ok(bare(parts.map((part) => part.text).join('')).length <= bare(cleanText(text)).length);
+			else assert.ok(bare(shown).length <= bare(cleanText(text)).length);
 		}),
 	);
 });
@@ -140,6 +234,16 @@ test('text made to be slow is not', () => {
 		'**a ',
 		'*a ',
 		'||a ',
+		'> ',
+		'> x\n',
+		'> - x\n',
+		'- ',
+		'- x\n',
+		'1. ',
+		'  ',
+		'- x\n  - y\n',
+		'- x\n1. y\n',
+		'```\n> \n',
 		'https://a/' + ')'.repeat(50),
 		'👍',
 		'👍 ',
