@@ -176,4 +176,17 @@ mod tests {
             assert!(read(refused).is_err(), "{refused}");
         }
     }
+
+    #[test]
+    fn a_state_keeps_what_is_pinned_though_this_client_shows_none() {
+        let read = |text: &str| serde_json::from_str::<State>(text);
+        let bare = r#"{"name":"","locked":false,"message_ttl_s":null,"expires_in_s":60,"ever_ttl":null,"invite":null"#;
+        for text in [format!("{bare}}}"), format!(r#"{bare},"pins":[{{"seq":7,"id":"x"}}]}}"#)] {
+            let mut state = read(&text).expect("a state");
+            assert_eq!(serde_json::to_string(&state).expect("JSON"), text);
+            state.locked = true;
+            assert_eq!(serde_json::to_string(&state).expect("JSON"), text.replacen("false", "true", 1));
+        }
+        assert!(read(&format!(r#"{bare},"pins":[7]}}"#)).is_err());
+    }
 }

@@ -545,11 +545,11 @@ export const words = {
 	pinnedOf: 'Angeheftet {at} von {count}',
 	pinnedMessages: 'Angeheftete Nachrichten',
 	showPinned: 'Nachricht zeigen',
-	pinsFull: 'Mehr Nachrichten lassen sich nicht anheften. Löse zuerst eine andere.',
+	pinsFull: 'Mehr Nachrichten lassen sich nicht anheften. Nimm zuerst eine andere weg.',
 	pinnedNow: 'Für alle angeheftet',
 	unpinnedNow: 'Nicht mehr angeheftet',
 	ownerPinned: 'Der Admin hat eine Nachricht angeheftet',
-	ownerUnpinned: 'Der Admin hat eine Nachricht gelöst',
+	ownerUnpinned: 'Der Admin heftet eine Nachricht nicht mehr an',
 
 	scanOther: 'Scanne ihn mit der Kamera des anderen Handys. Wer ihn fotografiert, hat den Link auch.',
 	codeNamed: 'QR-Code: {title}',

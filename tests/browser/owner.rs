@@ -64,6 +64,7 @@ async fn an_owner_changes_a_room_before_everybodys_eyes() {
     ben.sees("Only I can speak now").await;
 
     // What the owner pinned stands under the room's name, for everyone, and leads there.
+    ana.has_sent_all().await;
     ana.press_in("Only I can speak now", "More").await;
     ana.press("Pin for everyone").await;
     for person in [&ana, &ben] {

@@ -291,6 +291,10 @@ async fn a_conversation_is_clear_in_every_state() {
     ben.sees_at(".unread").await;
     gallery.show(&ben, "room-unread").await;
 
+    // What the owner pinned stands above all.
+    ana.press_in("Still there?", "More").await;
+    ana.press("Pin for everyone").await;
+    ben.sees_at(".pins-press").await;
     // The same name from another key is marked, neutrally.
     let other = scene.guest("ana", &link).await;
     other.say("Hello from my new phone").await;
@@ -313,6 +317,10 @@ async fn every_dialog_of_a_room_can_be_used_by_everybody() {
     ana.press("Invite").await;
     ana.sees("The room’s link").await;
     gallery.show(&ana, "dialog-invite").await;
+    ana.press("Show QR code").await;
+    ana.sees_at("dialog .qr").await;
+    gallery.show(&ana, "dialog-code").await;
+    ana.keys(&Key::Escape.to_string()).await;
     ana.press("All links…").await;
     ana.sees("A link that you take back lets nobody in any more").await;
     gallery.show(&ana, "dialog-links").await;
