@@ -45,7 +45,9 @@ async fn the_identity_link_makes_a_second_device_the_same_person() {
     laptop.press("Continue on my phone").await;
     laptop.sees("Whoever scans or photographs it speaks as you").await;
     laptop.press("Show the code").await;
-    laptop.finds("the code", "return document.querySelector('dialog .qr')?.getBoundingClientRect().width >= 200").await;
+    let code = "const { width = 0, height = 0 } = document.querySelector('dialog .qr')?.getBoundingClientRect() ?? {};
+        return width >= 200 && Math.abs(width - height) < 1";
+    laptop.finds("the code", code).await;
     laptop.keys(&Key::Escape.to_string()).await;
     laptop.finds("no code any more", "return !document.querySelector('dialog .qr')").await;
     laptop.press("Close").await;
