@@ -124,8 +124,10 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
     insider.say("See https://example.org/a_(b)?c=d#e, or `rm -rf *`.").await;
     insider.say("```rust\nfn main() {\n    <b>\n}\n```\nand that").await;
     insider.say("**strong** *so* ||hidden|| <b>nor this</b> javascript:alert(1)").await;
+    insider.say("> who *said*\n> so\n- one\n  - of it\n- two\n12. twelve").await;
     ana.sees("and that").await;
     ana.sees("nor this").await;
+    ana.sees("twelve").await;
     let html = "return [...document.querySelectorAll('.message .text')].map((text) => text.innerHTML)";
     let rel = "rel=\"noopener noreferrer nofollow ugc\" target=\"_blank\"";
     let address = "https://example.org/a_(b)?c=d#e";
@@ -135,6 +137,7 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
             format!("See <a href=\"{address}\" {rel}>{address}</a>, or <code>rm -rf *</code>."),
             "<div class=\"code\"><pre dir=\"auto\" tabindex=\"0\" role=\"group\" aria-label=\"Code\"><code>fn main() {\n    &lt;b&gt;\n}</code></pre><button type=\"button\" class=\"plain\" data-part=\"copyCode\">Copy</button></div>and that",
             "<strong>strong</strong> <em>so</em> <button type=\"button\" class=\"spoiler\" aria-label=\"Hidden words. Show them\">hidden</button> &lt;b&gt;nor this&lt;/b&gt; javascript:alert(1)",
+            "<blockquote dir=\"auto\">who <em>said</em>\nso</blockquote><ul dir=\"auto\"><li>one<ul dir=\"auto\"><li>of it</li></ul></li><li>two</li></ul><ol dir=\"auto\" style=\"--digits: 2;\"><li value=\"12\">twelve</li></ol>",
         ])
     );
     ana.press("Hidden words. Show them").await;
