@@ -9,6 +9,8 @@ use crate::profile::Profile;
 use crate::scene::Scene;
 
 const SHELLS_WORDS: &str = "Private rooms behind a link.";
+/// Where they come to stand.
+const SHELLS_PLACE: &str = r#"<p class="lede" data-text="lede"></p>"#;
 const NEWER_WORDS: &str = "Private rooms behind a newer link.";
 
 /// A deployment that differs from the server's in its shell.
@@ -20,7 +22,8 @@ struct Newer {
 
 impl Newer {
     async fn of(scene: &Scene) -> Self {
-        let shell = scene.server.api().get("/").send().await.must_be(200).text().replace(SHELLS_WORDS, NEWER_WORDS);
+        let said = format!(r#"<p class="lede">{NEWER_WORDS}</p>"#);
+        let shell = scene.server.api().get("/").send().await.must_be(200).text().replace(SHELLS_PLACE, &said);
         assert!(shell.contains(NEWER_WORDS));
         let worker = scene.server.api().get("/sw.js").send().await.must_be(200).text().to_owned();
         let (list, rest) = worker.split_once(";\n").expect("a first line");
