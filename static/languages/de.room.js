@@ -536,6 +536,7 @@ export const words = {
 	clock24: '24 Stunden ({time})',
 	notKept: 'Das konnte dieser Browser nicht speichern. Es gilt, bis die Seite neu geladen wird.',
 
+	qrCode: 'QR-Code',
 	showCode: 'QR-Code anzeigen',
 	showCodeOf: 'QR-Code von {name} anzeigen',
 

@@ -542,6 +542,7 @@ export const words = {
 	notKept: 'This browser could not keep that. It holds until the page is loaded again.',
 
 	// Codes.
+	qrCode: 'QR code',
 	showCode: 'Show QR code',
 	showCodeOf: 'Show QR code of {name}',
 

@@ -48,7 +48,7 @@ export function showLink(parts, link, title) {
 export function codeButton(link, title, label) {
 	const said = { title, text: t('scanOther') };
 	const press = button(
-		t('showCode'),
+		label ? t('qrCode') : t('showCode'),
 		() => openLater(import('./qr.js'), ({ showCode }) => showCode(link, said)),
 		'secondary',
 	);
