@@ -332,7 +332,7 @@ async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
                 const now = document.querySelector(`[data-key=\"${held.dataset.key}\"]`);
                 const jump = Math.round(now.getBoundingClientRect().top - before - moved);
                 if (Math.abs(jump) > 1) window.climb.jumps.push(jump);
-                if (scroller.scrollTop === 0 && document.querySelector('.beginning').checkVisibility()) break;
+                if (scroller.scrollTop === 0 && document.querySelector('.beginning > *')?.checkVisibility()) break;
             }
             window.climb.done = true;
         })();
