@@ -154,7 +154,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 	let watching = false;
 	void notice();
 	const complete = (/** @type {InputEvent} */ { data }) => {
-		if (data !== '@') return;
+		if (data !== '@' && data !== ':') return;
 		parts.text.removeEventListener('input', complete);
 		import('./completing.js').then(
 			({ Completing }) => new Completing(room, parts),

@@ -1,24 +1,38 @@
-// Completes the name of somebody who is to be mentioned: a list above the composer, by keyboard and by touch.
+// Completes what is being typed: the name of somebody who is to be mentioned, or an emoji's between colons. A list above
+// the composer, by keyboard and by touch.
 
 import { announce } from '../view/announce.js';
+import { markChoice } from '../view/choices.js';
 import { make, makeAvatar } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { tintsOf } from '../view/tints.js';
-import { openMention, suggested } from '../values/mentions.js';
+import { suggested } from '../values/mentions.js';
+import { openMention, openShortcode, wholeShortcode } from '../values/typing.js';
 import { t } from '../values/words.js';
 
 /**
  * @import { Person, RoomFacade } from '../room/facade.js'
+ *
+ * `text`: what takes the place of what was typed; `shown`: what stands in the list.
+ *
+ * @typedef {{ text: string, shown: Node[] }} Choice
  */
+
+/** So many fit above a phone's keyboard. */
+const MOST_EMOJI = 6;
 
 export class Completing {
 	#room;
 	#text;
-	#list = make('ul', { class: 'completing', role: 'listbox', id: 'completing', 'aria-label': t('peopleToName') });
-	/** @type {Person[]} */
-	#people = [];
+	#list = make('ul', { class: 'completing', role: 'listbox', id: 'completing' });
+	/** Not small, so it comes when it is first needed. @type {typeof import('../values/shortcodes.js') | null} */
+	#shortcodes = null;
+	/** @type {Choice[]} */
+	#choices = [];
+	/** Where what was typed begins. */
+	#from = 0;
 	#chosen = 0;
-	/** Where the name begins that somebody closed the list for. */
+	/** Where that begins for which somebody closed the list. */
 	#dismissed = -1;
 
 	/**
@@ -34,7 +48,7 @@ export class Completing {
 		text.setAttribute('aria-autocomplete', 'list');
 		// Before the composer hears of it: Enter would send.
 		composer.addEventListener('keydown', (event) => event.target === text && this.#pressed(event), { capture: true });
-		text.addEventListener('input', () => this.#typed());
+		text.addEventListener('input', (event) => this.#typed(/** @type {InputEvent} */ (event).data));
 		text.addEventListener('click', () => this.#typed());
 		text.addEventListener('blur', () => this.#close());
 		// The field keeps the focus, and a phone its keyboard.
@@ -46,47 +60,91 @@ export class Completing {
 		this.#typed();
 	}
 
-	#typed() {
-		const { value, selectionStart, selectionEnd } = this.#text;
-		const open = selectionStart === selectionEnd ? openMention(value, selectionStart) : null;
+	/** @param {string | null} [data] what was just typed */
+	#typed(data) {
+		const { value, selectionStart: caret, selectionEnd } = this.#text;
+		const isCaret = caret === selectionEnd;
+		const name = isCaret ? openMention(value, caret) : null;
+		const emoji = isCaret && !name ? openShortcode(value, caret) : null;
+		const whole = isCaret && data === ':' ? wholeShortcode(value, caret) : null;
+		if ((emoji ?? whole) && !this.#shortcodes) {
+			void this.#loadShortcodes(data);
+			return;
+		}
+		const called = whole && this.#shortcodes?.emojiNamed(whole.query);
+		if (whole && called) {
+			this.#insert(whole.from, called);
+			return;
+		}
+		const open = name ?? emoji;
 		if (!open || open.from === this.#dismissed) {
 			if (!open) this.#dismissed = -1;
 			this.#close();
 			return;
 		}
-		const others = this.#room.people.filter(({ own }) => !own);
-		this.#draw(suggested(others, open.query));
+		this.#from = open.from;
+		this.#draw(name ? this.#people(name.query) : this.#emoji(open.query), name ? 'people' : 'emoji');
 	}
 
-	/** @param {Person[]} people */
-	#draw(people) {
-		if (people.length === 0) {
+	/** @param {string | null} [data] */
+	async #loadShortcodes(data) {
+		const { value, selectionStart } = this.#text;
+		try {
+			this.#shortcodes = await import('../values/shortcodes.js');
+		} catch {
+			// Nothing is completed, and the next letter asks again.
+			return;
+		}
+		const isAsItWas = value === this.#text.value && selectionStart === this.#text.selectionStart;
+		if (document.activeElement === this.#text) this.#typed(isAsItWas ? data : null);
+	}
+
+	/** @param {string} query @returns {Choice[]} */
+	#people(query) {
+		const tints = tintsOf(this.#room);
+		const others = this.#room.people.filter(({ own }) => !own);
+		return suggested(others, query).map((person) => ({
+			text: `@${person.name} `,
+			shown: drawnPerson(person, tints.of(person.signer)),
+		}));
+	}
+
+	/** @param {string} query @returns {Choice[]} */
+	#emoji(query) {
+		const found = this.#shortcodes?.suggestedEmoji(query, MOST_EMOJI) ?? [];
+		return found.map(({ emoji, name }) => ({
+			text: `${emoji} `,
+			shown: [make('span', { class: 'completing-emoji' }, emoji), make('bdi', {}, `:${name}:`)],
+		}));
+	}
+
+	/** @param {Choice[]} choices @param {'people' | 'emoji'} kind */
+	#draw(choices, kind) {
+		if (choices.length === 0) {
 			this.#close();
 			return;
 		}
 		const opens = this.#list.hidden;
-		this.#people = people;
+		this.#choices = choices;
 		this.#chosen = 0;
-		const tints = tintsOf(this.#room);
-		this.#list.replaceChildren(...people.map((person, at) => option(person, at, tints.of(person.signer))));
+		this.#list.setAttribute('aria-label', t(kind === 'people' ? 'peopleToName' : 'emoji'));
+		this.#list.replaceChildren(
+			...choices.map(({ shown }, at) => make('li', { role: 'option', id: `completing-${at}` }, ...shown)),
+		);
 		this.#list.hidden = false;
 		this.#text.setAttribute('aria-controls', 'completing');
 		this.#mark();
-		if (opens) announce(t('namesFit', { count: people.length }));
+		if (opens) announce(t(kind === 'people' ? 'namesFit' : 'emojiFit', { count: choices.length }));
 	}
 
 	#mark() {
-		for (const [at, one] of Array.from(this.#list.children).entries()) {
-			one.setAttribute('aria-selected', String(at === this.#chosen));
-			if (at === this.#chosen) one.scrollIntoView({ block: 'nearest' });
-		}
-		this.#text.setAttribute('aria-activedescendant', `completing-${this.#chosen}`);
+		markChoice(this.#list, this.#text, this.#chosen);
 	}
 
 	#close() {
 		if (this.#list.hidden) return;
 		this.#list.hidden = true;
-		this.#people = [];
+		this.#choices = [];
 		this.#list.replaceChildren();
 		this.#text.removeAttribute('aria-activedescendant');
 		this.#text.removeAttribute('aria-controls');
@@ -95,7 +153,7 @@ export class Completing {
 	/** @param {KeyboardEvent} event */
 	#pressed(event) {
 		if (this.#list.hidden || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-		const { length } = this.#people;
+		const { length } = this.#choices;
 		switch (event.key) {
 			case 'ArrowDown':
 			case 'ArrowUp':
@@ -108,7 +166,7 @@ export class Completing {
 				this.#take(this.#chosen);
 				break;
 			case 'Escape':
-				this.#dismissed = openMention(this.#text.value, this.#text.selectionStart)?.from ?? -1;
+				this.#dismissed = this.#from;
 				this.#close();
 				break;
 			default:
@@ -120,25 +178,22 @@ export class Completing {
 
 	/** @param {number} at */
 	#take(at) {
-		const person = this.#people[at];
-		const open = openMention(this.#text.value, this.#text.selectionStart);
-		if (!person || !open) return;
+		const choice = this.#choices[at];
+		if (choice) this.#insert(this.#from, choice.text);
+	}
+
+	/** @param {number} from @param {string} text in place of all from there to the caret */
+	#insert(from, text) {
 		this.#close();
-		this.#text.setRangeText(`@${person.name} `, open.from, this.#text.selectionStart, 'end');
+		this.#text.setRangeText(text, from, this.#text.selectionStart, 'end');
 		// The draft is kept, and others learn that somebody writes.
 		this.#text.dispatchEvent(new Event('input', { bubbles: true }));
 		this.#text.focus();
 	}
 }
 
-/** @param {Person} person @param {number} at @param {number} tint */
-function option({ name, taken, owner }, at, tint) {
+/** @param {Person} person @param {number} tint */
+function drawnPerson({ name, taken, owner }, tint) {
 	const notes = [owner && t('owner'), taken && t('nameUsed')].filter(Boolean);
-	return make(
-		'li',
-		{ role: 'option', id: `completing-${at}`, 'aria-selected': 'false' },
-		makeAvatar(name, tint),
-		make('bdi', {}, name),
-		make('span', { class: 'quiet' }, notes.join(' · ')),
-	);
+	return [makeAvatar(name, tint), make('bdi', {}, name), make('span', { class: 'quiet' }, notes.join(' · '))];
 }

@@ -86,6 +86,7 @@ export const words = {
 	mayTell: 'Darin kann stehen, wo, wann und womit es aufgenommen wurde.',
 	peopleToName: 'Personen zum Erwähnen',
 	namesFit: { one: '{count} Name passt', other: '{count} Namen passen' },
+	emojiFit: { one: '{count} Emoji passt', other: '{count} Emoji passen' },
 
 	you: 'Du',
 	someone: 'Jemand',

@@ -87,6 +87,7 @@ export const words = {
 	mayTell: 'It may tell where and when it was taken, and with what.',
 	peopleToName: 'People to name',
 	namesFit: { one: '{count} name fits', other: '{count} names fit' },
+	emojiFit: { one: '{count} emoji fits', other: '{count} emoji fit' },
 
 	// Messages.
 	you: 'You',

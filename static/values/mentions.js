@@ -5,12 +5,12 @@
 
 import { foldText } from './finding.js';
 
-/** As long as a name may be, and what a form of it may be longer. */
-const LONGEST = 80;
+/** As long as a name may be, and what a form of it may be longer, in UTF-16 units. */
+export const LONGEST = 80;
 /** So many fit above a phone's keyboard. */
 const MOST = 6;
 
-const LETTER = /[\p{L}\p{N}_]/u;
+export const LETTER = /[\p{L}\p{N}_]/u;
 
 /**
  * Where names are mentioned, the longest name that fits at each place.
@@ -49,20 +49,6 @@ function lengthOf(text, folded) {
 	}
 	const [next = ''] = text.slice(length);
 	return like === folded && !LETTER.test(next) ? length : 0;
-}
-
-/**
- * The name that is being typed, if one is.
- *
- * @param {string} text
- * @param {number} caret in UTF-16 units
- * @returns {{ from: number, query: string } | null} `from`: where the `@` stands
- */
-export function openMention(text, caret) {
-	const from = text.lastIndexOf('@', caret - 1);
-	if (from < 0 || caret - from > LONGEST || (from > 0 && LETTER.test(text[from - 1] ?? ''))) return null;
-	const query = text.slice(from + 1, caret);
-	return /^\s|\n|@/.test(query) ? null : { from, query };
 }
 
 /**

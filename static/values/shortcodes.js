@@ -28,6 +28,22 @@ export function emojiNamed(name) {
 }
 
 /**
+ * What may be meant while a name is typed: emoji of which a word, or a part of one, begins so.
+ *
+ * @param {string} query
+ * @param {number} most
+ * @returns {Named[]}
+ */
+export function suggestedEmoji(query, most) {
+	const wanted = query.toLowerCase();
+	const begins = (/** @type {string} */ word) =>
+		word.startsWith(wanted) || word.split('_').some((part) => part.startsWith(wanted));
+	return findEmoji(wanted)
+		.filter(({ words }) => words.some(begins))
+		.slice(0, most);
+}
+
+/**
  * What fits all words of a query, best first: what is called so, then what begins so, then what holds it.
  *
  * @param {string} query empty for all

@@ -1,5 +1,6 @@
 // Goes from anywhere to one of this browser's rooms, by a few letters of its name.
 
+import { markChoice } from './choices.js';
 import { openDialog } from './dialogs.js';
 import { make, makeAvatar } from './dom.js';
 import { loadStyle } from './styles.js';
@@ -43,14 +44,7 @@ export async function showJump(store, follow) {
 	let found = [];
 	let chosen = 0;
 
-	const mark = () => {
-		for (const [at, option] of Array.from(list.children).entries()) {
-			option.setAttribute('aria-selected', String(at === chosen));
-			if (at === chosen) option.scrollIntoView({ block: 'nearest' });
-		}
-		if (found.length > 0) field.setAttribute('aria-activedescendant', `jump-room-${chosen}`);
-		else field.removeAttribute('aria-activedescendant');
-	};
+	const mark = () => markChoice(list, field, chosen);
 	const draw = () => {
 		const words = wordsOf(field.value);
 		const named = rooms.filter((record) => holdsAll(foldText(nameOfRoom(record)), words));

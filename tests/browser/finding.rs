@@ -253,6 +253,15 @@ async fn one_is_told_of_what_one_wants_once_and_asked_only_on_a_press() {
         (told == json!(["Unnamed room: Ben: @Ana are you there?", "Unnamed room: Ben: @Ana?"])).then_some(())
     })
     .await;
+    // So is an emoji, by the beginning of its name or the whole of it.
+    ben.press_css("textarea").await;
+    ben.client().active_element().await.expect("the field").send_keys(":tad").await.expect("keys");
+    ben.sees_at(".completing .completing-emoji").await;
+    gallery.show(&ben, "completing an emoji").await;
+    ben.strikes("Enter", false).await;
+    ben.finds("the emoji is there", "return document.querySelector('textarea').value === '🎉 '").await;
+    ben.client().active_element().await.expect("the field").send_keys(":heart:").await.expect("keys");
+    ben.finds("and another one", "return document.querySelector('textarea').value === '🎉 ❤️'").await;
     ana.turn_to(&away).await;
     ana.turn_to(&first).await;
     gallery.close();

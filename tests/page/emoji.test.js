@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { ALL, emojiNamed, findEmoji } from '../../static/values/shortcodes.js';
+import { ALL, emojiNamed, findEmoji, suggestedEmoji } from '../../static/values/shortcodes.js';
+import { openShortcode, wholeShortcode } from '../../static/values/typing.js';
 import { isEmoji } from '../../static/values/text.js';
 import { tableOfEmoji } from './emoji.js';
 
@@ -31,4 +32,36 @@ test('an emoji is found by its name, its beginning, and words that go with it', 
 	assert.equal(emojiNamed('tada'), '🎉');
 	assert.equal(emojiNamed('heart'), '❤️');
 	assert.equal(emojiNamed('nothing'), undefined);
+});
+
+test('an emoji is completed while its name is typed between colons, and what is none is left alone', () => {
+	assert.deepEqual(openShortcode('well :ta', 8), { from: 5, query: 'ta' });
+	assert.deepEqual(openShortcode('well :tada done', 8), { from: 5, query: 'ta' }, 'up to the caret');
+	assert.deepEqual(wholeShortcode('well :tada:', 11), { from: 5, query: 'tada' });
+	assert.deepEqual(wholeShortcode(':+1:', 4), { from: 0, query: '+1' });
+	for (const text of [
+		':D',
+		':p',
+		'at 10:30',
+		'http://ex',
+		'std::vector',
+		'note:this',
+		': ta',
+		`:${'a'.repeat(41)}`,
+		'',
+	]) {
+		assert.equal(openShortcode(text, text.length), null, text);
+	}
+	for (const text of ['::tada:', 'a:b:', 'at 10:30:', ':ta da:', ':tada']) {
+		assert.equal(wholeShortcode(text, text.length), null, text);
+	}
+	const names = (/** @type {string} */ query) => suggestedEmoji(query, 6).map(({ name }) => name);
+	assert.equal(names('tad')[0], 'tada');
+	assert.ok(names('Par').length > 0);
+	assert.ok(names('a').length === 6);
+	assert.deepEqual(names('xyzzy'), []);
+	// Faces of two letters are sent as they are: no word begins so.
+	for (const face of ['DD', 'xD', '-D', '-P']) assert.deepEqual(names(face), [], face);
+	const hostile = ':ab'.repeat(30_000);
+	assert.equal(openShortcode(hostile, hostile.length), null);
 });

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { isForYou, worthTelling } from '../../static/room/noticing.js';
-import { mentionsIn, openMention, suggested } from '../../static/values/mentions.js';
+import { mentionsIn, suggested } from '../../static/values/mentions.js';
+import { openMention } from '../../static/values/typing.js';
 
 /**
  * @import { Entry, MessageEntry } from '../../static/room/log.js'
