@@ -262,7 +262,11 @@ async function followed({ at, how, away, byLink }) {
 		if (away) await ben.open(id);
 		await until(() => ben.tab && texts(ben.tab).includes('after'), 'what was said after the renewal is read');
 		const all = { kept: stay.map(({ name }) => name).sort(), invite: (await owner.ownLinks()).invite, renewals: 1 };
-		const knowsAll = async () => ben.tab && JSON.stringify(await known(ben.tab)) === JSON.stringify(all);
+		const knowsAll = async () => {
+			// A page that is being loaded again knows nothing yet.
+			await reopened;
+			return ben.tab && JSON.stringify(await known(ben.tab)) === JSON.stringify(all);
+		};
 		const what = `all of the renewal is known, though request ${at} was cut`;
 		await until(knowsAll, what, 20_000);
 		watched.delete(id);
