@@ -2,6 +2,7 @@
 
 import { toast } from '../view/announce.js';
 import { make } from '../view/dom.js';
+import { failure } from '../view/failures.js';
 import { loadStyle } from '../view/styles.js';
 import { pinnedIn, pinsWith } from '../room/pins.js';
 import { gist, quoteOf } from '../values/text.js';
@@ -82,6 +83,6 @@ export async function turnPin(room, message) {
 		await room.change({ pins });
 		toast(t(on ? 'pinnedNow' : 'unpinnedNow'));
 	} catch (error) {
-		toast(t('notSaved', { why: /** @type {Error} */ (error).message }));
+		toast(t('notSaved', { why: failure(error) }));
 	}
 }
