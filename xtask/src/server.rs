@@ -17,15 +17,20 @@ const OLDEST_SPIN: Version = Version { major: 4, minor: 1 };
 pub(crate) const FEWER_INSTANCES: [&str; 4] =
     ["--max-instance-reuse-count", "1024", "--max-instance-concurrent-reuse-count", "128"];
 
+/// The package of the embedded server.
+pub(crate) const EMBEDDED: &str = "buddy-local";
+/// How it is built: what compiles components in it takes too long without optimization.
+pub(crate) const PROFILE: &str = "native";
+
 /// Where cargo puts the embedded server.
 pub(crate) fn embedded_program() -> PathBuf {
-    target().join("native/buddy-local")
+    target().join(PROFILE).join(EMBEDDED)
 }
 
 /// The embedded server, built if necessary.
 pub(crate) fn embedded() -> Result<Command> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--profile", "native", "--package", "buddy-local"]);
+    cargo.args(["build", "--profile", PROFILE, "--package", EMBEDDED]);
     step::run(cargo.arg("--target-dir").arg(target()).current_dir(root()))?;
     let mut command = Command::new(embedded_program());
     command.arg("up");

@@ -140,7 +140,12 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     let server = built_server(options)?;
     // What needs it fails by name where it cannot be had.
     let sqld = sqld::install();
-    let mut outcomes = vec![("lint", lints), ("Rust", rust_tests(&["--workspace"], &[], &server))];
+    let mut outcomes = vec![
+        ("lint", lints),
+        ("Rust", rust_tests(&["--workspace", "--exclude", server::EMBEDDED], &[], &server)),
+        // As it is built for all others: a second build of the engine takes minutes.
+        ("the embedded server", rust_tests(&["--package", server::EMBEDDED, "--profile", server::PROFILE], &[], &server)),
+    ];
     if options.target == Target::Spin {
         let on_libsql = Served { database: Some(Kind::Libsql), ..server.clone() };
         outcomes.push(("the API on libSQL", sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &on_libsql))));
