@@ -239,6 +239,12 @@ export class Access {
 		return link && !this.#owning ? (await openLink(link.secret)).id : null;
 	}
 
+	/** The cards that are known of, as a copy of the room needs them. @returns {Promise<StoredCard[]>} ascending @throws {ApiError} */
+	async cards() {
+		await this.meet();
+		return this.#store.cards(this.#record.room);
+	}
+
 	/** Loads each author's newest card, unless all are known. @returns {Promise<void>} @throws {ApiError} */
 	meet() {
 		if (this.standing.complete) return Promise.resolve();
@@ -274,10 +280,8 @@ export class Access {
 	/** @param {StoredCard} card */
 	async #takeCard({ event, epoch }) {
 		this.cardsSeen = Math.max(this.cardsSeen, event.seq);
-		const key = this.keyring.get(epoch)?.keys?.content;
-		if (!key || epochOf(event.body) !== epoch) return;
-		const opened = await open(key, { ...event, room: this.#record.room }, event.body);
-		if (opened.ok) await this.standing.addCard(event, epoch, opened.signer, opened.content);
+		const opened = await this.keyring.openCard({ event, epoch });
+		if (opened?.ok) await this.standing.addCard(event, epoch, opened.signer, opened.content);
 	}
 
 	/**

@@ -250,6 +250,15 @@ export interface RoomFacade extends EventTarget {
   send(text: string, more?: { replyTo?: number; file?: Chosen }): Promise<string>;
   /** Fetches and opens a file; it says nothing of how that is to be shown. Throws an `ApiError`, or `Damaged`. */
   readFile(file: SentFile, more?: { signal?: AbortSignal; progress?: (share: number) => void }): Promise<Blob>;
+  /**
+   * What is loaded as a signed copy (docs/protocol.md), with its files if they are wanted; `missing` counts those that
+   * the server has no more. `progress` is told of the files, 0 to 1. Throws an `ApiError`.
+   */
+  signedCopy(how: {
+    files: boolean;
+    signal: AbortSignal;
+    progress: (share: number) => void;
+  }): Promise<{ copy: Blob; missing: number }>;
   edit(seq: number, text: string): Promise<string>;
   remove(seq: number): Promise<string>;
   react(seq: number, emoji: string, on: boolean): Promise<string>;

@@ -230,6 +230,18 @@ export class Files {
 		return new Blob(pieces);
 	}
 
+	/**
+	 * A file as the server has it.
+	 *
+	 * @param {SentFile} file
+	 * @param {AbortSignal} signal
+	 * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>, void>} its parts in their order, sealed
+	 * @throws {ApiError}
+	 */
+	sealedParts({ id, size }, signal) {
+		return this.#inOrder(id, partsOf(size), signal);
+	}
+
 	/** @param {string} id @param {number} of @param {AbortSignal} signal */
 	async *#inOrder(id, of, signal) {
 		/** @type {Promise<Uint8Array<ArrayBuffer>>[]} */

@@ -5,15 +5,18 @@
  *
  * @import { Bytes } from '../values/bytes.js'
  * @import { Content, Kept } from '../crypto/content.js'
+ * @import { Opened } from '../crypto/envelope.js'
  * @import { Identity } from '../crypto/identity.js'
  * @import { EpochKeys } from '../crypto/keys.js'
  * @import { PublicPart } from '../crypto/rotation.js'
  * @import { Gift } from '../crypto/links.js'
  * @import { StoredRotation } from '../storage/store.js'
  * @import { KeysRow } from '../wire/api.js'
+ * @import { LogEvent } from '../values/event.js'
  */
 
-import { freshSecret, memberSecret, openMember, openReader } from '../crypto/keys.js';
+import { epochOf, open } from '../crypto/envelope.js';
+import { freshSecret, importAes, memberSecret, openMember, openReader } from '../crypto/keys.js';
 import {
 	RotationError,
 	checkKeys,
@@ -57,7 +60,7 @@ export class Keyring {
 	/**
 	 * @param {string} room
 	 * @param {Bytes | null} owner The owner's secret, in the owner's browser.
-	 * @param {Identity} identity
+	 * @param {Identity | null} identity Null for who is nobody in the room and looks at a copy of it.
 	 */
 	constructor(room, owner, identity) {
 		this.#room = room;
@@ -166,7 +169,7 @@ export class Keyring {
 			// An owner, who knew less before, has all keys by now.
 			const suffices = known?.keys && (this.#owner === null || known.keys.member);
 			const keys = suffices ? known.keys : ((await this.#keysOf(part, before, row)) ?? known?.keys ?? null);
-			removed ||= part.removed.includes(this.#identity.author) && this.#owner === null;
+			removed ||= part.removed.includes(this.#identity?.author ?? '') && this.#owner === null;
 			const taken = { part, keys, content: known?.content ?? null, row: merge(this.#room, known, row, keys) };
 			this.#epochs.set(part.epoch, taken);
 			await this.#openContent(taken);
@@ -175,6 +178,34 @@ export class Keyring {
 			}
 		}
 		return outcome.state === 'no_grant' ? { ...outcome, removed } : outcome;
+	}
+
+	/**
+	 * Takes what opens an epoch and nothing else, as a copy of a room has it. What follows from a reader's secret is not
+	 * to be had by it.
+	 *
+	 * @param {number} epoch
+	 * @param {Bytes} secret Of its content key.
+	 * @returns {Promise<boolean>} whether there is such an epoch
+	 */
+	async lend(epoch, secret) {
+		const held = this.#epochs.get(epoch);
+		if (!held || held.keys) return false;
+		held.keys = /** @type {EpochKeys} */ ({ epoch, content: await importAes(secret) });
+		await this.#openContent(held);
+		return true;
+	}
+
+	/**
+	 * Opens a card that stands beside the log.
+	 *
+	 * @param {{ event: LogEvent, epoch: number }} card
+	 * @returns {Promise<Opened | null>} null: of an epoch that it is not of, or whose key is not here
+	 */
+	async openCard({ event, epoch }) {
+		const key = this.#epochs.get(epoch)?.keys?.content;
+		if (!key || epochOf(event.body) !== epoch) return null;
+		return open(key, { ...event, room: this.#room }, event.body);
 	}
 
 	/** Goes back through what the owner left open to whoever comes later. @returns {Promise<boolean>} whether anything was found */
@@ -218,7 +249,7 @@ export class Keyring {
 			const salt = /** @type {Bytes} */ (decodeBase64url(part.salt));
 			const fresh = await freshSecret(this.#owner, part.epoch, salt);
 			if (part.epoch === 0 || member) secret = await memberSecret(this.#room, part.epoch, fresh, member);
-		} else if (grant !== null && member) {
+		} else if (grant !== null && member && this.#identity) {
 			secret = await openGrant(this.#room, part.epoch, this.#identity, grant, member);
 		}
 		if (!secret) return null;
@@ -236,7 +267,7 @@ export class Keyring {
 	async #openContent(epoch) {
 		const { row, part, keys } = epoch;
 		if (epoch.content || !keys || row.private === null) return;
-		for (const place of await requestsOf(row, this.#owner ? this.#identity.author : this.ownerAuthor)) {
+		for (const place of await requestsOf(row, (this.#owner && this.#identity?.author) ?? this.ownerAuthor)) {
 			const opened = await openPrivate(keys.content, this.#room, place, row.private);
 			if (!opened.ok || opened.signer !== part.owner) continue;
 			epoch.content = opened.content;

@@ -429,6 +429,31 @@ export class Room extends EventTarget {
 		return (await this.#fileOf()).read(file, more);
 	}
 
+	/**
+	 * @param {{ files: boolean, signal: AbortSignal, progress: (share: number) => void }} how
+	 * @returns {Promise<{ copy: Blob, missing: number }>}
+	 */
+	async signedCopy({ files, signal, progress }) {
+		const { identity, keyring, access } = this.#opened();
+		const { makeCopy } = await import('./copying.js');
+		const { log, firstSeq } = this.#shown();
+		const cards = await access.cards();
+		const { state: body, state_seq: seq } = await this.#api.room(this.room, { token: access.readToken }, signal);
+		const kept = {
+			room: this.room,
+			logName: this.#record.log,
+			firstSeq,
+			log,
+			keyring,
+			cards,
+			statement: seq === 0 ? null : { seq, body },
+			alarms: this.alarms,
+			identity,
+			files: files ? await this.#fileOf() : null,
+		};
+		return makeCopy(kept, { signal, progress });
+	}
+
 	/** @param {number} seq @param {string} text @returns {Promise<string>} */
 	async edit(seq, text) {
 		return this.#post('edit', seq, { text: spoken(text) });
