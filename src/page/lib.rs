@@ -4,6 +4,7 @@
 //! The component `web` compiles it in, `cargo xtask build` writes its manifest, and `cargo xtask verify` compares a
 //! server with it. Whoever has the same `static/` gets the same bytes, on any machine.
 
+mod bundle;
 mod condense;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,13 @@ pub const SHELL: &str = "/";
 
 /// What a person sees who follows a link to nowhere. It has no address of its own.
 pub const NOT_FOUND: &str = "/404.html";
+
+/// The page that checks signed copies of rooms, in one file that also works from a disk.
+pub const VERIFIER: &str = "/verify.html";
+
+/// The folder that it is put together of, with what only it says.
+const VERIFIERS: &str = "/verify/";
+const VERIFIERS_WORDS: &str = ".verify.js";
 
 /// The service worker. What it belongs to is written at its top.
 pub const WORKER: &str = "/sw.js";
@@ -66,6 +74,7 @@ impl Page {
     pub fn read(folder: &Path) -> io::Result<Self> {
         let mut files = BTreeMap::new();
         collect(folder, "", &mut files)?;
+        put_together(&mut files)?;
         Ok(Self { files })
     }
 
@@ -102,6 +111,13 @@ impl Page {
             self.files.iter().map(|(path, content)| format!("\"{path}\":\"{}\"", hash(content))).collect();
         format!("self.deployment = {{\"page\":\"{}\",\"files\":{{{}}}}};\n", self.name(), files.join(","))
     }
+}
+
+/// The policy of a file that states its own, for the header that goes with it; none: it is the page's.
+#[must_use]
+pub fn own_policy(address: &str, content: &[u8]) -> Option<String> {
+    let page = std::str::from_utf8(content).ok().filter(|_| address == VERIFIER)?;
+    bundle::policy(page).map(|policy| format!("{policy}; frame-ancestors 'none'"))
 }
 
 /// The part of a page's name that people compare, in groups of four: 80 bits, for which nobody finds another page.
@@ -155,6 +171,17 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) -
             files.insert(address, as_sent(&name, fs::read(entry.path())?)?);
         }
     }
+    Ok(())
+}
+
+/// Puts the page that checks copies into its one file; what only it needs has no address.
+fn put_together(files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    let own = |name: &str| format!("{VERIFIERS}{name}");
+    let html = files.remove(&own("page.html")).unwrap_or_default();
+    let html = String::from_utf8(html).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let page = bundle::page(&html, &own("main.js"), &["/style/base.css", &own("verify.css")], files)?;
+    files.retain(|address, _| !address.starts_with(VERIFIERS) && !address.ends_with(VERIFIERS_WORDS));
+    files.insert(VERIFIER.to_owned(), page.into_bytes());
     Ok(())
 }
 
@@ -214,6 +241,21 @@ mod tests {
         assert_eq!(rest, "work();\n");
         assert!(first.starts_with(&format!("self.deployment = {{\"page\":\"{}\",\"files\":{{\"/\":", page.name())));
         assert!(first.contains(&format!("\"/sw.js\":\"{}\"}}}};", hash(b"work();\n"))), "{first}");
+    }
+
+    #[test]
+    fn the_page_that_checks_copies_is_one_file_that_asks_for_nothing() {
+        let files = page().files();
+        let content = &files[VERIFIER];
+        let html = std::str::from_utf8(content).expect("text");
+        for other in [" src=", " href=", "@import", " url(", "\nimport ", "\nexport "] {
+            assert!(!html.contains(other), "{other}");
+        }
+        let policy = own_policy(VERIFIER, content).expect("it states one");
+        assert!(policy.starts_with("default-src 'none'; ") && policy.ends_with("; frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("'self'") && !policy.contains("unsafe-"), "{policy}");
+        assert_eq!(own_policy(SHELL, &files[SHELL]), None);
+        assert!(!files.keys().any(|address| address.contains("verify/") || address.contains(".verify.")));
     }
 
     #[test]

@@ -17,17 +17,22 @@ pub(crate) fn only_by_tls(headers: &mut HeaderMap, max_age_s: i64) {
 
 /// Answers a request. `HEAD` gets what `GET` would get: the server drops the body.
 pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<&'static [u8]> {
+    let mut policy = None;
     let mut response = if method != Method::GET && method != Method::HEAD {
         method_not_allowed()
     } else if path == "/" || path == "/r" || path.starts_with("/r/") {
         send(assets::shell(), headers)
     } else if let Some(asset) = assets::find(path) {
+        policy = asset.policy;
         send(asset, headers)
     } else {
         not_found(headers)
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Some(policy) = policy {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
     response
 }
@@ -134,6 +139,16 @@ mod tests {
                 assert_eq!(field(&answer, name), value, "{} {name}", answer.status());
             }
         }
+    }
+
+    #[test]
+    fn the_page_that_checks_copies_has_a_policy_of_its_own() {
+        for answer in [get("/verify.html", &[]), get("/verify.html", &[("if-none-match", "*")])] {
+            let policy = field(&answer, "content-security-policy");
+            assert!(policy.contains("script-src 'sha256-") && !policy.contains("'self'"), "{policy}");
+            assert_eq!(field(&answer, "x-content-type-options"), "nosniff");
+        }
+        assert_eq!(get("/verify/main.js", &[]).status(), 404);
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub(crate) struct Asset {
     /// Where it is found, such as `/app.js`.
     pub(crate) path: &'static str,
     pub(crate) content_type: &'static str,
+    /// The content security policy of a file that states its own.
+    pub(crate) policy: Option<&'static str>,
     /// Names the content; 32 hex characters.
     pub(crate) hash: &'static str,
     pub(crate) plain: &'static [u8],

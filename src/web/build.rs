@@ -29,7 +29,8 @@ fn main() {
             .unwrap_or_else(|| panic!("{path}: src/page does not know this kind of file"));
         writeln!(
             table,
-            "    Asset {{ path: {path:?}, content_type: {content_type:?}, hash: {:?}, plain: {}, brotli: {}, gzip: {} }},",
+            "    Asset {{ path: {path:?}, content_type: {content_type:?}, policy: {:?}, hash: {:?}, plain: {}, brotli: {}, gzip: {} }},",
+            buddy_page::own_policy(path, content),
             &buddy_page::hash(content)[..32],
             include(&plain),
             optional(brotli),

@@ -7,7 +7,7 @@ import { timeOrDay } from '../values/when.js';
 import { drawAvatar, icon, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { tintFor } from '../view/tints.js';
-import { shownName } from './message.js';
+import { shownName } from './describe.js';
 import { canNotify, watchRoom } from './noticing.js';
 import { t } from '../values/words.js';
 

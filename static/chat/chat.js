@@ -6,7 +6,7 @@ import { openLater } from '../view/dialogs.js';
 import { fromTemplate, make, told } from '../view/dom.js';
 import { watchFiles } from './files.js';
 import { showInvite, welcome } from './invite.js';
-import { nameInText } from './message.js';
+import { nameInText } from './describe.js';
 import { connectionState, connectionText, drawNotices, noticesOf, whyNotWriting } from './notices.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';

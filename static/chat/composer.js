@@ -1,6 +1,6 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
-import { nameInText } from './message.js';
+import { nameInText } from './describe.js';
 import { watchPicked } from './picking.js';
 import { announce } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';

@@ -2,8 +2,8 @@
 // viewing them is loaded when somebody asks for it (opening.js). Whatever a message says of a file is only a claim.
 
 import { icon, make } from '../view/dom.js';
-import { cleanText } from '../values/text.js';
 import { decodeBase64url } from '../values/bytes.js';
+import { kindOf, nameOf, pictureType } from './kinds.js';
 import { openLater } from '../view/dialogs.js';
 import { sizeText, t } from '../values/words.js';
 
@@ -12,28 +12,6 @@ import { sizeText, t } from '../values/words.js';
  * @typedef {Extract<import('../room/facade.js').ShownEntry, { type: 'message' }>} Message
  * @typedef {import('../crypto/content.js').SentFile} SentFile
  */
-
-/** What is shown or played within the page, and as what. Never what could hold a script: SVG, HTML, PDF. */
-const PICTURES = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif']);
-const PLAYED = new Set([
-	'audio/aac',
-	'audio/flac',
-	'audio/mp4',
-	'audio/mpeg',
-	'audio/ogg',
-	'audio/wav',
-	'audio/webm',
-	'video/mp4',
-	'video/ogg',
-	'video/webm',
-]);
-
-/** The first bytes of what a small picture may be. */
-const SIGNATURES = /** @type {[string, number[], number][]} */ ([
-	['image/jpeg', [0xff, 0xd8, 0xff], 0],
-	['image/png', [0x89, 0x50, 0x4e, 0x47], 0],
-	['image/webp', [0x57, 0x45, 0x42, 0x50], 8],
-]);
 
 /** What pressing it does. */
 const VERBS = /** @type {const} */ ({ picture: 'showFile', played: 'playFile', saved: 'saveFile' });
@@ -46,20 +24,6 @@ const LEAST_SIDE = 48;
 const uploads = new Map();
 /** What plays stays the same element however often its message is drawn. @type {Map<string, HTMLElement>} */
 const players = new Map();
-
-/** @param {SentFile} file @returns {'picture' | 'played' | 'saved'} what pressing it does */
-export function kindOf({ type }) {
-	return PICTURES.has(type) ? 'picture' : PLAYED.has(type) ? 'played' : 'saved';
-}
-
-/** A name as it is shown, and saved under: no folders, nothing invisible. @param {SentFile} file */
-export function nameOf({ name }) {
-	const plain = cleanText(name)
-		.replace(/[\\/:*?"<>|\s]+/g, ' ')
-		.trim()
-		.slice(-120);
-	return plain.replace(/^\.+/, '') || t('file');
-}
 
 /** The files of a message, in place of its text where it has none. @param {Message} entry */
 export function drawFiles(entry) {
@@ -96,8 +60,7 @@ function drawFile(file) {
 /** @param {SentFile} file @returns {HTMLImageElement | null} null: its bytes are no picture */
 function drawThumb({ thumb, width = SIDE, height = SIDE }) {
 	const bytes = decodeBase64url(thumb ?? '');
-	const type =
-		bytes && SIGNATURES.find(([, magic, at]) => magic.every((byte, index) => bytes[at + index] === byte))?.[0];
+	const type = bytes && pictureType(bytes);
 	if (!bytes || !type) return null;
 	const share = Math.min(1, SIDE / Math.max(width, height));
 	const side = (/** @type {number} */ length) => String(Math.max(LEAST_SIDE, Math.round(length * share)));

@@ -5,10 +5,11 @@ import { drawAvatar, fromTemplate, icon, make } from '../view/dom.js';
 import { drawFiles } from './files.js';
 import { markMentions } from './mentions.js';
 import { entryAlarm, lostAlarm, roomAlarm } from './alarms.js';
+import { lineOf, nameInText, shownName } from './describe.js';
 import { shortened, tokenise } from '../values/marks.js';
-import { cleanText, gist, isFewEmoji, isReservedName, quoteOf } from '../values/text.js';
-import { dateAndTime, dayKey, duration, exactTime, timeOfDay } from '../values/when.js';
-import { listOf, t } from '../values/words.js';
+import { cleanText, gist, isFewEmoji, quoteOf } from '../values/text.js';
+import { dateAndTime, dayKey, exactTime, timeOfDay } from '../values/when.js';
+import { t } from '../values/words.js';
 
 /** @typedef {import('../room/facade.js').ShownEntry} Entry */
 
@@ -31,24 +32,6 @@ const LATE_MS = 2 * 60 * 1000;
 /** What is longer is folded until someone asks for all of it. */
 const LONG_CHARACTERS = 1600;
 const LONG_LINES = 24;
-
-const REMOVED = /** @type {const} */ ({
-	author: 'removedByAuthor',
-	owner: 'removedByOwner',
-	server: 'removedByServer',
-});
-
-const UNREADABLE = /** @type {const} */ ({
-	malformed: 'malformed',
-	undecryptable: 'undecryptable',
-	forged: 'forged',
-});
-
-const UNAUTHORISED = /** @type {const} */ ({
-	edit: 'notTheirsEdit',
-	delete: 'notTheirsDelete',
-	react: 'notTheirsReact',
-});
 
 /**
  * @param {Entry} entry
@@ -73,18 +56,12 @@ function drawPlain(entry, setting) {
 			return drawMessage(entry, setting);
 		case 'removed':
 			return drawRemoved(entry, setting);
-		case 'unreadable':
-			return drawEvent(entry, t(UNREADABLE[entry.reason]), 'warm');
-		case 'unauthorised':
-			return drawEvent(entry, t(UNAUTHORISED[entry.kind]), 'warm');
 		case 'change':
 			return drawChange(entry);
 		case 'rotate':
-			return drawRotation(entry);
 		case 'card':
-			return drawCard(entry);
 		case 'unshared':
-			return drawEvent(entry, t('unshared'));
+			return drawEvent(entry, lineOf(entry));
 		case 'alarm':
 			return drawAlarmed(entry);
 		case 'lost':
@@ -92,24 +69,8 @@ function drawPlain(entry, setting) {
 		case 'failed_change':
 			return drawFailedChange(entry);
 		default:
-			return drawEvent(entry, t('needsNewer'), 'warm');
+			return drawEvent(entry, lineOf(entry), 'warm');
 	}
-}
-
-/** @param {string} name as the log gives it @returns {string} */
-export function shownName(name) {
-	if (isReservedName(name)) return t('someoneCalled', { name });
-	return name || t('someone');
-}
-
-/**
- * A name amid other words, where no mark can stand beside it.
- *
- * @param {{ name: string, taken: boolean }} person `taken`: another key used this name first
- * @returns {string}
- */
-export function nameInText({ name, taken }) {
-	return taken ? t('inBrackets', { name: shownName(name) }) : shownName(name);
 }
 
 /**
@@ -143,7 +104,7 @@ function drawMessage(entry, setting) {
 function drawRemoved(entry, setting) {
 	const { item, parts } = drawFrame(entry, setting);
 	item.dataset.removed = '';
-	parts.text.textContent = entry.own && entry.by === 'author' ? t('youDeleted') : t(REMOVED[entry.by]);
+	parts.text.textContent = lineOf(entry);
 	if (entry.by === 'server') item.append(drawAlarm(entryAlarm('blanked')));
 	removeUnused(parts);
 	return item;
@@ -465,74 +426,16 @@ function drawAlarm({ text, meaning }) {
 
 /** Something that shows nowhere else, and is wrong. @param {Extract<Entry, { type: 'alarm' }>} entry */
 function drawAlarmed(entry) {
-	const item = drawEvent(entry, t('doesNotHold'), 'warm');
+	const item = drawEvent(entry, lineOf(entry), 'warm');
 	if (entry.alarm !== null) item.replaceChildren(drawAlarm(entryAlarm(entry.alarm)));
 	return item;
 }
 
 /** The owner's word, or what the server did without it. @param {Extract<Entry, { type: 'change' }>} entry */
 function drawChange(entry) {
-	if (entry.doer === 'owner') return drawEvent(entry, describeStatement(entry.changes));
+	if (entry.doer === 'owner') return drawEvent(entry, lineOf(entry));
 	const item = drawEvent(entry, '');
 	const { text, meaning } = roomAlarm({ code: 'server_state', detail: null });
-	item.replaceChildren(drawAlarm({ text: `${text} ${describeServer(entry.changes)}`, meaning }));
+	item.replaceChildren(drawAlarm({ text: `${text} ${lineOf(entry)}`, meaning }));
 	return item;
-}
-
-/** @param {Extract<Entry, { type: 'rotate' }>} entry */
-function drawRotation(entry) {
-	const said = [
-		entry.removed.length > 0
-			? t('ownerRemoved', { names: listOf(entry.removed.map(shownName)) })
-			: t('ownerChangedKeys'),
-		entry.removed.length > 0 ? t('oldLinks') : t('takenBackLinks'),
-		entry.sharedPast ? '' : t('noPast'),
-	];
-	return drawEvent(entry, `${said.filter(Boolean).join('. ')}.`);
-}
-
-/** @param {Extract<Entry, { type: 'card' }>} entry */
-function drawCard(entry) {
-	if (entry.before)
-		return drawEvent(
-			entry,
-			entry.own
-				? t('youNowCalled', { name: called(entry) })
-				: t('nowCalled', { before: entry.before, name: called(entry) }),
-		);
-	// Whoever owns the room was there from the beginning.
-	if (entry.own) return drawEvent(entry, t('youCalled', { name: shownName(entry.name) }));
-	return drawEvent(entry, t(entry.byOwner ? 'ownsRoom' : 'joined', { name: called(entry) }));
-}
-
-/** @param {Extract<Entry, { type: 'card' }>} entry */
-function called({ name, nameTaken: taken }) {
-	return nameInText({ name, taken });
-}
-
-/**
- * @param {Extract<Entry, { type: 'change' }>['changes']} changes
- * @returns {string}
- */
-function describeStatement({ locked, title, messageTtlS, expiresInS, pinned }) {
-	const said = [];
-	if (locked === true) said.push(t('ownerLocked'));
-	if (locked === false) said.push(t('ownerUnlocked'));
-	if (title) said.push(t('ownerCalled', { name: title }));
-	else if (title === '') said.push(t('ownerUnnamed'));
-	if (messageTtlS) said.push(t('ownerDisappear', { time: duration(messageTtlS) }));
-	else if (messageTtlS !== undefined) said.push(t('ownerStay'));
-	if (expiresInS !== undefined) said.push(t('ownerExpires', { time: duration(expiresInS) }));
-	if (pinned !== undefined) said.push(t(pinned ? 'ownerPinned' : 'ownerUnpinned'));
-	return said.length > 0 ? `${said.join('. ')}.` : t('ownerChanged');
-}
-
-/** @param {Extract<Entry, { type: 'change' }>['changes']} changes @returns {string} */
-function describeServer({ locked, title, messageTtlS, expiresInS }) {
-	const said = [];
-	if (locked !== undefined) said.push(locked ? t('serverLocked') : t('serverUnlocked'));
-	if (title !== undefined) said.push(t('serverName'));
-	if (messageTtlS !== undefined) said.push(t('serverLifetime'));
-	if (expiresInS !== undefined) said.push(t('serverExpiry'));
-	return said.join(' ');
 }

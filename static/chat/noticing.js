@@ -1,7 +1,7 @@
 // Tells of messages while nobody looks at the room, as its person wants: one notice of the system for all tabs, and
 // none while one of them is looked at.
 
-import { shownName } from './message.js';
+import { shownName } from './describe.js';
 import { gist, quoteOf } from '../values/text.js';
 import { t } from '../values/words.js';
 

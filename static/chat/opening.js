@@ -3,7 +3,7 @@
 
 import { make } from '../view/dom.js';
 import { save } from '../view/saving.js';
-import { kindOf, nameOf } from './files.js';
+import { kindOf, nameOf } from './kinds.js';
 import { t } from '../values/words.js';
 
 /**

@@ -7,7 +7,7 @@
 import { openDialog, openLater } from '../view/dialogs.js';
 import { button, make, makeAvatar } from '../view/dom.js';
 import { tintsOf } from '../view/tints.js';
-import { shownName } from './message.js';
+import { shownName } from './describe.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
 import { t } from '../values/words.js';
 

@@ -7,7 +7,7 @@ import { loadStyle } from '../view/styles.js';
 import { pinnedIn, pinsWith } from '../room/pins.js';
 import { gist, quoteOf } from '../values/text.js';
 import { t } from '../values/words.js';
-import { shownName } from './message.js';
+import { shownName } from './describe.js';
 
 /**
  * @import { RoomFacade } from '../room/facade.js'

@@ -10,7 +10,7 @@ import { openDialog } from '../view/dialogs.js';
 import { failure } from '../view/failures.js';
 import { fromTemplate, make } from '../view/dom.js';
 import { linkRow } from '../view/share.js';
-import { nameInText, shownName } from './message.js';
+import { nameInText, shownName } from './describe.js';
 import { listOf, t } from '../values/words.js';
 
 /** What a link is called where its owner gave it no name. @param {Pick<Link, 'name' | 'isRoomLink' | 'role'>} link */

@@ -3,7 +3,7 @@
 
 import { announce } from '../view/announce.js';
 import { Naming } from './mentions.js';
-import { nameInText } from './message.js';
+import { nameInText } from './describe.js';
 import { Rows } from './rows.js';
 import { Scrolling } from './scrolling.js';
 import { Window } from './window.js';

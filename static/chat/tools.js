@@ -6,7 +6,7 @@ import { confirmed, openDialog, openLater } from '../view/dialogs.js';
 import { button, fromTemplate, iconButton, make } from '../view/dom.js';
 import { failure } from '../view/failures.js';
 import { watchFingers } from './gestures.js';
-import { shownName } from './message.js';
+import { shownName } from './describe.js';
 import { whyNotWriting } from './notices.js';
 import { exactTime } from '../values/when.js';
 import { t } from '../values/words.js';

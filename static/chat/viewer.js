@@ -2,7 +2,7 @@
 
 import { iconButton, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
-import { kindOf, nameOf } from './files.js';
+import { kindOf, nameOf } from './kinds.js';
 import { saveBlob, whyNot } from './opening.js';
 import { sizeText, t } from '../values/words.js';
 

@@ -29,6 +29,19 @@ import { Log } from './log.js';
 import { Standing } from './standing.js';
 import { Trust } from './trust.js';
 
+/** What a page raises for a whole room. */
+const ALARMS = /** @type {unknown[]} */ (
+	/** @type {Alarm['code'][]} */ ([
+		'bad_rotation',
+		'two_rotations',
+		'claims_gone',
+		'fork',
+		'server_state',
+		'set_back',
+		'left_waiting',
+	])
+);
+
 /** Events that are opened at once. */
 const BATCH = 200;
 
@@ -332,7 +345,7 @@ function aboutOf({ room, log, made_at_ms, first_seq, head, statement, alarms }, 
 		(head === null || isWindow(head)) &&
 		isStatement &&
 		Array.isArray(alarms) &&
-		alarms.every((alarm) => typeof alarm?.code === 'string' && isTime(alarm.at_ms));
+		alarms.every((alarm) => ALARMS.includes(alarm?.code) && isTime(alarm.at_ms));
 	if (!isWhole) throw reader.fault();
 	return {
 		room,

@@ -76,7 +76,7 @@ ${days.join('\n')}
  *
  * @param {string} title
  * @param {string} day
- * @param {'txt' | 'html'} ending
+ * @param {'txt' | 'html' | 'json'} ending
  */
 export function fileName(title, day, ending) {
 	const name = title

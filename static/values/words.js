@@ -1,9 +1,9 @@
 /**
- * What the page says, in the language that was chosen. The texts stand in `languages/`, three files for each language:
- * for the start page and dialogs, for the ways into a room, and the rest. Whoever puts the page together brings them here first. No DOM.
+ * What the page says, in the language that was chosen. The texts stand in `languages/`, four files for each language:
+ * for the start page and dialogs, for the ways into a room, for the page that checks copies, and the rest. Whoever puts the page together brings them here first. No DOM.
  *
  * @typedef {typeof import('../languages/en.start.js').words & typeof import('../languages/en.screens.js').words
- *   & typeof import('../languages/en.room.js').words} Words
+ *   & typeof import('../languages/en.room.js').words & typeof import('../languages/en.verify.js').words} Words
  *
  * Where a number decides the form, an entry has one text for each form of the language (CLDR, "Plural Rules").
  *

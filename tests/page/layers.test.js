@@ -20,6 +20,8 @@ const BELOW = /** @type {Record<string, string[]>} */ ({
 	room: ['wire', 'storage', 'crypto', 'values'],
 	view: ['vendor', 'room', 'wire', 'storage', 'crypto', 'values'],
 	chat: ['view', 'room', 'wire', 'storage', 'crypto', 'values'],
+	// A page of its own, in one file.
+	verify: ['chat', 'view', 'room', 'crypto', 'values', 'languages'],
 });
 
 /** Every module by its path in static/. */

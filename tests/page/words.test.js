@@ -10,9 +10,11 @@ import { parse } from 'espree';
 import { words as de } from '../../static/languages/de.start.js';
 import { words as moreDe } from '../../static/languages/de.room.js';
 import { words as waysDe } from '../../static/languages/de.screens.js';
+import { words as verifyDe } from '../../static/languages/de.verify.js';
 import { words as en } from '../../static/languages/en.start.js';
 import { words as moreEn } from '../../static/languages/en.room.js';
 import { words as ways } from '../../static/languages/en.screens.js';
+import { words as verifyEn } from '../../static/languages/en.verify.js';
 import { dayName, duration, timeOfDay } from '../../static/values/when.js';
 import { learn, listOf, localeOf, sizeText, speak, t } from '../../static/values/words.js';
 
@@ -39,6 +41,7 @@ const PAIRS = /** @type {[string, Record<string, Entry>, Record<string, Entry>][
 	['on the start page', en, de],
 	['on the way into a room', ways, waysDe],
 	['in a room', moreEn, moreDe],
+	['where a copy is checked', verifyEn, verifyDe],
 ]);
 
 /** @param {Entry} entry */
@@ -92,7 +95,7 @@ function literalsOf(tree) {
 }
 
 test('every text is used, and every text that is used is there', () => {
-	const all = { ...en, ...ways, ...moreEn };
+	const all = { ...en, ...ways, ...moreEn, ...verifyEn };
 	const used = new Set(MODULES.flatMap(({ tree }) => literalsOf(tree).map(({ text }) => text)));
 	const inShell = Array.from(SHELL.matchAll(/ data-(?:text|label|placeholder)="([^"]*)"/g), ([, key = '']) => key);
 	for (const key of inShell) assert.ok(key in all, `index.html asks for ${key}`);

@@ -71,6 +71,9 @@ fn write_page_manifest() -> Result<()> {
     let page = Page::read(&root().join("static")).context("static/ cannot be read")?;
     let manifest = target().join("page.sha256");
     fs::write(&manifest, page.manifest()).with_context(|| format!("{} cannot be written", manifest.display()))?;
+    let verifier = target().join("verify.html");
+    fs::write(&verifier, &page.files()[buddy_page::VERIFIER])
+        .with_context(|| format!("{} cannot be written", verifier.display()))?;
     println!("The page is {} ({})", buddy_page::spoken(&page.name()), manifest.display());
     Ok(())
 }

@@ -70,6 +70,8 @@ impl fmt::Display for Difference {
 struct Expected {
     status: u16,
     content_type: &'static str,
+    /// The policy of a file that has one of its own.
+    policy: Option<String>,
     content: Vec<u8>,
 }
 
@@ -119,7 +121,8 @@ fn expected(page: &Page) -> Result<BTreeMap<String, Expected>> {
     for (address, content) in page.files() {
         let content_type =
             buddy_page::content_type(&address).with_context(|| format!("{address}: of no known type"))?;
-        let one = |status| Expected { status, content_type, content: content.clone() };
+        let policy = buddy_page::own_policy(&address, &content);
+        let one = |status| Expected { status, content_type, policy: policy.clone(), content: content.clone() };
         if address == NOT_FOUND {
             expected.insert(NOWHERE.to_owned(), one(404));
             continue;
@@ -139,7 +142,7 @@ async fn ask(client: &Client, url: Url, encoding: &'static str, expected: &Expec
     let mut found = Vec::new();
     let status = answer.status().as_u16();
     if status == expected.status {
-        found.extend(headers(answer.headers(), expected.content_type));
+        found.extend(headers(answer.headers(), expected));
         match content(answer, expected.content.len()).await {
             Ok(content) if content == expected.content => {}
             Ok(content) => {
@@ -156,9 +159,11 @@ async fn ask(client: &Client, url: Url, encoding: &'static str, expected: &Expec
 }
 
 /// What of an answer's headers is not as it should be.
-fn headers(headers: &HeaderMap, content_type: &str) -> Vec<String> {
+fn headers(headers: &HeaderMap, expected: &Expected) -> Vec<String> {
     let mut found = Vec::new();
-    for (name, value) in HEADERS.into_iter().chain([("content-type", content_type)]) {
+    for (name, value) in HEADERS.into_iter().chain([("content-type", expected.content_type)]) {
+        let own = expected.policy.as_deref().filter(|_| name == "content-security-policy");
+        let value = own.unwrap_or(value);
         let told: Vec<_> = headers.get_all(name).iter().map(|value| printable(value.as_bytes())).collect();
         if told != [value] {
             let told = if told.is_empty() { "missing".to_owned() } else { format!("“{}”", told.join("”, “")) };
