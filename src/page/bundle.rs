@@ -65,9 +65,9 @@ fn bundle(first: &str, files: &BTreeMap<String, Vec<u8>>) -> io::Result<String> 
     let mut script = String::from("\"use strict\";\n{\nconst given = [];\nconst modules = [\n");
     for path in &found {
         let Module { imports, exports, code } = &modules[path];
-        let exports: Vec<_> =
-            exports.iter().map(|(name, own)| format!("get {name}() {{ return {own}; }}")).collect();
-        writeln!(script, "// {path}\nfunction* () {{\nyield {{ {} }};", exports.join(", ")).expect("a string takes any text");
+        let exports: Vec<_> = exports.iter().map(|(name, own)| format!("get {name}() {{ return {own}; }}")).collect();
+        writeln!(script, "// {path}\nfunction* () {{\nyield {{ {} }};", exports.join(", "))
+            .expect("a string takes any text");
         for (from, names) in imports {
             writeln!(script, "const {{ {names} }} = given[{}];", number(from)).expect("a string takes any text");
         }
@@ -187,7 +187,10 @@ mod tests {
     fn modules_become_functions_in_the_order_in_which_they_are_needed() {
         let files = files(&[
             ("/v/main.js", "import { one, two as other } from '../a/b.js';\nstart(one, other);\n"),
-            ("/a/b.js", "import {\nthree,\n} from './c.js';\nexport const one = three;\nfunction hidden() {}\nexport { hidden as two };\n"),
+            (
+                "/a/b.js",
+                "import {\nthree,\n} from './c.js';\nexport const one = three;\nfunction hidden() {}\nexport { hidden as two };\n",
+            ),
             ("/a/c.js", "export async function three() {}\nexport class Four extends Object {}\n"),
         ]);
         let script = bundle("/v/main.js", &files).expect("all of it is known");
@@ -204,7 +207,14 @@ mod tests {
 
     #[test]
     fn what_is_in_no_known_form_is_refused_by_name() {
-        for line in ["import './b.js';", "import * as all from './b.js';", "export default 1;", "export * from './b.js';", "export { a } from './b.js';", "import { a } from 'b';"] {
+        for line in [
+            "import './b.js';",
+            "import * as all from './b.js';",
+            "export default 1;",
+            "export * from './b.js';",
+            "export { a } from './b.js';",
+            "import { a } from 'b';",
+        ] {
             let error = bundle("/a.js", &files(&[("/a.js", line), ("/b.js", "")])).expect_err(line);
             assert!(error.to_string().starts_with("/a.js: “"), "{error}");
         }
@@ -221,8 +231,14 @@ mod tests {
         let (_, script) = page.split_once("<script>").expect("there is one");
         let script = script.trim_end_matches("</script>");
         assert!(policy.starts_with("default-src 'none'; "), "{policy}");
-        assert!(policy.contains(&format!("script-src 'sha256-{}'", STANDARD.encode(Sha256::digest(script)))), "{policy}");
-        assert!(policy.ends_with(&format!("style-src 'sha256-{}'", STANDARD.encode(Sha256::digest("a {}")))), "{policy}");
+        assert!(
+            policy.contains(&format!("script-src 'sha256-{}'", STANDARD.encode(Sha256::digest(script)))),
+            "{policy}"
+        );
+        assert!(
+            policy.ends_with(&format!("style-src 'sha256-{}'", STANDARD.encode(Sha256::digest("a {}")))),
+            "{policy}"
+        );
         assert!(!policy.contains("'self'") && !policy.contains("unsafe"), "{policy}");
     }
 

@@ -30,7 +30,7 @@ export const words = {
 	factMaker: 'Gemacht von',
 	factWords: 'Die Wörter dazu',
 	factLog: 'Was gesagt wurde',
-	factLogText: '{events} Einträge, Nr. {first} bis {last}; {signed} Signaturen stimmen',
+	factLogText: '{events} Einträge, Nr. {first} bis {last}. Richtige Signaturen: {signatures}. Gelöscht: {erased}.',
 	factFile: 'Datei',
 	factFiles: 'Dateien',
 	factBefore: 'Davor',

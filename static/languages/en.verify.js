@@ -28,7 +28,7 @@ export const words = {
 	factMaker: 'Made by',
 	factWords: 'Their words',
 	factLog: 'What was said',
-	factLogText: '{events} entries, no. {first} to {last}; {signed} signatures are right',
+	factLogText: '{events} entries, no. {first} to {last}. Right signatures: {signatures}. Erased: {erased}.',
 	factFile: 'File',
 	factFiles: 'Files',
 	factBefore: 'Before that',

@@ -77,7 +77,7 @@ const BATCH = 200;
  * @property {readonly Entry[]} entries
  * @property {(seq: number) => Entry | undefined} entry
  * @property {Somebody[]} people The owner first.
- * @property {{ first: number, last: number, events: number, signatures: number }} log `signatures`: that hold.
+ * @property {{ first: number, last: number, events: number, signatures: number, erased: number }} log `signatures`: that hold.
  * @property {boolean} whole Whether it begins where the server's log began then.
  * @property {Map<string, FileState>} files By id.
  * @property {(file: SentFile) => Promise<Blob>} readFile Without a type. Throws {@link Damaged}.
@@ -163,7 +163,13 @@ class Check {
 			entries: log.entries,
 			entry: (seq) => log.entry(seq),
 			people: await Promise.all(Array.from(signers, somebody)),
-			log: { first, last, events: items.length, signatures: items.filter(({ opened }) => opened?.ok).length },
+			log: {
+				first,
+				last,
+				events: items.length,
+				signatures: items.filter(({ opened }) => opened?.ok).length,
+				erased: items.filter(({ event }) => event.body === '').length,
+			},
 			whole: first <= about.firstSeq,
 			files: parts.states,
 			readFile: (file) => parts.read(file),

@@ -53,15 +53,15 @@ function drawVerdict(checked, name) {
 				? ['warm', 'verdictRemarks']
 				: ['good', 'verdictGood']
 	);
-	const { title: room, maker, madeAtMs, log, whole, files } = checked;
+	const { title: room, maker, madeAtMs, log, whole, files, faults } = checked;
 	const count = (/** @type {string} */ state) => Array.from(files.values()).filter((one) => one === state).length;
 	const facts = [
 		[t('factRoom'), room || t('unnamedRoom')],
 		[t('factMaker'), `${whoMade(checked)}, ${dateAndTime(madeAtMs)}`],
-		[t('factWords'), maker.words.join(' ')],
-		[t('factLog'), t('factLogText', { events: log.events, first: log.first, last: log.last, signed: log.signatures })],
+		[t('factLog'), t('factLogText', log)],
 		[t('factFile'), name],
 	];
+	if (!faults.some(({ code }) => code === 'changed')) facts.splice(2, 0, [t('factWords'), maker.words.join(' ')]);
 	if (count('fits') > 0) facts.push([t('factFiles'), t('filesFit', { count: count('fits') })]);
 	if (count('missing') > 0) facts.push([t('factFiles'), t('filesMissing', { count: count('missing') })]);
 	if (!whole) facts.push([t('factBefore'), t('factBeforeText', { first: log.first })]);
@@ -210,19 +210,16 @@ function drawConversation(checked) {
 
 /** @param {Entry} entry @param {Checked} checked @param {Tints} tints */
 function drawEntry(entry, checked, tints) {
-	const item = make('li', {
-		id: placeOf(entry),
-		tabindex: '-1',
-		class: entry.type === 'message' ? 'message' : 'event',
-	});
-	if (entry.type === 'message' || entry.type === 'removed') item.append(drawWho(entry, tints));
+	const isSaid = entry.type === 'message' || entry.type === 'removed';
+	const item = make('li', { id: placeOf(entry), tabindex: '-1', class: isSaid ? 'message' : 'event' });
+	if (isSaid) item.append(drawWho(entry, tints));
 	if (entry.type === 'message') item.append(...drawMessage(entry, checked));
 	else if (entry.type === 'lost') item.append(drawAlarm(lostAlarm(entry.how)));
 	else if (entry.type === 'change' && entry.doer === 'server') {
 		const { text, meaning } = roomAlarm({ code: 'server_state', detail: null });
 		item.append(drawAlarm({ text: `${text} ${lineOf(entry)}`, meaning }));
 	} else if (entry.type !== 'failed_change' && !(entry.type === 'alarm' && entry.alarm)) {
-		item.append(make('p', {}, lineOf(entry)));
+		item.append(make('p', { class: 'note' }, lineOf(entry)));
 	}
 	if (entry.type === 'removed' && entry.by === 'server') item.append(drawAlarm(entryAlarm('blanked')));
 	else if (entry.alarm) item.append(drawAlarm(entryAlarm(entry.alarm)));

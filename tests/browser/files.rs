@@ -46,18 +46,18 @@ const CHOOSE: &str = "
 
 impl Profile {
     /// Keeps what is saved in a folder of this test.
-    async fn saves_to(&self, folder: &Path) {
+    pub(crate) async fn saves_to(&self, folder: &Path) {
         fs::create_dir_all(folder).expect("a folder can be made");
         let path = folder.to_str().expect("a path is text");
         self.cdp("Browser.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": path })).await;
     }
 
-    async fn chooses_file(&self, name: &str, kind: &str, length: usize, text: Option<&str>) {
+    pub(crate) async fn chooses_file(&self, name: &str, kind: &str, length: usize, text: Option<&str>) {
         self.execute(CHOOSE, vec![json!(name), json!(kind), json!(length), json!(text)]).await;
     }
 
     /// What was saved under this name, once all of it is there.
-    async fn saved(&self, file: PathBuf, length: usize) -> Vec<u8> {
+    pub(crate) async fn saved(&self, file: PathBuf, length: usize) -> Vec<u8> {
         self.eventually(&format!("{} is saved", file.display()), async || {
             fs::read(&file).ok().filter(|bytes| bytes.len() >= length)
         })

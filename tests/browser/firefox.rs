@@ -69,7 +69,7 @@ async fn firefox_and_chromium_talk_with_each_other() {
 }
 
 /// `geckodriver` and the browsers that it starts, all in one process group; they end together.
-struct Firefox {
+pub(crate) struct Firefox {
     child: Child,
     address: String,
     /// Holds all that the browsers write, and goes after them.
@@ -77,7 +77,7 @@ struct Firefox {
 }
 
 impl Firefox {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder =
             tempfile::Builder::new().prefix("buddy-firefox-").tempdir().expect("a temporary folder can be made");
         let log = folder.path().join("driver.log");
@@ -104,7 +104,7 @@ impl Firefox {
     }
 
     /// The browser of a person who was never here before.
-    async fn profile(&self) -> Profile {
+    pub(crate) async fn profile(&self) -> Profile {
         let options = json!({
             "binary": BROWSER,
             "args": ["-headless"],

@@ -7,6 +7,7 @@
 mod attacks;
 mod beside;
 mod conversation;
+mod copies;
 mod devices;
 mod door;
 mod driver;
