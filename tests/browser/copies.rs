@@ -46,7 +46,8 @@ async fn a_signed_copy_is_checked_from_a_disk_and_a_changed_one_says_where() {
     ana.press("Send").await;
     ana.has_sent_all().await;
     let words = "return document.querySelector('dialog .fingerprint')?.textContent || null";
-    ana.press_on("I do", "Who is Ben?").await;
+    ana.press_in("I do", "More").await;
+    ana.press("Who is Ben?").await;
     let words = ana
         .eventually("Ben’s words are there", async || {
             ana.client().execute(words, vec![]).await.ok()?.as_str().map(str::to_owned)
