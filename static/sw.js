@@ -19,7 +19,7 @@ const PIN = 'buddy-pin';
 /** In each page's cache, what belongs to it; written last, so that what has it is whole. */
 const LIST = '/deployment';
 /** What is of a deployment and never asked for here. */
-const UNKEPT = ['/404.html', '/sw.js', '/verify.html'];
+const UNKEPT = ['/404.html', '/sw.js'];
 
 /** @type {RequestInit} */
 const FRESH = { cache: 'no-cache', credentials: 'omit', redirect: 'error' };
