@@ -54,7 +54,7 @@ export const words = {
 	faultRotation: 'Wechsel {at} der Schlüssel hat der Admin nicht signiert, oder er folgt nicht auf den davor.',
 	faultKey: 'Der Schlüssel der Epoche {at} öffnet nichts.',
 	faultCard: 'Die Karte in Zeile {at} gehört niemandem, den der Admin eingelassen hat.',
-	faultHead: 'Sie endet nicht, wo ihre Seite zuletzt gelesen hatte.',
+	faultHead: 'Ihre letzten Einträge sind nicht die, die ihre Seite gelesen hatte.',
 	faultEvent: 'Nr. {at} stimmt nicht und wird nicht gezeigt.',
 	faultFile: 'Zeile {at} ist ein Teil einer Datei, die keine Nachricht nennt.',
 };

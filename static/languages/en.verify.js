@@ -52,7 +52,7 @@ export const words = {
 	faultRotation: 'Change {at} of the keys is not signed by the owner, or does not follow the one before.',
 	faultKey: 'The key of epoch {at} opens nothing.',
 	faultCard: 'The card in line {at} is of nobody whom the owner let in.',
-	faultHead: 'It does not end where whoever made it had read to.',
+	faultHead: 'Its last entries are not the ones that whoever made it had read.',
 	faultEvent: 'No. {at} does not hold, and is not shown.',
 	faultFile: 'Line {at} is a part of a file that no message names.',
 };

@@ -42,6 +42,9 @@ const ALARMS = /** @type {unknown[]} */ (
 	])
 );
 
+/** What a server does otherwise, or what is wrong with a rotation. */
+const DETAILS = [null, 'lock', 'lifetime', 'expiry', 'malformed', 'other_room', 'forged', 'not_next', 'wrong_keys'];
+
 /** Events that are opened at once. */
 const BATCH = 200;
 
@@ -351,7 +354,9 @@ function aboutOf({ room, log, made_at_ms, first_seq, head, statement, alarms }, 
 		(head === null || isWindow(head)) &&
 		isStatement &&
 		Array.isArray(alarms) &&
-		alarms.every((alarm) => ALARMS.includes(alarm?.code) && isTime(alarm.at_ms));
+		alarms.every(
+			(alarm) => ALARMS.includes(alarm?.code) && isTime(alarm.at_ms) && DETAILS.includes(alarm.detail ?? null),
+		);
 	if (!isWhole) throw reader.fault();
 	return {
 		room,

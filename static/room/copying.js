@@ -116,7 +116,7 @@ async function keysOf(keyring) {
 /** What was deleted is in no copy, though this page still has it. @param {Item[]} items @param {Log} log */
 function* eventsOf(items, log) {
 	for (const { event, hash } of items) {
-		const isGone = event.body !== '' && hash !== null && isErased(event, log);
+		const isGone = hash !== null && (event.body === '' || isErased(event, log));
 		yield eventOf(isGone ? { ...event, body: '', erased: hash } : event);
 	}
 }
