@@ -219,7 +219,7 @@ function drawEntry(entry, checked, tints) {
 		const { text, meaning } = roomAlarm({ code: 'server_state', detail: null });
 		item.append(drawAlarm({ text: `${text} ${lineOf(entry)}`, meaning }));
 	} else if (entry.type !== 'failed_change' && !(entry.type === 'alarm' && entry.alarm)) {
-		item.append(make('p', { class: 'note' }, lineOf(entry)));
+		item.append(make('p', { class: entry.type === 'unreadable' ? 'alarm' : 'note' }, lineOf(entry)));
 	}
 	if (entry.type === 'removed' && entry.by === 'server') item.append(drawAlarm(entryAlarm('blanked')));
 	else if (entry.alarm) item.append(drawAlarm(entryAlarm(entry.alarm)));
