@@ -144,7 +144,10 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
         ("lint", lints),
         ("Rust", rust_tests(&["--workspace", "--exclude", server::EMBEDDED], &[], &server)),
         // As it is built for all others: a second build of the engine takes minutes.
-        ("the embedded server", rust_tests(&["--package", server::EMBEDDED, "--profile", server::PROFILE], &[], &server)),
+        (
+            "the embedded server",
+            rust_tests(&["--package", server::EMBEDDED, "--profile", server::PROFILE], &[], &server),
+        ),
     ];
     if options.target == Target::Spin {
         let on_libsql = Served { database: Some(Kind::Libsql), ..server.clone() };
