@@ -40,6 +40,10 @@ pub enum Error {
     RoomNotFound,
     #[error("There is nothing at this address.")]
     NotFound,
+    #[error("This server sends no push messages.")]
+    PushOff,
+    #[error("This server does not know the push service of this endpoint.")]
+    PushServiceUnknown,
     #[error("There is no such file or part: it was never here, or went with its message.")]
     FileNotFound,
     #[error("This part was stored with other content: take a new id for the file.")]
@@ -77,10 +81,10 @@ impl Error {
     /// The HTTP status (RFC 9110).
     pub fn status(&self) -> u16 {
         match self {
-            Self::InvalidRequest(_) => 400,
+            Self::InvalidRequest(_) | Self::PushServiceUnknown => 400,
             Self::NotAllowed(_) | Self::RoomLocked | Self::RoomFull | Self::Full(_) => 403,
             Self::Renewed | Self::LinkUsedUp | Self::LinkExpired => 403,
-            Self::RoomNotFound | Self::NotFound | Self::FileNotFound => 404,
+            Self::RoomNotFound | Self::NotFound | Self::FileNotFound | Self::PushOff => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::ClientIdReused | Self::StaleEpoch | Self::RoomExists | Self::LinkExists => 409,
             Self::LinksChanged | Self::PeopleChanged | Self::StateChanged | Self::SlotMoving => 409,
@@ -113,6 +117,8 @@ impl Error {
             Self::RoomNotFound => "room_not_found",
             Self::NotFound => "not_found",
             Self::FileNotFound => "file_not_found",
+            Self::PushOff => "push_off",
+            Self::PushServiceUnknown => "push_service_unknown",
             Self::PartExists => "part_exists",
             Self::FileSent => "file_sent",
             Self::FileMissing => "file_missing",

@@ -99,7 +99,7 @@ async fn logged(caller: &Caller) -> Option<(&'static str, String)> {
 
 /// A segment of a path as it may be logged.
 fn shown(segment: &str) -> &str {
-    const KNOWN: [&str; 18] = [
+    const KNOWN: [&str; 20] = [
         "api",
         "rooms",
         "messages",
@@ -111,6 +111,8 @@ fn shown(segment: &str) -> &str {
         "links",
         "open",
         "files",
+        "push",
+        "notify",
         "health",
         "internal",
         "router",

@@ -1,12 +1,17 @@
 //! A request in, an answer out: whole, or as a stream of bytes that the instance's tasks write. A whole body
 //! leaves in one frame with its length, because Spin leaves Nagle on and a second write would cost the client 40 ms.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use buddy_domain::Error;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, Uri};
+use futures::future::{Either, select};
+use http::{HeaderMap, Method, Request as Outgoing, Response, Uri};
 use http_body_util::Full;
 
 use crate::guest::http as wire;
+use crate::sleep;
 
 pub use wire::Writer;
 /// What `serve!` refers to by this crate's name.
@@ -62,4 +67,16 @@ pub fn stream(headers: &[(&str, &str)]) -> Result<(Answer, Writer), Error> {
     let (stream, writer) =
         wire::stream(headers).map_err(|error| Error::Unavailable(format!("the host refuses headers: {error}")))?;
     Ok((Answer::Stream(stream), writer))
+}
+
+/// Posts a request to another server that the manifest allows, and gives its answer's status. The body of the answer
+/// is not read, and a redirection not followed.
+///
+/// # Errors
+/// The cause for the log: it could not be sent, or was not answered within `deadline`.
+pub async fn post(request: Outgoing<Vec<u8>>, deadline: Duration) -> Result<u16, String> {
+    match select(pin!(wire::post(request)), pin!(sleep(deadline))).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(format!("no answer within {} s", deadline.as_secs())),
+    }
 }

@@ -81,7 +81,7 @@ pub(crate) mod http {
     use futures::{Sink, SinkExt, Stream as Chunks, StreamExt};
     use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri};
     use http_body_util::{BodyExt, Full};
-    use spin_sdk_p2::http::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
+    use spin_sdk_p2::http::{Fields, IncomingRequest, IncomingResponse, OutgoingResponse, ResponseOutparam};
     use wasi::io::streams::{Error, StreamError};
 
     use crate::http::{Answer, Caller, Request};
@@ -99,6 +99,18 @@ pub(crate) mod http {
     /// The next data of a body.
     pub(crate) async fn chunk(body: &mut Body) -> Result<Option<Bytes>, Error> {
         Ok(body.next().await.transpose()?.map(Bytes::from))
+    }
+
+    /// Posts a request, and gives its answer's status.
+    pub(crate) async fn post(request: http::Request<Vec<u8>>) -> Result<u16, String> {
+        let (parts, body) = request.into_parts();
+        let mut wire = spin_sdk_p2::http::Request::post(parts.uri.to_string(), body);
+        for (name, value) in &parts.headers {
+            wire.header(name.as_str(), value.to_str().map_err(|error| error.to_string())?);
+        }
+        let answer: IncomingResponse =
+            spin_sdk_p2::http::send(wire.build()).await.map_err(|error| format!("{error}"))?;
+        Ok(answer.status())
     }
 
     pub struct Stream(OutgoingResponse);

@@ -30,7 +30,7 @@ pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
 
 pub(crate) mod http {
     use bytes::Bytes;
-    use http_body_util::BodyExt;
+    use http_body_util::{BodyExt, Full};
     use spin_sdk::http::{FromRequest, IntoResponse};
     use spin_sdk::wasip3::{http::types, wit_bindgen, wit_future, wit_stream};
 
@@ -69,6 +69,14 @@ pub(crate) mod http {
             }
         }
         Ok(None)
+    }
+
+    /// Posts a request, and gives its answer's status.
+    pub(crate) async fn post(request: http::Request<Vec<u8>>) -> Result<u16, String> {
+        let mut request = request.map(|body| Full::new(Bytes::from(body)));
+        *request.method_mut() = http::Method::POST;
+        let answer = spin_sdk::http::send(request).await.map_err(|error| format!("{error:?}"))?;
+        Ok(answer.status().as_u16())
     }
 
     pub struct Stream(types::Response);

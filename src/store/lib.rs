@@ -5,7 +5,7 @@
 //!   to it; `schema`: the migrations;
 //! - `access`: the conditions that many statements share; `settle`: storing by one statement, and asking why not;
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
-//! - `room`, `event`, `file`, `signal`, `address`: what stands in a database;
+//! - `room`, `event`, `file`, `signal`, `push`, `address`: what stands in a database;
 //! - `rotation`, `statement`, `card`, `link`, `tombstone`: what rooms with keys have besides;
 //! - `refusals`: what this instance refused lately; `sweep`: deletes what has expired;
 //! - `tally`, `measure`: what operators count.
@@ -20,6 +20,7 @@ mod lease;
 pub mod link;
 pub mod measure;
 pub mod moving;
+pub mod push;
 mod queue;
 mod refusals;
 pub mod room;

@@ -32,7 +32,7 @@ const QUICK_MS: i64 = 200;
 /// Rows at a time: of those that may be large, and of those that are small.
 const LARGE_ROWS: i64 = 100;
 const ROWS: i64 = 200;
-/// Rooms that are compared at once, unless so many openings of links and parts of files belong to fewer.
+/// Rooms that are compared at once, unless so many openings of links, parts of files and registrations belong to fewer.
 const ROOMS: usize = 200;
 const OPENINGS: i64 = 20_000;
 /// Parts of files at a time, each of which has 256 KiB.
@@ -74,7 +74,7 @@ const FILE_NUMBER: &str =
     "(SELECT f.id FROM room r JOIN file f ON f.room_id=r.id WHERE r.room=v.column1 AND f.file=v.column2)";
 
 /// Rooms come first: all others name them.
-const COMPARED: [Compared; 9] = [
+const COMPARED: [Compared; 10] = [
     Compared {
         name: "room",
         rows: "SELECT r.room AS row_key, r.* FROM room r WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
@@ -128,6 +128,15 @@ const COMPARED: [Compared; 9] = [
         numbers: &[("room_id", ROOM_NUMBER)],
         conflict: "room_id,author",
         named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
+    },
+    Compared {
+        name: "registration",
+        rows: "SELECT r.room AS row_key, t.endpoint AS row_key, t.* FROM room r CROSS JOIN registration t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
+        key: 2,
+        numbers: &[("room_id", ROOM_NUMBER)],
+        conflict: "room_id,endpoint",
+        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND endpoint=?4",
     },
     Compared {
         name: "statement",
@@ -211,7 +220,7 @@ const DROP_PART: &str = "DELETE FROM part WHERE file_id=(SELECT f.id FROM room r
     WHERE r.room=?3 AND f.file=?4) AND part=?5 AND ";
 
 /// Each a batch of what rooms from `?2` on and below `?3` have; their rows last of all.
-const OF_ROOMS: [&str; 11] = [
+const OF_ROOMS: [&str; 12] = [
     "DELETE FROM part WHERE id IN(SELECT p.id FROM room r CROSS JOIN file f ON f.room_id=r.id
       CROSS JOIN part p ON p.file_id=f.id WHERE r.room>=?2 AND r.room<?3 LIMIT 16)",
     "DELETE FROM file WHERE id IN(SELECT f.id FROM room r CROSS JOIN file f ON f.room_id=r.id
@@ -229,6 +238,8 @@ const OF_ROOMS: [&str; 11] = [
     "DELETE FROM link WHERE id IN(SELECT t.id FROM room r CROSS JOIN link t ON t.room_id=r.id
       WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
     "DELETE FROM card WHERE id IN(SELECT t.id FROM room r CROSS JOIN card t ON t.room_id=r.id
+      WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
+    "DELETE FROM registration WHERE id IN(SELECT t.id FROM room r CROSS JOIN registration t ON t.room_id=r.id
       WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
     "DELETE FROM statement WHERE room_id IN(SELECT t.room_id FROM room r CROSS JOIN statement t ON t.room_id=r.id
       WHERE r.room>=?2 AND r.room<?3 LIMIT 500)",
@@ -267,7 +278,8 @@ const ADVANCE: &str = "UPDATE departure SET cursor=?3, is_copied=?4 WHERE slot=?
 const STAY: &str = "DELETE FROM departure WHERE slot=?1";
 const NEXT_ROOMS: &str = "SELECT r.room AS room,
     coalesce((SELECT sum(l.opened) FROM link l WHERE l.room_id=r.id),0)
-      +coalesce((SELECT sum(f.parts) FROM file f WHERE f.room_id=r.id),0) AS openings
+      +coalesce((SELECT sum(f.parts) FROM file f WHERE f.room_id=r.id),0)
+      +(SELECT count(*) FROM registration g WHERE g.room_id=r.id) AS openings
   FROM room r WHERE r.room>=?1 AND r.room<?2 ORDER BY r.room LIMIT 200";
 const NEXT_TOUCHED: &str = "SELECT room, version FROM touched WHERE slot=?1 LIMIT 1000";
 const STRIKE_OFF: &str = "DELETE FROM touched WHERE room=?1 AND version=?2";

@@ -4,7 +4,7 @@ use buddy_domain::Error;
 use buddy_host::sqlite::{Connection, Failure};
 
 /// In the order they are applied. A list of single statements each (separator line `--;`).
-const MIGRATIONS: [(i64, &str); 8] = [
+const MIGRATIONS: [(i64, &str); 9] = [
     (1, include_str!("../../migrations/0001_create_tables.sql")),
     (2, include_str!("../../migrations/0002_create_keys.sql")),
     (3, include_str!("../../migrations/0003_create_links.sql")),
@@ -13,6 +13,7 @@ const MIGRATIONS: [(i64, &str); 8] = [
     (6, include_str!("../../migrations/0006_note_departures.sql")),
     (7, include_str!("../../migrations/0007_count_refusals.sql")),
     (8, include_str!("../../migrations/0008_create_files.sql")),
+    (9, include_str!("../../migrations/0009_create_registrations.sql")),
 ];
 
 /// These count only before the first table, in this order, and stay in the file. Asking for

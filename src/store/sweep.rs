@@ -32,7 +32,8 @@ const DELETE_EMPTY_ROOMS: &str = "DELETE FROM room WHERE id IN(SELECT r.id FROM 
     WHERE r.sweep_at_ms<=?1 AND (r.deleted_at_ms>0 OR r.expires_at_ms<=?1) AND r.epoch IS NULL
       AND max(r.deleted_at_ms,r.last_at_ms,r.created_at_ms)<=?1-10000
       AND NOT EXISTS(SELECT 1 FROM event e WHERE e.room_id=r.id)
-      AND NOT EXISTS(SELECT 1 FROM file f WHERE f.room_id=r.id) LIMIT 200)";
+      AND NOT EXISTS(SELECT 1 FROM file f WHERE f.room_id=r.id)
+      AND NOT EXISTS(SELECT 1 FROM registration g WHERE g.room_id=r.id) LIMIT 200)";
 /// Rows younger than 10 s stay, so that streams see what became of them.
 const DELETE_EVENTS: &str = "DELETE FROM event WHERE pos IN(SELECT e.pos FROM event e JOIN room r ON r.id=e.room_id
     JOIN slot s ON s.slot=r.slot AND s.state='open'
@@ -44,7 +45,7 @@ const DELETE_ROOM: &str = "DELETE FROM room WHERE id=?1 AND (deleted_at_ms>0 OR 
 const DELETE_ROOM_SIGNALS: &str =
     "DELETE FROM signal WHERE rowid IN(SELECT rowid FROM signal WHERE room_id=?1 LIMIT 200)";
 /// What else a room has, a table a statement.
-const DELETE_REST: [&str; 6] = [
+const DELETE_REST: [&str; 7] = [
     "DELETE FROM part WHERE id IN(SELECT p.id FROM file f JOIN part p ON p.file_id=f.id WHERE f.room_id=?1 LIMIT 16)
       RETURNING id",
     "DELETE FROM file WHERE id IN(SELECT id FROM file WHERE room_id=?1 LIMIT 200) RETURNING id",
@@ -52,6 +53,7 @@ const DELETE_REST: [&str; 6] = [
     "DELETE FROM \"grant\" WHERE id IN(SELECT id FROM \"grant\" WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM card WHERE id IN(SELECT id FROM card WHERE room_id=?1 LIMIT 200) RETURNING id",
     "DELETE FROM link WHERE id IN(SELECT id FROM link WHERE room_id=?1 LIMIT 200) RETURNING id",
+    "DELETE FROM registration WHERE id IN(SELECT id FROM registration WHERE room_id=?1 LIMIT 200) RETURNING id",
 ];
 /// Files without a message, and those whose message is no more. A batch is 4 MiB at the most.
 const DELETE_PARTS: &str = "DELETE FROM part WHERE id IN(SELECT p.id FROM file f JOIN room r ON r.id=f.room_id

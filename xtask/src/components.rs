@@ -12,12 +12,13 @@ use crate::wasm::{Compiler, TARGET};
 use crate::{root, step, target};
 
 /// The packages that become components; `spin.toml` names the file that each one builds.
-const COMPONENTS: [&str; 8] = [
+const COMPONENTS: [&str; 9] = [
     "buddy-rooms",
     "buddy-messages",
     "buddy-keys",
     "buddy-links",
     "buddy-files",
+    "buddy-push",
     "buddy-stream",
     "buddy-router",
     "buddy-web",

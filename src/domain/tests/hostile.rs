@@ -3,7 +3,7 @@
 
 use buddy_domain::{
     Access, Address, Author, Error, Kind, LinkId, MAX_SEQ, MoveSlot, NewLink, NewRoom, Page, Patch, Post, PublicPart,
-    Renewal, RoomId, Signal, TokenHash, cursor, farewell, keys_page, members_page, opening, page,
+    Registration, Renewal, RoomId, Signal, TokenHash, cursor, endpoint, farewell, keys_page, members_page, opening, own_endpoint, page,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,6 +23,9 @@ fn parse_all(body: &[u8]) {
         NewLink::parse(body, 10).err(),
         Renewal::parse(body, &room, 10).err(),
         opening(body).err(),
+        Registration::parse(body, &["https://push.example".to_owned()]).err(),
+        endpoint(body).err(),
+        own_endpoint(body).err(),
         std::str::from_utf8(body).ok().and_then(|text| PublicPart::parse(text).err()),
     ];
     for error in outcomes.into_iter().flatten() {
@@ -66,6 +69,10 @@ fn names() -> impl Strategy<Value = String> {
         "openings",
         "files",
         "parts",
+        "endpoint",
+        "keys",
+        "p256dh",
+        "auth",
         "to",
         "author",
         "",
