@@ -15,6 +15,7 @@ use crate::instance::{self, InstanceMaker, Reuse, State};
 use crate::key_value::{StoreFile, Stores};
 use crate::libsql;
 use crate::manifest::{Manifest, Route};
+use crate::outbound::Host;
 use crate::redis;
 use crate::route::Router;
 use crate::runtime_config::{DatabaseAt, Places, StoreAt};
@@ -57,6 +58,8 @@ pub(crate) fn load(
         };
         let sqlite = grant(&component.sqlite_databases, &databases, |label| asks_for("database", label))?;
         let key_value = grant(&component.key_value_stores, &stores, |label| asks_for("store", label))?;
+        let outbound: Result<_> = component.allowed_outbound_hosts.iter().map(|entry| Host::parse(entry)).collect();
+        let outbound = outbound.with_context(|| format!("component `{id}`"))?;
         let variables =
             variables::fill_in(&component.variables, &variables).with_context(|| format!("component `{id}`"))?;
 
@@ -70,6 +73,7 @@ pub(crate) fn load(
             component: component_pre,
             environment: component.environment.into_iter().collect(),
             key_value: Arc::new(key_value),
+            outbound: Arc::new(outbound),
             sqlite: Arc::new(sqlite),
             variables: Arc::new(variables),
             reuse,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
 use tokio::time::Sleep;
 use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
 use wasmtime::{Engine, Store, StoreContextMut};
@@ -14,9 +13,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::key_value::{self, KeyValue};
+use crate::outbound::{self, Outbound};
 use crate::spin_2;
 use crate::sqlite::{self, Sqlite};
 use crate::variables::{self, Variables};
@@ -56,6 +56,7 @@ pub(crate) struct InstanceMaker {
     pub(crate) component: ProxyPre<State>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) key_value: Arc<key_value::Grants>,
+    pub(crate) outbound: Arc<outbound::Grants>,
     pub(crate) sqlite: Arc<sqlite::Grants>,
     pub(crate) variables: Arc<variables::Values>,
     pub(crate) reuse: Reuse,
@@ -66,7 +67,7 @@ pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    outbound: NoOutboundRequests,
+    outbound: Outbound,
     key_value: KeyValue,
     sqlite: Sqlite,
     variables: Variables,
@@ -108,22 +109,6 @@ impl WasiHttpView for State {
     }
 }
 
-/// The manifest can grant no outbound hosts here, so every outbound request is denied.
-struct NoOutboundRequests;
-
-type Outcome = Box<dyn Future<Output = Result<(), Error>> + Send>;
-
-impl WasiHttpHooks for NoOutboundRequests {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _outcome: Outcome,
-    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Outcome), Error>> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
-    }
-}
-
 impl HandlerState for InstanceMaker {
     type StoreData = State;
     type WorkerExpiration = Expiration;
@@ -137,7 +122,7 @@ impl HandlerState for InstanceMaker {
             table: ResourceTable::new(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            outbound: NoOutboundRequests,
+            outbound: Outbound(Arc::clone(&self.outbound)),
             key_value: KeyValue::new(Arc::clone(&self.key_value)),
             sqlite: Sqlite::new(Arc::clone(&self.sqlite)),
             variables: Variables(Arc::clone(&self.variables)),

@@ -2,11 +2,12 @@
 //! machines that have no `spin` and for the tests.
 //!
 //! It is for development and tests. What it lacks on purpose: TLS, triggers other than HTTP,
-//! components from elsewhere than a file, outbound requests, component files.
+//! components from elsewhere than a file, outbound requests but to exact HTTP hosts, component files.
 //! Each is refused by name. Production runs on Spin.
 //!
 //! - [`manifest`] and [`runtime_config`] read what is to run, [`application`] makes it ready;
-//! - [`serve`] takes requests, [`route`] finds their component, [`instance`] runs it;
+//! - [`serve`] takes requests, [`route`] finds their component, [`instance`] runs it, [`outbound`] sends what it asks
+//!   of others;
 //! - [`sqlite`] over [`database`] and [`page`] or [`libsql`], [`key_value`] over files or [`redis`], and
 //!   [`variables`] are what components may call, [`spin_2`] the same for those of WASI 0.2.
 
@@ -17,6 +18,7 @@ mod instance;
 mod key_value;
 mod libsql;
 mod manifest;
+mod outbound;
 mod page;
 mod redis;
 mod route;

@@ -122,7 +122,7 @@ pub(crate) struct Component {
     #[serde(default)]
     pub(crate) sqlite_databases: Vec<String>,
     #[serde(default)]
-    allowed_outbound_hosts: Vec<String>,
+    pub(crate) allowed_outbound_hosts: Vec<String>,
     #[serde(default, rename = "description")]
     _description: Ignored,
     /// For `spin build`; this server only runs what was built.
@@ -191,11 +191,6 @@ impl Manifest {
         let version = manifest.spin_manifest_version;
         if version != 2 {
             bail!(": spin_manifest_version = {version} is not supported, only 2");
-        }
-        for (id, component) in &manifest.component {
-            if let Some(host) = component.allowed_outbound_hosts.first() {
-                bail!(": component `{id}` may call {host:?}, but outbound requests are not supported here");
-            }
         }
         for HttpTrigger { route, component, .. } in &manifest.trigger.http {
             if !manifest.component.contains_key(component) {
@@ -267,7 +262,7 @@ mod tests {
         let cases = [
             ("surprise = 1", ":9: unknown field `surprise`"),
             ("files = ['static/*']", ":9: unknown field `files`"),
-            ("allowed_outbound_hosts = ['https://example.com']", "\"https://example.com\""),
+            ("allowed_outbound_hosts = 'https://example.com'", "expected a sequence"),
             ("[[trigger.redis]]\nchannel = 'c'", "unknown field `redis`"),
             ("[[trigger.http]]\nroute = '/a'\ncomponent = 'other'", "`other`, which is not declared"),
             ("[[trigger.http]]\nroute = { private = false }\ncomponent = 'web'", "{ private = true }"),

@@ -22,6 +22,7 @@ mod messages;
 mod moving;
 mod nginx;
 mod operating;
+mod push;
 mod readme;
 mod renewed_streams;
 mod repeats;

@@ -44,6 +44,14 @@ fn every_limit_is_a_variable_with_its_default() {
         ("cards_per_author", "20"),
         ("rotation_max_bytes", "524288"),
         ("rotations_per_room_per_hour", "30"),
+        ("push_key", ""),
+        ("public_address", ""),
+        (
+            "push_services",
+            "https://fcm.googleapis.com,https://updates.push.services.mozilla.com,https://web.push.apple.com",
+        ),
+        ("push_registrations_max", "200"),
+        ("push_registrations_per_address_per_hour", "600"),
         ("tombstone_days", "400"),
         ("streams_per_instance", "8000"),
         ("stream_max_s", "1800"),
@@ -54,7 +62,9 @@ fn every_limit_is_a_variable_with_its_default() {
     ] {
         assert_eq!(manifest["variables"][name]["default"].as_str(), Some(default), "{name}");
     }
-    assert_eq!(manifest["variables"]["admin_token"]["secret"], Value::Boolean(true));
+    for secret in ["admin_token", "push_key"] {
+        assert_eq!(manifest["variables"][secret]["secret"], Value::Boolean(true), "{secret}");
+    }
 }
 
 #[test]
@@ -62,15 +72,19 @@ fn every_component_gets_what_it_needs_and_no_more() {
     let manifest = manifest();
     let components = manifest["component"].as_table().expect("components");
     let names: Vec<_> = components.keys().map(String::as_str).collect();
-    assert_eq!(names, ["files", "keys", "links", "messages", "rooms", "router", "stream", "web"]);
+    assert_eq!(names, ["files", "keys", "links", "messages", "push", "rooms", "router", "stream", "web"]);
     for (name, component) in components {
         let grants = |kind: &str| component.get(kind).map(|labels| labels.as_array().expect("labels").clone());
         let expected = (name != "web").then(|| vec![Value::from("default")]);
         assert_eq!(grants("sqlite_databases"), expected, "{name}");
         assert_eq!(grants("key_value_stores"), expected, "{name}");
-        for none in ["allowed_outbound_hosts", "ai_models", "files", "environment"] {
+        for none in ["ai_models", "files", "environment"] {
             assert!(component.get(none).is_none(), "{name} needs no {none}");
         }
+        // Whose endpoints are taken, and nobody else.
+        let services = manifest["variables"]["push_services"]["default"].as_str().expect("origins");
+        let hosts = services.split(',').map(|origin| Value::from(format!("{origin}:443"))).collect();
+        assert_eq!(grants("allowed_outbound_hosts"), (name == "push").then_some(hosts), "{name}");
         let build = component["build"].as_table().expect("how to build it");
         assert!(build["command"].as_str().is_some_and(|command| command.contains("wasm32-wasip2")), "{name}");
         assert!(build["watch"].as_array().is_some_and(|watch| !watch.is_empty()), "{name}");
@@ -126,11 +140,14 @@ fn components_import_what_their_host_has_and_nothing_else() {
             assert!(exports.contains("wasi:http/incoming-handler@0.2"), "{id} answers HTTP requests: {exports:?}");
             &OF_THE_CLOUD
         };
+        let asks_others = |name: &str| ["wasi:http/client@0.3", "wasi:http/outgoing-handler@0.2"].contains(&name);
         let unknown: Vec<_> = imports
             .iter()
             .filter(|name| !OF_THE_LIBRARY.contains(&name.as_str()) && !own.contains(&name.as_str()))
+            .filter(|name| id != "push" || !asks_others(name))
             .collect();
         assert!(unknown.is_empty(), "{id} imports {unknown:?}");
+        assert_eq!(imports.iter().any(|name| asks_others(name)), id == "push", "{id}: {imports:?}");
         let variables = own.iter().find(|name| name.contains("variables")).expect("both have variables");
         assert!(
             imports.contains(*variables),

@@ -1,5 +1,5 @@
-//! The manifest under test, and one derived from it in which every component with a database has further ones, and
-//! none has some of the variables.
+//! The manifest under test, and one derived from it in which every component with a database has further ones, whoever
+//! may ask other servers may ask further ones, and none has some of the variables.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn is_for_cloud() -> bool {
 }
 
 /// Writes the derived manifest into `folder` and returns its path.
-pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> PathBuf {
+pub(crate) fn derived(folder: &Path, labels: &[String], hosts: &[String], hidden: &[String]) -> PathBuf {
     let original = path();
     let original_folder = original.parent().expect("a file lies in a folder");
     let source = fs::read_to_string(&original).expect("the manifest can be read");
@@ -36,6 +36,9 @@ pub(crate) fn derived(folder: &Path, labels: &[String], hidden: &[String]) -> Pa
         component.insert("source".to_owned(), Value::String(wasm));
         if let Some(Value::Array(granted)) = component.get_mut("sqlite_databases") {
             granted.extend(labels.iter().cloned().map(Value::String));
+        }
+        if let Some(Value::Array(allowed)) = component.get_mut("allowed_outbound_hosts") {
+            allowed.extend(hosts.iter().cloned().map(Value::String));
         }
         if let Some(Value::Table(variables)) = component.get_mut("variables") {
             variables.retain(|name, _| !hidden.iter().any(|hidden| hidden == name));

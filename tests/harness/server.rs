@@ -12,10 +12,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::{Api, DEADLINE, Database, Room, Storage, manifest};
+use crate::{Api, DEADLINE, Database, PushService, Room, Storage, manifest};
 
 /// The program and leading arguments that start a server, such as `spin up`.
 const SERVER_VARIABLE: &str = "BUDDY_SERVER";
+
+/// The private key of a deployment that pushes messages, and where people find it.
+pub const PUSH_KEY: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
+pub const PUBLIC_ADDRESS: &str = "https://chat.example";
 
 /// The folder that holds `spin.toml`.
 pub fn project_root() -> &'static Path {
@@ -28,6 +32,8 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     /// Labels of further databases.
     databases: Vec<String>,
+    /// Further servers that may be asked by who may ask any.
+    hosts: Vec<String>,
     /// Variables that no component gets.
     hidden: Vec<String>,
     elsewhere: bool,
@@ -59,6 +65,7 @@ impl Setup {
             "rotations_per_room_per_hour",
             "link_openings_per_address_per_ten_s",
             "file_parts_per_address_per_ten_s",
+            "push_registrations_per_address_per_hour",
         ] {
             self = self.variable(name, 1_000_000);
         }
@@ -70,6 +77,14 @@ impl Setup {
     pub fn grant_databases(mut self, labels: &[&str]) -> Self {
         self.databases = labels.iter().map(|label| (*label).to_owned()).collect();
         self
+    }
+
+    /// Pushes messages, by this service alone.
+    pub fn push(mut self, service: &PushService) -> Self {
+        self.hosts.push(service.origin().to_owned());
+        self.variable("push_key", PUSH_KEY)
+            .variable("public_address", PUBLIC_ADDRESS)
+            .variable("push_services", service.origin())
     }
 
     /// Keeps a variable from every component, so that none can read it.
@@ -116,10 +131,10 @@ impl Setup {
         let output = File::create(log).expect("the log file can be made");
         let errors = output.try_clone().expect("a file handle can be copied");
         command.arg("--listen").arg("127.0.0.1:0").arg("--state-dir").arg(folder);
-        if self.databases.is_empty() && self.hidden.is_empty() {
+        if self.databases.is_empty() && self.hosts.is_empty() && self.hidden.is_empty() {
             command.arg("--from").arg(manifest::path());
         } else {
-            command.arg("--from").arg(manifest::derived(folder, &self.databases, &self.hidden));
+            command.arg("--from").arg(manifest::derived(folder, &self.databases, &self.hosts, &self.hidden));
         }
         let config = manifest::runtime_config_file(folder);
         if config.exists() {
