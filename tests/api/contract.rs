@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use buddy_tests::contract::{self, Exchange};
-use buddy_tests::{Answer, Api, KeyedRoom, OWNER, Request, Server, Setup, base64url, client_id, message};
+use buddy_tests::{
+    Answer, Api, KeyedRoom, OWNER, PUBLIC_ADDRESS, PUSH_KEY, Request, Server, Setup, Subscription, base64url, client_id,
+    message,
+};
 use reqwest::header::{HeaderMap, HeaderValue};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -14,6 +17,11 @@ const FILE: &str = "/files/000102030405060708090a0b0c0d0e0f";
 const PART: &str = "/files/000102030405060708090a0b0c0d0e0f/0";
 
 const OPERATOR: &str = "the operator's token";
+
+/// A browser as it registers. Nobody asks its push service for anything.
+fn browser() -> Value {
+    Subscription::new("https://fcm.googleapis.com").json()
+}
 
 /// What was seen: method, path as described, status.
 #[derive(Default)]
@@ -50,6 +58,10 @@ fn requests(room: &KeyedRoom) -> Vec<Request> {
         of_room("GET", FILE),
         of_room("GET", PART),
         of_room("PUT", PART).bytes("sealed"),
+        of_room("GET", "/push"),
+        of_room("POST", "/push").json(&browser()),
+        of_room("DELETE", "/push").json(&json!({ "endpoint": "https://fcm.googleapis.com/x" })),
+        of_room("POST", "/push/notify"),
         owned(room.room.post(&said)),
         owned(room.room.signal(&json!({ "kind": "here", "body": "v2.0.here", "epoch": 0 }))),
         room.make_link("second", 0, json!({})),
@@ -63,11 +75,12 @@ fn requests(room: &KeyedRoom) -> Vec<Request> {
 /// As `requests`, with the path alone: for answers that come before anything else is looked at.
 fn with_bodies(room: &KeyedRoom, api: &Api) -> Vec<Request> {
     let posts =
-        ["/messages", "/signals", "/rotations", "/links"].map(|rest| ("POST", format!("{}{rest}", room.room.path())));
+        ["/messages", "/signals", "/rotations", "/links", "/push", "/push/notify"].map(|rest| ("POST", format!("{}{rest}", room.room.path())));
     let open = format!("{}/links/{}/open", room.room.path(), room.link_id("first"));
     let rest = [
         ("POST", "/api/rooms".to_owned()),
         ("PATCH", room.room.path()),
+        ("DELETE", format!("{}/push", room.room.path())),
         ("POST", open),
         ("POST", "/internal/router/slots/3f/move".to_owned()),
     ];
@@ -82,6 +95,8 @@ fn setup() -> Setup {
     Server::setup()
         .without_rate_limits()
         .variable("admin_token", OPERATOR)
+        .variable("push_key", PUSH_KEY)
+        .variable("public_address", PUBLIC_ADDRESS)
         .grant_databases(&["second", "third"])
         .variable("databases", "default,second")
 }
@@ -132,6 +147,15 @@ async fn what_succeeds(seen: &mut Seen) {
     seen.expect(200, reading(&part)).await;
     seen.expect(206, reading(&part).header("range", "bytes=2-3")).await;
     seen.expect(416, reading(&part).header("range", "bytes=6-")).await;
+    let push = format!("{}/push", room.room.path());
+    seen.expect(200, reading(&push)).await;
+    let browser = browser();
+    for status in [201, 200] {
+        seen.expect(status, api.post(&push).token(&room.read_token(0)).json(&browser)).await;
+    }
+    let own = json!({ "endpoint": browser["endpoint"] });
+    seen.expect(202, api.post(&format!("{push}/notify")).token(&room.post_token(0)).json(&own)).await;
+    seen.expect(204, api.delete(&push).token(&room.read_token(0)).json(&own)).await;
     room.card_of("ann", 0, "v2.0.card").await;
     seen.expect(200, room.open("first", &client_id())).await;
     seen.expect(200, room.change(&room.statement(0, 0, "v2.0.stated", json!({ "locked": true })))).await;
@@ -211,10 +235,15 @@ async fn what_is_not_permitted(seen: &mut Seen) {
     for (method, rest) in
         [("GET", ""), ("GET", "/messages"), ("GET", "/stream"), ("GET", "/members"), ("GET", "/links")]
             .into_iter()
-            .chain([("GET", FILE), ("GET", PART)])
+            .chain([("GET", FILE), ("GET", PART), ("GET", "/push")])
     {
         let refused = api.request(method, &format!("{}{rest}", room.room.path())).token(&reader);
         assert_eq!(seen.expect(403, refused).await.json()["error"]["code"], "renewed");
+    }
+    let own = browser();
+    let push = format!("{}/push", room.room.path());
+    for refused in [api.post(&push).json(&own), api.delete(&push).json(&json!({ "endpoint": own["endpoint"] }))] {
+        assert_eq!(seen.expect(403, refused.token(&reader)).await.json()["error"]["code"], "renewed");
     }
     let reader = room.read_token(1);
     let mut said = message("v2.1.said");
@@ -229,6 +258,7 @@ async fn what_is_not_permitted(seen: &mut Seen) {
         of_room("POST", "/signals", &json!({ "kind": "here", "body": "v2.1.here", "epoch": 1 })),
         of_room("POST", "/rotations", &room.renewal(2, &["first", "spent"], &[])),
         of_room("POST", "/links", &link),
+        of_room("POST", "/push/notify", &json!({})),
         of_room("PATCH", "", &room.statement(1, 0, "v2.1.stated", json!({}))),
         api.delete(&room.room.path()).token(&reader).header("buddy-farewell", &base64url([3; 64])),
     ] {
@@ -273,6 +303,7 @@ async fn what_is_too_often(seen: &mut Seen) {
         "rotations_per_room_per_hour",
         "link_openings_per_address_per_ten_s",
         "file_parts_per_address_per_ten_s",
+        "push_registrations_per_address_per_hour",
     ] {
         setup = setup.variable(name, 0);
     }
@@ -287,6 +318,7 @@ async fn what_is_too_often(seen: &mut Seen) {
         room.renew(&room.renewal(1, &["first"], &[])),
         room.open("first", &client_id()),
         server.api().put(&format!("{}{PART}", room.room.path())).token(&room.post_token(0)).bytes("sealed"),
+        server.api().post(&format!("{}/push", room.room.path())).token(&room.read_token(0)).json(&browser()),
     ] {
         seen.expect(429, request).await;
     }

@@ -68,9 +68,7 @@ impl PushService {
 
     /// Registers a browser.
     pub fn subscribe(&self) -> Subscription {
-        let secret = SecretKey::from_slice(&Sha256::digest(client_id())).expect("nearly every number is a key");
-        let auth = Sha256::digest(client_id())[..16].try_into().expect("16 bytes");
-        Subscription { endpoint: format!("{}/send/{}", self.origin, client_id()), secret, auth }
+        Subscription::new(&self.origin)
     }
 
     /// Answers an endpoint with this status from now on; with 0 not at all.
@@ -136,6 +134,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// One with a service that need not be there.
+    pub fn new(origin: &str) -> Self {
+        let secret = SecretKey::from_slice(&Sha256::digest(client_id())).expect("nearly every number is a key");
+        let auth = Sha256::digest(client_id())[..16].try_into().expect("16 bytes");
+        Self { endpoint: format!("{origin}/send/{}", client_id()), secret, auth }
+    }
+
     /// As `PushSubscription.toJSON()` gives it.
     pub fn json(&self) -> Value {
         let point = self.secret.public_key().to_encoded_point(false);
