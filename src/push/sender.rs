@@ -33,7 +33,10 @@ impl Sender {
         if secret.is_empty() {
             return Err(Error::PushOff);
         }
-        let key = BASE64URL.decode(secret.trim().trim_end_matches('=')).ok().and_then(|key| SigningKey::from_slice(&key).ok());
+        let key = BASE64URL
+            .decode(secret.trim().trim_end_matches('='))
+            .ok()
+            .and_then(|key| SigningKey::from_slice(&key).ok());
         let key = key.ok_or_else(|| {
             Error::Unavailable("the variable push_key is no private key of P-256 in base64url".to_owned())
         })?;

@@ -53,7 +53,8 @@ const WAITING: &str = "SELECT r.pushed_at_ms AS pushed_at_ms,
   FROM room r WHERE r.id=?1 AND r.log=?2 LIMIT 1";
 /// `?1` and `?2` as above, `?3` now, `?4` the pause. Whoever gets a row tells the others. A time that lies ahead was
 /// taken from a clock that was wrong.
-const TAKE_TURN: &str = "UPDATE room SET pushed_at_ms=?3 WHERE id=?1 AND log=?2 AND deleted_at_ms=0 AND expires_at_ms>?3
+const TAKE_TURN: &str =
+    "UPDATE room SET pushed_at_ms=?3 WHERE id=?1 AND log=?2 AND deleted_at_ms=0 AND expires_at_ms>?3
     AND NOT (pushed_at_ms>?3-?4 AND pushed_at_ms<?3)
     AND EXISTS(SELECT 1 FROM slot s WHERE s.slot=room.slot AND s.state='open') RETURNING id";
 const LIST: &str = "SELECT g.endpoint AS endpoint, g.p256dh AS p256dh, g.auth AS auth

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use buddy_tests::contract::{self, Exchange};
 use buddy_tests::{
-    Answer, Api, KeyedRoom, OWNER, PUBLIC_ADDRESS, PUSH_KEY, Request, Server, Setup, Subscription, base64url, client_id,
-    message,
+    Answer, Api, KeyedRoom, OWNER, PUBLIC_ADDRESS, PUSH_KEY, Request, Server, Setup, Subscription, base64url,
+    client_id, message,
 };
 use reqwest::header::{HeaderMap, HeaderValue};
 use rusqlite::params;
@@ -74,8 +74,8 @@ fn requests(room: &KeyedRoom) -> Vec<Request> {
 
 /// As `requests`, with the path alone: for answers that come before anything else is looked at.
 fn with_bodies(room: &KeyedRoom, api: &Api) -> Vec<Request> {
-    let posts =
-        ["/messages", "/signals", "/rotations", "/links", "/push", "/push/notify"].map(|rest| ("POST", format!("{}{rest}", room.room.path())));
+    let posts = ["/messages", "/signals", "/rotations", "/links", "/push", "/push/notify"]
+        .map(|rest| ("POST", format!("{}{rest}", room.room.path())));
     let open = format!("{}/links/{}/open", room.room.path(), room.link_id("first"));
     let rest = [
         ("POST", "/api/rooms".to_owned()),

@@ -75,7 +75,10 @@ async fn browsers_are_told_by_a_sealed_message_that_names_no_room() {
             assert_eq!(push.header(header), value, "{header}");
         }
         let (claims, by) = push.vouched().expect("it is signed");
-        assert_eq!((&claims["aud"], &claims["sub"], by), (&json!(service.origin()), &json!(PUBLIC_ADDRESS), public.clone()));
+        assert_eq!(
+            (&claims["aud"], &claims["sub"], by),
+            (&json!(service.origin()), &json!(PUBLIC_ADDRESS), public.clone())
+        );
         let expires_in_s = claims["exp"].as_i64().expect("a time") - now_ms() as i64 / 1000;
         assert!((3600..=86_400).contains(&expires_in_s), "{expires_in_s}");
         assert!(!format!("{push:?}").contains(&room.id[..8]), "the service learns no room: {push:?}");
@@ -113,7 +116,8 @@ async fn whoever_reads_registers_and_whoever_posts_has_the_others_told() {
     let room = KeyedRoom::create(&server.api()).await;
     let (ann, ben, cleo) = (service.subscribe(), service.subscribe(), service.subscribe());
     let (reads, posts) = (room.read_token(0), room.post_token(0));
-    for request in [key(&room.room), register(&room.room, &ann), unregister(&room.room, &ann), notify(&room.room, None)] {
+    for request in [key(&room.room), register(&room.room, &ann), unregister(&room.room, &ann), notify(&room.room, None)]
+    {
         request.token("another").send().await.must_fail(404, "room_not_found");
     }
     key(&room.room).token(&reads).send().await.must_be(200);
@@ -132,7 +136,8 @@ async fn whoever_reads_registers_and_whoever_posts_has_the_others_told() {
         change(&mut registration);
         room.room.api().post(&format!("{}/push", room.room.path())).token(&reads).json(&registration)
     };
-    for endpoint in ["https://push.evil.example/x", "http://127.0.0.1:1/x", "https://fcm.googleapis.com/fcm/send/x", ""] {
+    for endpoint in ["https://push.evil.example/x", "http://127.0.0.1:1/x", "https://fcm.googleapis.com/fcm/send/x", ""]
+    {
         let request = wrong(&|registration| registration["endpoint"] = json!(endpoint));
         request.send().await.must_fail(400, "push_service_unknown");
     }
@@ -183,7 +188,8 @@ async fn what_has_ended_is_forgotten_and_what_fails_is_logged_without_anything_s
     let both = format!("{}, {}", service.origin(), stranger.origin());
     let server = Server::setup().push(&service).variable("push_services", both).variable("log_requests", 1);
     let server = server.start().await;
-    let body = json!({ "read_token_hash": token_hash("the-readers-word"), "post_token_hash": token_hash("the-posters-word") });
+    let body =
+        json!({ "read_token_hash": token_hash("the-readers-word"), "post_token_hash": token_hash("the-posters-word") });
     let room = server.room(body).await;
     let browsers: Vec<_> = (0..4).map(|_| service.subscribe()).collect();
     for (browser, status) in browsers.iter().zip([410, 404, 500, 0]) {

@@ -3,7 +3,8 @@
 
 use buddy_domain::{
     Access, Address, Author, Error, Kind, LinkId, MAX_SEQ, MoveSlot, NewLink, NewRoom, Page, Patch, Post, PublicPart,
-    Registration, Renewal, RoomId, Signal, TokenHash, cursor, endpoint, farewell, keys_page, members_page, opening, own_endpoint, page,
+    Registration, Renewal, RoomId, Signal, TokenHash, cursor, endpoint, farewell, keys_page, members_page, opening,
+    own_endpoint, page,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;

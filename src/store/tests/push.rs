@@ -16,7 +16,8 @@ struct Made {
 
 fn make_room(expires_in_s: Option<i64>) -> Made {
     native::set_variable("rooms_per_address_per_hour", "1000000");
-    let made = native::run(room::create(CreateRoom { expires_in_s, ..CreateRoom::default() }, &from())).expect("a room");
+    let made =
+        native::run(room::create(CreateRoom { expires_in_s, ..CreateRoom::default() }, &from())).expect("a room");
     let token = TokenHash::of(&made.owner_token.expect("nobody gave a hash").reveal());
     Made { id: made.id, access: Access { token: Some(token), author: None } }
 }
