@@ -36,7 +36,7 @@ pub(crate) async fn all(sender: Sender, due: Due) {
         }
     }
     for (failure, times) in failures {
-        log(format_args!("push: {failure} ({times} times)"));
+        log(format_args!("push: {failure} ({times} of {})", due.registrations.len()));
     }
 }
 
