@@ -75,6 +75,12 @@ pub struct SentFile {
     pub media_type: String,
     /// Before it was filled up.
     pub size: u64,
+    /// Of a voice message: how long it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Of a voice message: how loud it is from its beginning to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waveform: Option<Base64<48>>,
 }
 
 /// What a signal says.
@@ -163,6 +169,13 @@ mod tests {
         let file = r#"{"id":"0a","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"n","type":"t","size":1,"thumb":"AA"}"#;
         let content = read(&format!(r#"{{"at_ms":1,"text":"","files":[{file}]}}"#)).expect("with a file");
         assert_eq!(content.files.expect("one").first().map(|file| file.name.as_str()), Some("n"));
+        let spoken = |heights: usize| {
+            let waveform = "A".repeat(heights);
+            file.replace("\"thumb\":\"AA\"", &format!("\"duration_ms\":1200,\"waveform\":\"{waveform}\""))
+        };
+        let content = read(&format!(r#"{{"at_ms":1,"text":"","files":[{}]}}"#, spoken(64))).expect("with a voice message");
+        assert_eq!(content.files.expect("one").first().and_then(|file| file.duration_ms), Some(1200));
+        assert!(read(&format!(r#"{{"at_ms":1,"text":"","files":[{}]}}"#, spoken(60))).is_err(), "too few heights");
         for refused in [
             r#"{"at_ms":1,"text":"a","files":[{"name":"n"}]}"#,
             r#"{"at_ms":1,"text":"a","text":"b"}"#,

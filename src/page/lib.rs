@@ -37,9 +37,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     media-src blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types buddy";
 
-/// Devices that no room needs: no script that got in could ask for them.
+/// Devices that no room needs: no script that got in could ask for them. The microphone is for voice messages.
 const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
-    hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
+    hid=(), magnetometer=(), microphone=(self), midi=(), payment=(), serial=(), usb=()";
 
 /// Sent with every answer of the page, errors included; names in lowercase.
 pub const HEADERS: [(&str, &str); 10] = [

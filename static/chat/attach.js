@@ -18,12 +18,14 @@ const MOST = 10;
 
 export class Attachments {
 	#parts;
+	#changed;
 	/** @type {Held[]} */
 	#held = [];
 
-	/** @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat */
-	constructor(parts) {
+	/** @param {import('../view/templates.js').Parts<'t-chat'>} parts of the chat @param {() => void} changed follows a change */
+	constructor(parts, changed) {
 		this.#parts = parts;
+		this.#changed = changed;
 	}
 
 	get count() {
@@ -102,6 +104,7 @@ export class Attachments {
 		tray.hidden = this.#held.length === 0;
 		tray.replaceChildren(...this.#held.map(({ row }) => row));
 		text.placeholder = this.#held.length === 0 ? t('message') : t('sayAbout');
+		this.#changed();
 	}
 }
 

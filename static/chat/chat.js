@@ -88,6 +88,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		const why = whyNotWriting(room);
 		parts.note.hidden = why === '';
 		parts.note.textContent = why;
+		if (why !== '') composer.silence();
 		parts.composer.hidden = why !== '';
 	};
 	const drawTyping = () => {
@@ -226,6 +227,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		clearInterval(countdown);
 		left.abort();
 		search?.close();
+		composer.close();
 		timeline.close();
 		stopFiles();
 		for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);

@@ -1,6 +1,7 @@
 // Where one writes: several lines, drafts, answering and editing, and one's name.
 
 import { nameInText } from './describe.js';
+import { canRecord, watchMicrophone } from './microphone.js';
 import { watchPicked } from './picking.js';
 import { announce } from '../view/announce.js';
 import { openLater } from '../view/dialogs.js';
@@ -31,6 +32,9 @@ export class Composer {
 	#parts;
 	/** What is to be sent along, once there was something. @type {import('./attach.js').Attachments | null} */
 	#attachments = null;
+	/** A voice message, while there is one. @type {import('./recording.js').Recording | null} */
+	#recording = null;
+	#closed = false;
 	#text;
 	#name;
 	#suggestion;
@@ -62,6 +66,8 @@ export class Composer {
 		this.#sent = sent;
 		this.#editingBegan = editing;
 		watchPicked(parts, (files) => this.attach(files));
+		watchMicrophone(parts.voice, (press) => this.#record(press));
+		this.#drawSend();
 		parts.composer.addEventListener('submit', (event) => {
 			event.preventDefault();
 			this.#submit();
@@ -97,7 +103,7 @@ export class Composer {
 	/** Takes files to send along, as they fall onto the room. @param {File[]} files */
 	attach(files) {
 		return openLater(import('./attach.js'), ({ Attachments }) => {
-			this.#attachments ??= new Attachments(this.#parts);
+			this.#attachments ??= new Attachments(this.#parts, () => this.#drawSend());
 			this.#attachments.add(files);
 		});
 	}
@@ -112,11 +118,17 @@ export class Composer {
 		this.#bringBack();
 		this.#setReply(message);
 		this.#save();
-		this.#text.focus();
+		this.#grow();
+		(this.#recording ?? this.#text).focus();
 	}
 
 	/** @param {Message} message one's own */
 	edit(message) {
+		// One thing at a time.
+		if (this.#recording) {
+			this.#recording.focus();
+			return;
+		}
 		this.#setAside ??= { text: this.#text.value, replyTo: this.#replyTo };
 		this.#editing = message;
 		this.#replyTo = null;
@@ -227,6 +239,26 @@ export class Composer {
 		if (!this.#editing) this.#room.saveDraft(this.#text.value, this.#replyTo);
 	}
 
+	/** Whoever says something has a name. @returns {boolean} whether that is so */
+	#settleName() {
+		if (this.#parts.nameRow.hidden) return true;
+		const name = cleanName(this.#name.value);
+		if (name === '') {
+			this.#say(t('whoAreYou'));
+			this.#name.focus();
+			return false;
+		}
+		if (isReservedName(name)) {
+			this.#say(t('reservedName', { name }));
+			this.#name.focus();
+			return false;
+		}
+		// The name holds at once. To wait until it is stored would take into this message what is typed meanwhile.
+		void this.#room.setName(name);
+		this.showName();
+		return true;
+	}
+
 	/** @param {boolean} [several] whether as many messages as it takes are welcome */
 	async #submit(several = false) {
 		const hasFiles = !this.#editing && (this.#attachments?.count ?? 0) > 0;
@@ -234,22 +266,7 @@ export class Composer {
 			this.#text.focus();
 			return;
 		}
-		if (!this.#parts.nameRow.hidden) {
-			const name = cleanName(this.#name.value);
-			if (name === '') {
-				this.#say(t('whoAreYou'));
-				this.#name.focus();
-				return;
-			}
-			if (isReservedName(name)) {
-				this.#say(t('reservedName', { name }));
-				this.#name.focus();
-				return;
-			}
-			// The name holds at once. To wait until it is stored would take into this message what is typed meanwhile.
-			void this.#room.setName(name);
-			this.showName();
-		}
+		if (!this.#settleName()) return;
 		if (!several && sizeOf(this.#text.value.trimEnd()) > TEXT_BYTES) {
 			this.#say(t('tooLong'));
 			this.#count();
@@ -282,9 +299,49 @@ export class Composer {
 			if (!editing) this.#sent();
 		} catch (error) {
 			this.#takeBack(text, editing, replyTo);
-			const known = ERRORS[/** @type {{ code?: string }} */ (error).code ?? ''];
-			this.#say(known ? t(known) : failure(error));
+			this.#sayWhy(error);
 		}
+	}
+
+	/** @param {import('./microphone.js').Press | null} press what holds the button */
+	#record(press) {
+		if (!this.#settleName()) return undefined;
+		this.#say('');
+		return openLater(import('./recording.js'), ({ Recording }) => {
+			if (this.#recording || this.#closed || this.#parts.composer.hidden) return;
+			const closed = (/** @type {boolean} */ focus) => {
+				this.#recording = null;
+				// On a phone the keyboard would come for nothing.
+				if (focus && !isTouchKeyboard()) this.#text.focus();
+			};
+			this.#recording = new Recording(this.#parts, { press, send: (file) => this.#sendVoice(file), closed });
+		});
+	}
+
+	/** @param {import('../room/files.js').Chosen} file */
+	async #sendVoice(file) {
+		const replyTo = this.#replyTo;
+		try {
+			await this.#room.send('', { ...(replyTo !== null && { replyTo }), file });
+		} catch (error) {
+			this.#sayWhy(error);
+			throw error;
+		}
+		this.#say('');
+		this.#clearContext();
+		this.#save();
+		this.#sent();
+	}
+
+	/** Nothing can be sent for now. */
+	silence() {
+		this.#recording?.silence();
+	}
+
+	/** The room is left. */
+	close() {
+		this.#closed = true;
+		this.#recording?.discard();
 	}
 
 	/**
@@ -331,6 +388,12 @@ export class Composer {
 		this.#grow();
 	}
 
+	/** @param {unknown} error why something was not sent */
+	#sayWhy(error) {
+		const known = ERRORS[/** @type {{ code?: string }} */ (error).code ?? ''];
+		this.#say(known ? t(known) : failure(error));
+	}
+
 	/** @param {string} error */
 	#say(error) {
 		this.#parts.error.hidden = error === '';
@@ -355,9 +418,18 @@ export class Composer {
 		this.#isOver = isOver;
 	}
 
+	/** Where there is nothing to send yet, one may speak instead. */
+	#drawSend() {
+		const { voice, send } = this.#parts;
+		const isEmpty = this.#text.value.trim() === '' && (this.#attachments?.count ?? 0) === 0;
+		voice.hidden = !isEmpty || this.#editing !== null || !canRecord();
+		send.hidden = !voice.hidden;
+	}
+
 	/** The field is as high as its text, where the style sheet alone cannot make it so. */
 	#grow() {
 		this.#count();
+		this.#drawSend();
 		if (CSS.supports('field-sizing', 'content')) return;
 		this.#text.rows = Math.min(8, this.#text.value.split('\n').length);
 	}

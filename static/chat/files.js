@@ -2,6 +2,7 @@
 // viewing them is loaded when somebody asks for it (opening.js). Whatever a message says of a file is only a claim.
 
 import { icon, make } from '../view/dom.js';
+import { drawVoice } from './voice.js';
 import { decodeBase64url } from '../values/bytes.js';
 import { kindOf, nameOf, pictureType } from './kinds.js';
 import { openLater } from '../view/dialogs.js';
@@ -43,6 +44,7 @@ export function drawFiles(entry) {
 /** @param {SentFile} file */
 function drawFile(file) {
 	const kind = kindOf(file);
+	if (kind === 'voice') return drawVoice(file);
 	const picture = kind === 'picture' && file.thumb ? drawThumb(file) : null;
 	if (picture) {
 		const label = t('pictureNamed', { name: nameOf(file) });
@@ -96,26 +98,43 @@ function showUpload(bar, id) {
 export function watchFiles(room, list, at) {
 	const stopped = new AbortController();
 	const { signal } = stopped;
-	list.addEventListener(
-		'click',
-		(event) => {
-			const target = event.target instanceof Element ? event.target.closest('[data-open], [data-cancel]') : null;
-			const item = /** @type {HTMLElement | null | undefined} */ (target?.closest('.file'));
-			const entry = target && at(target)?.entry;
-			const file = entry?.type === 'message' && entry.files.find(({ id }) => id === item?.dataset.file);
-			if (!target || !item || !file || entry?.type !== 'message') return;
-			if (target.hasAttribute('data-cancel')) {
-				void room.discard(entry.clientId);
-				return;
-			}
-			void openLater(import('./opening.js'), ({ openFile }) => openFile({ room, file, item, signal, keep }));
-		},
-		{ signal },
-	);
 	const keep = (/** @type {HTMLElement} */ player) => {
 		const id = /** @type {HTMLElement | null} */ (player.closest('.file'))?.dataset.file;
 		if (id) players.set(id, player);
 	};
+	/** @param {EventTarget | null} target */
+	const fileAt = (target) => {
+		const item = /** @type {HTMLElement | null} */ (target instanceof Element ? target.closest('.file') : null);
+		const entry = at(target)?.entry;
+		if (!item || entry?.type !== 'message') return null;
+		const file = entry.files.find(({ id }) => id === item.dataset.file);
+		return file ? { room, file, item, signal, keep, entry } : null;
+	};
+	list.addEventListener(
+		'click',
+		(event) => {
+			const pressable = '[data-open], [data-cancel], [data-play], [data-speed]';
+			const target = event.target instanceof Element ? event.target.closest(pressable) : null;
+			const found = fileAt(target);
+			if (!target || !found) return;
+			const { entry, ...asked } = found;
+			if (target.hasAttribute('data-cancel')) void room.discard(entry.clientId);
+			else if (target.hasAttribute('data-open'))
+				void openLater(import('./opening.js'), ({ openFile }) => openFile(asked));
+			else if (target.hasAttribute('data-play'))
+				void openLater(import('./playing.js'), ({ togglePlaying }) => togglePlaying(asked));
+			else void openLater(import('./playing.js'), ({ nextSpeed }) => nextSpeed(list));
+		},
+		{ signal },
+	);
+	list.addEventListener(
+		'input',
+		({ target }) => {
+			const found = fileAt(target);
+			if (found) void openLater(import('./playing.js'), ({ seekPlaying }) => seekPlaying(found));
+		},
+		{ signal },
+	);
 	room.addEventListener(
 		'files',
 		(event) => {

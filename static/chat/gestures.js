@@ -36,8 +36,8 @@ export function watchFingers(list, { held, drawn, canDraw }) {
 		if (finger) return end();
 		if (event.pointerType !== 'touch' || !(event.target instanceof Element)) return;
 		const node = /** @type {HTMLElement | null} */ (event.target.closest('.message'));
-		// Links have a menu of the browser's own, and code is scrolled sideways.
-		if (!node || event.target.closest('a, pre, .reactions, summary')) return;
+		// Links have a menu of the browser's own, code is scrolled sideways, and sliders are drawn.
+		if (!node || event.target.closest('a, pre, input, .reactions, summary')) return;
 		finger = { node, id: event.pointerId, x: event.clientX, y: event.clientY, by: 0, drawing: false };
 		holding = setTimeout(() => {
 			end();

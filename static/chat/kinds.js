@@ -27,9 +27,11 @@ const SIGNATURES = /** @type {[string, number[], number][]} */ ([
 	['image/webp', [0x57, 0x45, 0x42, 0x50], 8],
 ]);
 
-/** @param {SentFile} file @returns {'picture' | 'played' | 'saved'} what pressing it does */
-export function kindOf({ type }) {
-	return PICTURES.has(type) ? 'picture' : PLAYED.has(type) ? 'played' : 'saved';
+/** @param {SentFile} file @returns {'picture' | 'voice' | 'played' | 'saved'} what pressing it does */
+export function kindOf({ type, waveform }) {
+	if (PICTURES.has(type)) return 'picture';
+	if (!PLAYED.has(type)) return 'saved';
+	return waveform !== undefined && type.startsWith('audio/') ? 'voice' : 'played';
 }
 
 /** A name as it is shown, and saved under: no folders, nothing invisible. @param {SentFile} file */

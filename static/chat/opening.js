@@ -62,7 +62,7 @@ export async function openFile({ room, file, item, signal, keep }) {
 }
 
 /** @param {Room} room @param {SentFile} file @param {HTMLElement} item @param {AbortSignal} signal @returns {Promise<Blob | null>} */
-async function fetched(room, file, item, signal) {
+export async function fetched(room, file, item, signal) {
 	if (item.dataset.loading !== undefined) return null;
 	item.dataset.loading = '';
 	const bar = make('progress', { max: '1', 'aria-label': t('loadingFile', { name: nameOf(file) }) });
@@ -81,7 +81,7 @@ async function fetched(room, file, item, signal) {
 }
 
 /** @param {HTMLElement} item @param {string} text @param {() => void} [saveIt] */
-function note(item, text, saveIt) {
+export function note(item, text, saveIt) {
 	const line = /** @type {HTMLElement | null} */ (item.querySelector('.file-note'));
 	if (!line) return;
 	line.hidden = text === '';

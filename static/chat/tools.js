@@ -121,7 +121,8 @@ export class Tools {
 		else if (entry.type === 'message' && target.closest('[data-emoji]')) {
 			const pressed = /** @type {HTMLElement} */ (target.closest('[data-emoji]'));
 			this.#react(entry, pressed.dataset.emoji ?? '', pressed.getAttribute('aria-pressed') !== 'true');
-		} else if (!target.closest('a, button, summary') && !getSelection()?.toString()) this.#timeline.focus(found.node);
+		} else if (!target.closest('a, button, input, summary') && !getSelection()?.toString())
+			this.#timeline.focus(found.node);
 	}
 
 	/** @param {KeyboardEvent} event */

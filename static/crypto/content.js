@@ -30,7 +30,8 @@ import { isCount, isId, isText } from './json.js';
  *
  * @typedef {{ signer: string, author: string, box: string, name: string }} Kept Somebody who stays at a renewal.
  *
- * A file of a message. `key` and `thumb`: base64url; `size` before it was filled up; `thumb` a small picture.
+ * A file of a message. `key`, `thumb` and `waveform`: base64url; `size` before it was filled up; `thumb` a small picture.
+ * What has `duration_ms`, 1 to {@link MOST_PLAYED_MS}, and `waveform`, {@link WAVEFORM_BYTES} heights, is a voice message.
  *
  * @typedef {object} SentFile
  * @property {string} id
@@ -41,6 +42,8 @@ import { isCount, isId, isText } from './json.js';
  * @property {number} [width]
  * @property {number} [height]
  * @property {string} [thumb]
+ * @property {number} [duration_ms] Never without `waveform`.
+ * @property {string} [waveform] Never without `duration_ms`.
  *
  * @typedef {object} Content
  * @property {number} [at_ms] When it was written, by the writer's clock.
@@ -70,6 +73,11 @@ export const MOST_PINS = 5;
 
 /** Files of a message. */
 const MOST_FILES = 10;
+
+/** The longest voice message: a day. */
+const MOST_PLAYED_MS = 86_400_000;
+/** As many as a waveform has bars (values/waveform.js, which is loaded with the first one). */
+const WAVEFORM_BYTES = 48;
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -163,7 +171,7 @@ function isKept(value) {
 
 /** @param {any} value @returns {value is SentFile} */
 function isFile(value) {
-	const { id, key, name, type, size, width, height, thumb } = value ?? {};
+	const { id, key, name, type, size, width, height, thumb, duration_ms, waveform } = value ?? {};
 	const isSide = (/** @type {unknown} */ side) => side === undefined || isSeq(side);
 	return (
 		isId(id) &&
@@ -173,8 +181,14 @@ function isFile(value) {
 		isCount(size) &&
 		isSide(width) &&
 		isSide(height) &&
-		(thumb === undefined || (isText(thumb) && decodeBase64url(thumb) !== null))
+		(thumb === undefined || (isText(thumb) && decodeBase64url(thumb) !== null)) &&
+		((duration_ms === undefined && waveform === undefined) || isVoice(duration_ms, waveform))
 	);
+}
+
+/** @param {unknown} duration_ms @param {unknown} waveform */
+function isVoice(duration_ms, waveform) {
+	return isSeq(duration_ms) && duration_ms <= MOST_PLAYED_MS && isEncoded(waveform, WAVEFORM_BYTES);
 }
 
 /** @param {unknown} value */

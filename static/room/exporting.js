@@ -5,7 +5,7 @@
  * @import { Entry, MessageEntry } from './log.js'
  */
 
-import { cleanText, quoteOf } from '../values/text.js';
+import { cleanText, fileWords, gist, quoteOf } from '../values/text.js';
 import { spokenLanguage, t } from '../values/words.js';
 
 /**
@@ -108,7 +108,7 @@ function daysOf({ entries, day, time }) {
 			at: time(entry.sentAtMs),
 			answers:
 				answered?.type === 'message'
-					? t('keptAnswer', { name: nameOf(answered), text: quoteOf(answered.text, 60) })
+					? t('keptAnswer', { name: nameOf(answered), text: quoteOf(gist(answered), 60) })
 					: '',
 			text: cleanText(entry.text),
 			notes: notesOf(entry),
@@ -120,7 +120,7 @@ function daysOf({ entries, day, time }) {
 /** @param {MessageEntry} entry */
 function notesOf({ edited, files, reactions, nameTaken, alarm }) {
 	return [
-		...files.map(({ name }) => t('keptFile', { name: cleanText(name) })),
+		...files.map((file) => t('keptFile', { name: cleanText(fileWords(file)) })),
 		...reactions.map(({ emoji, count }) => `${emoji} ${count}`),
 		edited ? t('edited') : '',
 		nameTaken ? t('nameUsed') : '',

@@ -18,7 +18,7 @@ const AHEAD = 3;
 export const MOST_BYTES = 26_214_400;
 
 /**
- * A file that somebody chose. `thumb`: a small picture.
+ * A file that somebody chose. `thumb`: a small picture. `voice`: of one that was spoken, with its waveform.
  *
  * @typedef {object} Chosen
  * @property {Blob} blob
@@ -27,6 +27,7 @@ export const MOST_BYTES = 26_214_400;
  * @property {number} [width]
  * @property {number} [height]
  * @property {Uint8Array} [thumb]
+ * @property {{ durationMs: number, waveform: Uint8Array }} [voice]
  *
  * @typedef {{ id: string, done: number, of: number }} Progress Parts of a file that is on its way.
  */
@@ -77,7 +78,7 @@ export class Files {
 	 * @returns {Promise<SentFile>} as its message says it
 	 * @throws {FileError} `too_large`
 	 */
-	async hold({ blob, name, type, width, height, thumb }) {
+	async hold({ blob, name, type, width, height, thumb, voice }) {
 		if (blob.size > MOST_BYTES) throw new FileError('too_large', 'the file is too large');
 		const upload = { room: this.#room, file: hex(randomBytes(16)), salt: newSalt(), blob };
 		await this.#keep(upload);
@@ -89,6 +90,7 @@ export class Files {
 			size: blob.size,
 			...(width && height ? { width, height } : {}),
 			...(thumb ? { thumb: encodeBase64url(thumb) } : {}),
+			...(voice ? { duration_ms: voice.durationMs, waveform: encodeBase64url(voice.waveform) } : {}),
 		};
 	}
 

@@ -7,6 +7,7 @@
  */
 
 import { foldText, holdsAll } from '../values/finding.js';
+import { fileWords } from '../values/text.js';
 
 /** So long a slice may take: less than half a frame. In milliseconds. */
 const SLICE_MS = 6;
@@ -64,7 +65,7 @@ export class Finder {
 	#foldedOf(entry) {
 		let folded = this.#folded.get(entry);
 		if (folded === undefined)
-			this.#folded.set(entry, (folded = foldText([entry.text, ...entry.files.map(({ name }) => name)].join('\n'))));
+			this.#folded.set(entry, (folded = foldText([entry.text, ...entry.files.map(fileWords)].join('\n'))));
 		return folded;
 	}
 }

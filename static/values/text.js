@@ -4,6 +4,8 @@
 
 import { cleanName, INVISIBLE, SPACES, STACKS } from './names.js';
 import { TWINS } from './twins.js';
+import { playingTime } from './when.js';
+import { t } from './words.js';
 
 export { cleanName };
 
@@ -41,11 +43,24 @@ export function quoteOf(text, most = 120) {
 /**
  * What a message says in few words, where it may say it with a file alone.
  *
- * @param {{ text: string, files: { name: string }[] }} message
+ * @param {{ text: string, files: SentName[] }} message
  * @returns {string}
  */
-export function gist({ text, files }) {
-	return text.trim() === '' && files[0] ? `📎 ${files[0].name}` : text;
+export function gist({ text, files: [first] }) {
+	if (text.trim() !== '' || !first) return text;
+	return first.waveform === undefined ? `📎 ${first.name}` : `🎤 ${fileWords(first)}`;
+}
+
+/**
+ * What a file is called: a voice message has no name that says anything.
+ *
+ * @typedef {{ name: string, duration_ms?: number, waveform?: string }} SentName
+ *
+ * @param {SentName} file
+ * @returns {string} such as `lake.jpg` or `Voice message (0:12)`
+ */
+export function fileWords({ name, duration_ms = 0, waveform }) {
+	return waveform === undefined ? name : t('voiceMessage', { time: playingTime(duration_ms) });
 }
 
 /** @type {Map<string, string>} */

@@ -96,3 +96,11 @@ export function duration(seconds) {
 	const [size, unit] = UNITS.find(([one]) => seconds >= 2 * one || seconds === one) ?? UNITS[3];
 	return t(unit, { count: Math.max(1, Math.round(seconds / size)) });
 }
+
+/** @param {number} ms @returns {string} as players show it: `0:07`, `12:30`, `1:02:03` */
+export function playingTime(ms) {
+	const seconds = Math.max(0, Math.floor(ms / 1000));
+	const two = (/** @type {number} */ part) => String(part).padStart(2, '0');
+	const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+	return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+}

@@ -283,7 +283,7 @@ function drawFile(file, checked) {
 	}
 	const kind = kindOf(file);
 	const open = button(
-		t(kind === 'picture' ? 'showFile' : kind === 'played' ? 'playFile' : 'saveFile', { name }),
+		t(kind === 'picture' ? 'showFile' : kind === 'saved' ? 'saveFile' : 'playFile', { name }),
 		async () => {
 			open.disabled = true;
 			const blob = await checked.readFile(file);

@@ -1,29 +1,10 @@
-// Language, theme and clock: what the browser asks for, unless something else is chosen here. Kept in this browser, where
-// first.js finds it before anything is drawn.
+// Language, theme and clock: what the browser asks for, unless something else is chosen here.
 
 import { toast } from './announce.js';
+import { choose, chosen } from './chosen.js';
 import { openDialog } from './dialogs.js';
 import { button, make } from './dom.js';
 import { LANGUAGES, spokenLanguage, t } from '../values/words.js';
-
-/**
- * @typedef {object} Choices
- * @property {string} [language]
- * @property {'light' | 'dark'} [theme]
- * @property {12 | 24} [hours]
- */
-
-/** As first.js has it. */
-const KEPT = 'buddy/choices';
-
-/** @returns {Choices} */
-function chosen() {
-	try {
-		return JSON.parse(localStorage.getItem(KEPT) ?? '') ?? {};
-	} catch {
-		return {};
-	}
-}
 
 /** @param {boolean} loads whether the page may load anew without losing what it holds */
 export function showLook(loads) {
@@ -58,15 +39,13 @@ export function showLook(loads) {
 	form.addEventListener('submit', (event) => {
 		event.preventDefault();
 		const next = {
-			...(language.value !== '' && { language: language.value }),
-			...(theme.value !== '' && { theme: theme.value }),
-			...(hours.value !== '' && { hours: Number(hours.value) }),
+			language: language.value || undefined,
+			theme: /** @type {'light' | 'dark' | undefined} */ (theme.value || undefined),
+			hours: /** @type {12 | 24 | undefined} */ (Number(hours.value) || undefined),
 		};
 		dialog.close();
 		showTheme(theme.value);
-		try {
-			localStorage.setItem(KEPT, JSON.stringify(next));
-		} catch {
+		if (!choose(next)) {
 			toast(t('notKept'));
 			return;
 		}

@@ -79,6 +79,7 @@ export interface Templates {
 			shutter: 'input';
 			emoji: 'button';
 			text: 'textarea';
+			voice: 'button';
 			send: 'button';
 			counter: 'p';
 			counted: 'span';

@@ -59,7 +59,12 @@ pub(crate) fn entry_text(log: &Log, entry: &Entry) -> Option<String> {
 /// The names of a message's files, which the page shows.
 fn files(content: &Content) -> String {
     let files = content.files.iter().flatten();
-    files.map(|file| format!(" [file {}, {} bytes]", harmless(&file.name), file.size)).collect()
+    files
+        .map(|file| match file.duration_ms {
+            Some(long) => format!(" [voice message, {} s]", long.div_ceil(1000)),
+            None => format!(" [file {}, {} bytes]", harmless(&file.name), file.size),
+        })
+        .collect()
 }
 
 fn name_of(log: &Log, entry: &Entry) -> Option<String> {
