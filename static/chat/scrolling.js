@@ -45,7 +45,7 @@ export class Scrolling {
 	 */
 	keepPlace(change, elementOf) {
 		const { followed } = this;
-		const anchor = followed ? null : this.#firstVisible();
+		const anchor = followed ? null : this.topmost;
 		// Of an entry that ends in view, its end: the first of those that are loaded gives up its name to the one before it.
 		const { bottom } = this.#scroller.getBoundingClientRect();
 		const side = (anchor?.getBoundingClientRect().bottom ?? 0) < bottom ? 'bottom' : 'top';
@@ -62,11 +62,28 @@ export class Scrolling {
 		return element.getBoundingClientRect().top < this.#scroller.getBoundingClientRect().bottom;
 	}
 
-	#firstVisible() {
+	/** Whether something is before the reader's eyes, if only in part. @param {HTMLElement} element */
+	shows(element) {
+		return this.hasReached(element) && !this.hasPassed(element);
+	}
+
+	/** Whether something lies above what is seen. @param {HTMLElement} element */
+	hasPassed(element) {
+		return element.getBoundingClientRect().bottom <= this.#scroller.getBoundingClientRect().top;
+	}
+
+	/** The first of the list that is seen. @returns {HTMLElement | null} */
+	get topmost() {
 		const edge = this.#scroller.getBoundingClientRect().top;
-		for (const node of this.#list.children) {
-			if (node.getBoundingClientRect().bottom > edge) return /** @type {HTMLElement} */ (node);
+		const { children } = this.#list;
+		// They stand below each other, so that a few of them tell where the others are.
+		let from = 0;
+		let to = children.length;
+		while (from < to) {
+			const middle = (from + to) >> 1;
+			if (/** @type {Element} */ (children[middle]).getBoundingClientRect().bottom > edge) to = middle;
+			else from = middle + 1;
 		}
-		return null;
+		return /** @type {HTMLElement | undefined} */ (children[from]) ?? null;
 	}
 }

@@ -2,13 +2,14 @@
 // (rows.js), where the reader is among them (scrolling.js), and what counts as read.
 
 import { announce } from '../view/announce.js';
+import { FloatingDay } from './floating.js';
 import { Naming } from './mentions.js';
 import { nameInText } from './describe.js';
 import { Rows } from './rows.js';
 import { Scrolling } from './scrolling.js';
 import { Window } from './window.js';
 import { gist, quoteOf } from '../values/text.js';
-import { countUnread, isUnread } from '../room/unread.js';
+import { countUnread, firstUnread, isUnread } from '../room/unread.js';
 import { t } from '../values/words.js';
 
 /**
@@ -22,6 +23,8 @@ const AHEAD = 900;
 const SHORT = 600;
 /** History that could not be loaded is not asked for again by the next pixel of scrolling. */
 const AGAIN_MS = 5000;
+/** A connection that is gone no longer than this makes nothing of what comes then new. */
+const AWAY_MS = 5000;
 /** The last of what was missed may be drawn this long after the connection is live. */
 const SETTLE_MS = 300;
 
@@ -32,10 +35,17 @@ export class Timeline {
 	#scrolling;
 	/** @type {Window<Entry>} */
 	#window = new Window();
-	/** Everything newer than this was unread when the room was opened. */
+	/** Everything newer than this was unread when the reader came, or came back. */
 	#unreadAfter;
-	/** Key of the first entry that was unread at opening; it stays so. @type {string | undefined} */
+	/** Key of the first entry that was unread then; it stays so. @type {string | undefined} */
 	#firstUnread;
+	/** Whether the line above it has not been before the reader yet. */
+	#newsAhead = false;
+	/** What had been read when the reader, or the connection, went away; null: both are here. @type {number | null} */
+	#away = null;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#leaving;
+	#day;
 	/** The newest sequence the reader has had before them. */
 	#seenSeq = 0;
 	#loading = false;
@@ -66,15 +76,16 @@ export class Timeline {
 			names: () => naming.names,
 		});
 		this.#scrolling = new Scrolling(parts.scroller, parts.list);
+		this.#day = new FloatingDay(parts.scroller);
 		this.#tellScrollbar();
 		this.#observer = new ResizeObserver(() => {
 			this.#tellScrollbar();
 			this.#keepPlace(() => {});
 		});
 		this.#observer.observe(parts.scroller);
-		parts.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+		parts.scroller.addEventListener('scroll', () => (this.#scrolled(), this.#drawDay()), { passive: true });
 		parts.olderButton.addEventListener('click', () => this.#loadOlder());
-		parts.jump.addEventListener('click', () => this.toEnd());
+		parts.jump.addEventListener('click', () => this.#jump());
 		const { signal } = this.#closed;
 		for (const named of ['people', 'info']) {
 			const look = () => naming.refresh() && this.#opened && this.update({ changed: new Set(), kind: 'update' });
@@ -84,7 +95,11 @@ export class Timeline {
 		for (const moving of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
 			parts.scroller.addEventListener(moving, settled, { passive: true, signal });
 		}
-		const whenLive = () => room.connection.state === 'live' && setTimeout(settled, SETTLE_MS);
+		const whenLive = () => {
+			clearTimeout(this.#leaving);
+			if (room.connection.state === 'live') setTimeout(() => (settled(), this.#comeBack()), SETTLE_MS);
+			else this.#leaving = setTimeout(() => this.#leave(), AWAY_MS);
+		};
 		room.addEventListener('connection', whenLive, { signal });
 		whenLive();
 	}
@@ -132,6 +147,7 @@ export class Timeline {
 				this.#place();
 				return;
 			}
+			if (this.#away && !document.hidden) this.#markNews(this.#away);
 			this.#window.follow(this.#room.entries, this.#isNearEnd);
 			this.#keepPlace(() => this.#draw());
 			this.#scrolled();
@@ -210,8 +226,80 @@ export class Timeline {
 	}
 
 	close() {
+		clearTimeout(this.#leaving);
 		this.#closed.abort();
 		this.#observer.disconnect();
+	}
+
+	/** Goes to what is new, and from there to the end. */
+	#jump() {
+		if (this.#isNewsAbove) this.#toNews();
+		else if (this.unseen === 0 || this.#isReadingOn) this.toEnd();
+		else {
+			if (this.#markNews(this.#lastSeen)) this.#draw();
+			this.#toNews();
+		}
+	}
+
+	/** Goes to the line above what is new. */
+	#toNews() {
+		this.#settling = false;
+		this.#newsAhead = false;
+		const { entries } = this.#room;
+		const index = entries.findIndex(({ key }) => key === this.#firstUnread);
+		if (index < 0) {
+			this.toEnd();
+			return;
+		}
+		if (this.#window.include(entries, index)) this.#draw();
+		this.#rows.unreadLine?.scrollIntoView({ block: 'center' });
+		this.#scrolled();
+	}
+
+	/**
+	 * Has the line stand above the first message that is not read.
+	 *
+	 * @param {number} seq what was read
+	 * @returns {boolean} whether that is another one now
+	 */
+	#markNews(seq) {
+		const first = firstUnread(this.#room.entries, seq);
+		if (!first || first.key === this.#firstUnread) return false;
+		this.#unreadAfter = seq;
+		this.#firstUnread = first.key;
+		this.#newsAhead = true;
+		return true;
+	}
+
+	/** From here on the reader misses what comes. */
+	#leave() {
+		if (this.#opened && !this.#settling) this.#away ??= this.#lastSeen;
+	}
+
+	/** What came meanwhile is drawn. */
+	#comeBack() {
+		if (!document.hidden && this.#room.connection.state === 'live') this.#away = null;
+	}
+
+	/** The newest that the reader has had before them, here or elsewhere. */
+	get #lastSeen() {
+		return Math.max(this.#seenSeq, this.#room.readSeq);
+	}
+
+	/** Whether the reader is where what is new begins, so that there is nowhere to go but to the end. */
+	get #isReadingOn() {
+		const seen = this.#room.entry(this.#lastSeen);
+		const node = seen && this.#rows.get(seen.key)?.node;
+		return node !== undefined && this.#scrolling.shows(node);
+	}
+
+	/** Whether what is new begins above what is seen. */
+	get #isNewsAbove() {
+		if (!this.#newsAhead) return false;
+		const line = this.#rows.unreadLine;
+		if (line) return this.#scrolling.hasPassed(line);
+		// Beyond what is drawn there is only what is older.
+		return this.#window.isAtEnd;
 	}
 
 	/** @param {() => void} change */
@@ -277,24 +365,43 @@ export class Timeline {
 		}
 	}
 
-	/** Called when the page becomes visible again. */
+	/** Called when the page becomes visible or hidden. */
 	seen() {
+		if (document.hidden) this.#leave();
+		else if (this.#away && this.#markNews(this.#away)) this.#keepPlace(() => this.#draw());
 		this.#scrolled();
+		this.#comeBack();
 	}
 
 	/** How many messages of others the reader has not had before them. */
 	get unseen() {
-		return countUnread(this.#room.entries, Math.max(this.#seenSeq, this.#room.readSeq));
+		return countUnread(this.#room.entries, this.#lastSeen);
 	}
 
 	/** @param {number} below pixels between the reader and the end of what is drawn */
 	#drawJump(below) {
 		const { jump, jumpText } = this.#parts;
+		const line = this.#newsAhead ? this.#rows.unreadLine : undefined;
+		if (line && this.#scrolling.shows(line)) this.#newsAhead = false;
+		const above = this.#isNewsAbove;
+		jump.toggleAttribute('data-up', above);
+		if (above) {
+			jump.hidden = false;
+			jumpText.textContent = t('firstNew');
+			return;
+		}
 		const drawnToEnd = this.#window.end >= this.#room.entries.length;
 		const atEnd = drawnToEnd && this.#scrolling.isNearEnd;
 		const count = atEnd ? 0 : this.unseen;
 		jump.hidden = atEnd || (count === 0 && drawnToEnd && below < SHORT);
 		jumpText.textContent = count === 0 ? t('latest') : t('newMessages', { count });
+	}
+
+	/** Shows the day of what is uppermost, unless that is a line which says it, or the end is near. */
+	#drawDay() {
+		const top = this.#opened && !this.#isNearEnd ? this.#scrolling.topmost : null;
+		const entry = top ? this.#rows.get(top.dataset.key ?? '')?.entry : undefined;
+		this.#day.show(entry?.sentAtMs ?? entry?.writtenAtMs ?? null);
 	}
 
 	/** @param {Set<string>} changed keys of appended entries */

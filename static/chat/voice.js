@@ -87,7 +87,8 @@ export function drawPosition(voice, at, length) {
 	const seek = /** @type {HTMLInputElement} */ (voice.querySelector('input'));
 	const time = /** @type {HTMLElement} */ (voice.querySelector('.voice-time'));
 	seek.value = String(at);
-	const values = { at: playingTime(at), all: playingTime(length) };
+	// Nothing that was said took no time.
+	const values = { at: playingTime(at), all: playingTime(Math.max(1000, length)) };
 	const spoken = t('playedOf', values);
 	if (seek.getAttribute('aria-valuetext') !== spoken) seek.setAttribute('aria-valuetext', spoken);
 	const text = at === 0 ? values.all : `${values.at} / ${values.all}`;

@@ -12,6 +12,7 @@ export const words = {
 	messages: 'Nachrichten',
 	latest: 'Neueste',
 	newMessages: { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
+	firstNew: 'Erste neue Nachricht',
 	othersHere: { one: 'noch {count} da', other: 'noch {count} da' },
 	people: 'Personen',
 	isWriting: '{names} schreibt …',

@@ -13,6 +13,7 @@ export const words = {
 	messages: 'Messages',
 	latest: 'Latest',
 	newMessages: { one: '{count} new message', other: '{count} new messages' },
+	firstNew: 'First new message',
 	othersHere: { one: '{count} other here', other: '{count} others here' },
 	people: 'People',
 	isWriting: '{names} is writing…',

@@ -60,7 +60,7 @@ export function gist({ text, files: [first] }) {
  * @returns {string} such as `lake.jpg` or `Voice message (0:12)`
  */
 export function fileWords({ name, duration_ms = 0, waveform }) {
-	return waveform === undefined ? name : t('voiceMessage', { time: playingTime(duration_ms) });
+	return waveform === undefined ? name : t('voiceMessage', { time: playingTime(Math.max(1000, duration_ms)) });
 }
 
 /** @type {Map<string, string>} */

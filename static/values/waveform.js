@@ -53,7 +53,8 @@ export function levelOf(samples) {
  */
 export function pathOf(heights) {
 	return Array.from(heights, (height, bar) => {
-		const half = Math.round(10 * (LOWEST + ((HIGHEST - LOWEST) * height) / 255)) / 10;
+		// Half of a bar, in quarters of a unit: as text those are short.
+		const half = Math.round(4 * (LOWEST + ((HIGHEST - LOWEST) * height) / 255)) / 4;
 		return `M${bar * 4 + 2} ${DRAWN.height / 2 - half}v${2 * half}`;
 	}).join('');
 }

@@ -35,3 +35,4 @@ mod tabs;
 mod talking;
 mod trust;
 mod versions;
+mod voice;
