@@ -21,7 +21,7 @@ import { chosenSpeed, drawPosition, drawSpeed, nowPlaying, SPEEDS } from './voic
 
 /** A browser that cannot tell how long a sound is goes no further than its end. */
 const PAST_END_S = 1e7;
-/** It finds the end within this, or does without. */
+/** A browser that keeps one waiting longer than this is done without. */
 const MEASURE_MS = 3000;
 
 /** By the element that shows it. @type {WeakMap<HTMLElement, Player>} */
@@ -174,18 +174,32 @@ class Player {
  * @param {HTMLAudioElement} audio
  */
 async function measured(audio) {
-	const ready = new Promise((resolve) => audio.addEventListener('loadedmetadata', resolve, { once: true }));
+	const isKnown = () => Number.isFinite(audio.duration);
+	const ready = once(audio, 'loadedmetadata');
 	audio.load();
 	await ready;
-	if (Number.isFinite(audio.duration)) return;
-	const done = new AbortController();
-	const found = new Promise((/** @type {(found?: unknown) => void} */ resolve) => {
-		const look = () => Number.isFinite(audio.duration) && resolve();
-		audio.addEventListener('durationchange', look, { signal: done.signal });
-		setTimeout(resolve, MEASURE_MS);
-	});
+	if (isKnown()) return;
+	const found = once(audio, 'durationchange', isKnown);
 	audio.currentTime = PAST_END_S;
 	await found;
-	done.abort();
 	audio.currentTime = 0;
+}
+
+/**
+ * @param {HTMLAudioElement} audio
+ * @param {string} event
+ * @param {() => boolean} [isIt]
+ * @returns {Promise<void>} resolves with the first of these events for which that holds, or soon without it
+ */
+function once(audio, event, isIt = () => true) {
+	return new Promise((resolve) => {
+		const done = () => {
+			clearTimeout(waiting);
+			audio.removeEventListener(event, look);
+			resolve();
+		};
+		const look = () => isIt() && done();
+		const waiting = setTimeout(done, MEASURE_MS);
+		audio.addEventListener(event, look);
+	});
 }

@@ -97,7 +97,8 @@ export class Timeline {
 		}
 		const whenLive = () => {
 			clearTimeout(this.#leaving);
-			if (room.connection.state === 'live') setTimeout(() => (settled(), this.#comeBack()), SETTLE_MS);
+			if (room.connection.state === 'live')
+				setTimeout(() => (settled(), document.hidden ? this.#leave() : this.#comeBack()), SETTLE_MS);
 			else this.#leaving = setTimeout(() => this.#leave(), AWAY_MS);
 		};
 		room.addEventListener('connection', whenLive, { signal });
@@ -147,7 +148,7 @@ export class Timeline {
 				this.#place();
 				return;
 			}
-			if (this.#away && !document.hidden) this.#markNews(this.#away);
+			this.#markMissed();
 			this.#window.follow(this.#room.entries, this.#isNearEnd);
 			this.#keepPlace(() => this.#draw());
 			this.#scrolled();
@@ -271,6 +272,15 @@ export class Timeline {
 		return true;
 	}
 
+	/** What came while the reader was away is below a line, once. @returns {boolean} whether something came */
+	#markMissed() {
+		if (!this.#away || document.hidden) return false;
+		// What was read elsewhere meanwhile is not new.
+		const came = this.#markNews(Math.max(this.#away, this.#room.readSeq));
+		if (came) this.#away = null;
+		return came;
+	}
+
 	/** From here on the reader misses what comes. */
 	#leave() {
 		if (this.#opened && !this.#settling) this.#away ??= this.#lastSeen;
@@ -368,7 +378,7 @@ export class Timeline {
 	/** Called when the page becomes visible or hidden. */
 	seen() {
 		if (document.hidden) this.#leave();
-		else if (this.#away && this.#markNews(this.#away)) this.#keepPlace(() => this.#draw());
+		else if (this.#markMissed()) this.#keepPlace(() => this.#draw());
 		this.#scrolled();
 		this.#comeBack();
 	}

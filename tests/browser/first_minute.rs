@@ -46,7 +46,14 @@ async fn the_first_minute_leads_from_one_button_to_a_conversation() {
     let ben = scene.newcomer().await;
     ben.goto(&scene.start()).await;
     ben.fill("Have a link?", &format!("Look: {link} !")).await;
+    // On the smallest phones, too, the way in is seen at once.
+    ben.resize(320, 568).await;
     ben.press("Open").await;
+    ben.sees("Join this room").await;
+    let seen = "const { top, bottom } = document.querySelector('[data-part=join]').getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight && scrollY === 0";
+    ben.finds("joining is above the fold", seen).await;
+    ben.unsize().await;
     ben.press("Join").await;
     ben.reads(&["It works!"]).await;
     ben.calls_themself("Ben").await;

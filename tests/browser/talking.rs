@@ -142,6 +142,29 @@ async fn links_and_code_are_shown_as_such_and_nothing_else_is() {
     );
     ana.press("Hidden words. Show them").await;
     ana.finds("the words are there", "return !document.querySelector('.spoiler').hasAttribute('aria-label')").await;
+
+    // Code is copied as it is, without what stands around it.
+    let permissions = json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] });
+    ana.cdp("Browser.grantPermissions", permissions).await;
+    ana.press("Copy").await;
+    ana.sees("Copied").await;
+    let copied = ana.execute_async("return navigator.clipboard.readText()", vec![]).await;
+    assert_eq!(copied, json!("fn main() {\n    <b>\n}"));
+
+    // What is long is folded, unfolded, and folded again.
+    insider.say(&(1..=40).map(|line| format!("Line {line}\n")).collect::<String>()).await;
+    let is_folded = |folded: bool| {
+        format!(
+            "const text = [...document.querySelectorAll('.message .text')].at(-1);
+             return text.textContent.includes('Line 40') && (text.clientHeight < text.scrollHeight) === {folded}"
+        )
+    };
+    ana.finds("the beginning shows", &is_folded(true)).await;
+    ana.press("Show all of it").await;
+    ana.finds("all of it shows", &is_folded(false)).await;
+    ana.press("Show less").await;
+    ana.finds("the beginning shows again", &is_folded(true)).await;
+    ana.sees("Show all of it").await;
 }
 
 #[tokio::test]
@@ -246,6 +269,17 @@ async fn drafts_are_kept_for_each_room_and_survive_changing_an_old_message() {
 const BELOW: &str = "const { scrollHeight, scrollTop, clientHeight } = document.querySelector('.timeline');
     return scrollHeight - scrollTop - clientHeight";
 
+/// Whether the line above what is new is in view, and this is the first message below it.
+fn unread_line(first: &str) -> String {
+    format!(
+        "const line = document.querySelector('li.unread');
+         const {{ top, bottom }} = document.querySelector('.timeline').getBoundingClientRect();
+         const box = line?.getBoundingClientRect();
+         return line?.nextElementSibling?.querySelector('.text').textContent === '{first}'
+             && box.top >= top && box.bottom <= bottom"
+    )
+}
+
 #[tokio::test]
 async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() {
     let scene = Scene::on(Server::setup().without_rate_limits()).await;
@@ -273,6 +307,20 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
     ana.finds("Ana is at the end", &format!("{BELOW} < 2")).await;
     ana.finds("nothing is new any more", "return !document.querySelector('.jump').checkVisibility()").await;
 
+    // What came while the tab was not looked at begins above what is seen; a button leads there, and back to the end.
+    let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))";
+    ana.execute(hide, vec![]).await;
+    for number in 1..=40 {
+        insider.say(&format!("Away {number}")).await;
+    }
+    ana.sees("Away 40").await;
+    ana.execute("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))", vec![]).await;
+    ana.press("First new message").await;
+    ana.finds("the line is in view, above the first of them", &unread_line("Away 1")).await;
+    ana.press("Latest").await;
+    ana.finds("Ana is at the end again", &format!("{BELOW} < 2")).await;
+
     // What comes while nobody looks stands below a line.
     ana.goto(&scene.start()).await;
     ana.press("New room").await;
@@ -280,12 +328,7 @@ async fn the_end_is_followed_only_by_who_is_near_it_and_the_unread_line_stays() 
         insider.say(&format!("Overnight {number}")).await;
     }
     ana.goto(&link).await;
-    let line = "const line = document.querySelector('li.unread');
-        const { top, bottom } = document.querySelector('.timeline').getBoundingClientRect();
-        const box = line?.getBoundingClientRect();
-        return line?.nextElementSibling?.querySelector('.text').textContent === 'Overnight 1'
-            && box.top >= top && box.bottom <= bottom";
-    ana.finds("the unread line is in view, above the first unread message", line).await;
+    ana.finds("the unread line is in view, above the first unread message", &unread_line("Overnight 1")).await;
     ana.turns_wheel(50_000).await;
     ana.sees("Overnight 30").await;
     let stays = "return document.querySelector('li.unread')?.nextElementSibling?.textContent.includes('Overnight 1')";
@@ -349,6 +392,13 @@ async fn older_history_loads_without_a_jump_and_days_are_told_apart() {
     assert_eq!(days.len(), 3, "{days:?}");
     assert_eq!(days[1], json!(["Yesterday", "Message 100"]));
     assert_eq!(days[2], json!(["Today", "Message 200"]));
+    // While one scrolls it is said which day it is, to who sees it.
+    let yesterday = "document.querySelector('.timeline').scrollTop += 60;
+        const day = document.querySelector('.floating-day[data-shown]');
+        return day?.textContent === 'Yesterday' && day.closest('[aria-hidden=true]') !== null";
+    ben.finds("it is yesterday", yesterday).await;
+    ben.save_screenshot("room-scrolling.png").await;
+    ben.finds("nothing is left of it", "return document.querySelector('.floating-day[data-shown]') === null").await;
     let all = ben.measures("return document.querySelectorAll('.entry').length").await;
     assert!(all <= 500.0, "{all} messages are in the document");
 }
