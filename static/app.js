@@ -44,6 +44,7 @@ const START = [
 	'view/start.js',
 	'view/tints.js',
 	'view/worker.js',
+	'wire/workers.js',
 ];
 
 const link = takeLink();

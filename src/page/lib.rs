@@ -31,7 +31,7 @@ const VERIFIERS_WORDS: &str = ".verify.js";
 pub const WORKER: &str = "/sw.js";
 
 /// Nothing but our own files may run or be asked for, nobody may frame the page, and the only
-/// string that may become code is the service worker's address. Pictures, sound and film that members sent are
+/// strings that may become code are the service workers' addresses. Pictures, sound and film that members sent are
 /// opened by the page and have no address but a `blob:` one.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     media-src blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \

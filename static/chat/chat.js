@@ -154,6 +154,7 @@ export function showChat(screen, room, { persistent, suggestion, forget }) {
 		);
 	let watching = false;
 	void notice();
+	void room.keepPush({ anew: true });
 	const complete = (/** @type {InputEvent} */ { data }) => {
 		if (data !== '@' && data !== ':') return;
 		parts.text.removeEventListener('input', complete);

@@ -30,7 +30,7 @@ export async function showManage(room, { persistent, forget, named, noticed }) {
 	const dialog = openDialog(
 		t('manageRoom'),
 		tabs([
-			[t('tabRoom'), [about(room, noticed), ...(owned ? [owned.section] : [])]],
+			[t('tabRoom'), [about(room, { persistent, noticed }), ...(owned ? [owned.section] : [])]],
 			[t('tabMe'), [here(room, { persistent, named, close }), ...other]],
 			[t('tabDanger'), [ending(room, { forget, close })]],
 		]),
@@ -89,9 +89,10 @@ export async function showRecovery(room) {
 	openDialog(t('otherDevice'), section);
 }
 
-/** @param {Room} room @param {() => unknown} noticed */
-function about(room, noticed) {
-	const notices = () => openLater(import('./notify.js'), ({ showNotify }) => showNotify(room, noticed));
+/** @param {Room} room @param {{ persistent: boolean, noticed: () => unknown }} then */
+function about(room, { persistent, noticed }) {
+	const notices = () =>
+		openLater(import('./notify.js'), ({ showNotify }) => showNotify(room, { persistent, changed: noticed }));
 	const keep = () => openLater(import('./exporting.js'), ({ showExport }) => showExport(room));
 	const { messageTtlS, expiresAtMs, locked, title } = room.info;
 	const facts = [

@@ -4,6 +4,7 @@
 import { shownName } from './describe.js';
 import { gist, quoteOf } from '../values/text.js';
 import { t } from '../values/words.js';
+import { workerOf } from '../wire/push.js';
 
 /**
  * @import { Changes, RoomFacade, ShownEntry } from '../room/facade.js'
@@ -15,6 +16,8 @@ import { t } from '../values/words.js';
 const LOOKING = 'buddy/looking/';
 /** What a notice says of a message. */
 const MOST_CHARACTERS = 160;
+/** What the room's worker told of a moment ago is the same message. */
+const SAME_MS = 30_000;
 
 /** Whether this browser can show notices at all. */
 export function canNotify() {
@@ -43,6 +46,7 @@ export function watchRoom(room, closed) {
 			return;
 		}
 		for (const one of shown.splice(0)) one.close();
+		void closeTold(room);
 		if (looksNoMore) return;
 		const until = new Promise((resolve) => (looksNoMore = () => resolve(undefined)));
 		void navigator.locks.request(lock, { mode: 'shared' }, () => until);
@@ -84,8 +88,18 @@ async function show(room, message, count) {
 	const who = shownName(message.name);
 	const body = count === 1 ? `${who}: ${quoteOf(gist(message), MOST_CHARACTERS)}` : t('newMessages', { count });
 	const title = room.displayName || t('unnamedRoom');
+	const tag = tagOf(room);
 	// A later one of the same room takes the place of the one before, and is heard again.
-	const options = { body, tag: `buddy/${room.room}`, renotify: true, icon: '/icon-512.png', data: { room: room.room } };
+	const data = { room: room.room, atMs: Date.now() };
+	const options = { body, tag, renotify: true, icon: '/icon-512.png', data };
+	const worker = room.push ? await workerOf(room.room) : undefined;
+	if (worker) {
+		// Browsers hold notices of a page and of its workers apart; of one worker, they replace each other.
+		const [told] = await worker.getNotifications({ tag });
+		options.renotify = told?.data?.by !== 'push' || Date.now() - told.data.atMs >= SAME_MS;
+		await worker.showNotification(title, options).catch(() => {});
+		return null;
+	}
 	try {
 		const notice = new Notification(title, options);
 		notice.addEventListener('click', () => {
@@ -99,4 +113,16 @@ async function show(room, message, count) {
 		await registration?.showNotification(title, options).catch(() => {});
 		return null;
 	}
+}
+
+/** What the room's worker shows goes when the room is looked at. @param {RoomFacade} room */
+async function closeTold(room) {
+	if (!room.push) return;
+	const worker = await workerOf(room.room);
+	for (const notice of (await worker?.getNotifications({ tag: tagOf(room) })) ?? []) notice.close();
+}
+
+/** @param {RoomFacade} room */
+function tagOf({ room }) {
+	return `buddy/${room}`;
 }

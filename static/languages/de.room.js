@@ -405,6 +405,16 @@ export const words = {
 	noticesDenied:
 		'In diesem Browser sind Benachrichtigungen von Buddy blockiert. Das änderst du in seinen Einstellungen für diese Seite.',
 	noticesNoLeave: 'Der Browser hat keine Erlaubnis bekommen, Benachrichtigungen zu zeigen.',
+	pushSwitch: 'Auch wenn Buddy geschlossen ist',
+	pushText:
+		'Wird hier etwas geschrieben, schickt dieser Server dann eine Nachricht über den Push-Dienst deines Browsers. Sie sagt, dass es Neues gibt, und sonst nichts: keinen Raum, keinen Namen, kein Wort. Der Push-Dienst erfährt, wann; der Server hat dort eine Adresse deines Browsers, für jeden Raum eine andere. Erwähnungen erkennt keiner von beiden.',
+	pushUnable:
+		'Diesem Browser lässt sich nichts mitteilen, während Buddy geschlossen ist. Auf iPhone oder iPad füge Buddy zuerst zum Home-Bildschirm hinzu.',
+	pushNews: 'Neue Nachrichten',
+	notPushed: 'Gespeichert, nur nicht für die Zeit, in der Buddy geschlossen ist: {why}',
+	pushDenied: 'in diesem Browser sind Benachrichtigungen von Buddy blockiert',
+	pushNoService: 'der Push-Dienst des Browsers hat nicht geantwortet',
+	pushUnknownService: 'dieser Server schickt nichts über den Push-Dienst deines Browsers',
 
 	findRoomByName: 'Einen Raum nach Namen suchen',
 	findRoom: 'Raum suchen',

@@ -405,6 +405,16 @@ export const words = {
 	noNotices: 'This browser shows no notices of pages. On an iPhone or iPad, add Buddy to the home screen first.',
 	noticesDenied: 'This browser was told to let Buddy show no notices. That is changed in its settings for this site.',
 	noticesNoLeave: 'The browser was not given leave to show notices.',
+	pushSwitch: 'Also while Buddy is closed',
+	pushText:
+		'Whenever something is written here, this server then sends a message through your browser’s push service. It says that something is new, and nothing else: no room, no name, no word. The push service learns when; the server keeps an address of your browser there, another one for each room. Neither can tell mentions apart.',
+	pushUnable:
+		'This browser cannot be told of anything while Buddy is closed. On an iPhone or iPad, add Buddy to the home screen first.',
+	pushNews: 'New messages',
+	notPushed: 'Saved, except for while Buddy is closed: {why}',
+	pushDenied: 'this browser was told to let Buddy show no notices',
+	pushNoService: 'the browser’s push service did not answer',
+	pushUnknownService: 'this server sends nothing through your browser’s push service',
 
 	// Many rooms.
 	findRoomByName: 'Find a room by its name',

@@ -212,6 +212,8 @@ export interface RoomFacade extends EventTarget {
   readonly notify: Notify;
   /** Neither told of nor counted. */
   readonly muted: boolean;
+  /** One wants to be told of all messages where no tab of Buddy is open, too. */
+  readonly push: boolean;
 
   /** `deleted` and `expired` are shown to be so; `unknown` is the server's word alone. */
   readonly goneReason: 'deleted' | 'expired' | 'unknown' | null;
@@ -273,6 +275,12 @@ export interface RoomFacade extends EventTarget {
   setLabel(label: string): Promise<void>;
   setOwnerLinkKept(): Promise<void>;
   setNotify(notify: Notify, muted: boolean): Promise<void>;
+  /** Whether the server can reach browsers in which no tab is open. Throws an `ApiError`. */
+  offersPush(): Promise<boolean>;
+  /** Throws an `ApiError` or a `PushError` where nothing will be pushed. */
+  setPush(wanted: boolean): Promise<void>;
+  /** Keeps what is registered in step with what holds by now; `anew`: as far as that is not known. Never rejects. */
+  keepPush(how?: { anew?: boolean }): Promise<void>;
   /** Of these, the messages that this tab is to tell of now: none of them was read, or told of by another tab. */
   claimNotices(entries: readonly Entry[]): Promise<MessageEntry[]>;
 

@@ -8,6 +8,7 @@
  */
 
 import { gist, quoteOf } from '../values/text.js';
+import { Api } from '../wire/api.js';
 import { checkNews, listRooms, nameOfRoom } from './rooms.js';
 import { Room } from './room.js';
 import { countUnread } from './unread.js';
@@ -41,6 +42,7 @@ export class Nearby extends EventTarget {
 	#wakes;
 	#shows;
 	#followed;
+	#api;
 	/** The one on the screen. @type {RoomFacade | null} */
 	#open = null;
 	/** Followed ones by their ids. @type {Map<string, { room: Room, left: AbortController }>} */
@@ -62,13 +64,15 @@ export class Nearby extends EventTarget {
 	 * @param {EventTarget} [surroundings.wakes]
 	 * @param {() => boolean} surroundings.shows whether anybody looks at the list
 	 * @param {(room: RoomFacade, left: AbortSignal) => void} [surroundings.followed] a room is followed until `left`
+	 * @param {Api} [surroundings.api]
 	 */
-	constructor(store, { wakes, shows, followed = () => {} }) {
+	constructor(store, { wakes, shows, followed = () => {}, api = new Api() }) {
 		super();
 		this.#store = store;
 		this.#wakes = wakes;
 		this.#shows = shows;
 		this.#followed = followed;
+		this.#api = api;
 		void this.#poll();
 	}
 
@@ -116,9 +120,17 @@ export class Nearby extends EventTarget {
 		else {
 			await this.#store.changeRoom(room, { muted }).catch(() => {});
 			const followed = this.#rooms.get(room);
-			await followed?.room.setNotify(followed.room.notify, muted);
+			if (followed) await followed.room.setNotify(followed.room.notify, muted);
+			else await this.#settlePush(room);
 		}
 		await this.refresh();
+	}
+
+	/** What is pushed of a room that is not open follows it all the same. @param {string} room */
+	async #settlePush(room) {
+		if (!(await this.#store.room(room).catch(() => undefined))?.push) return;
+		const settled = import('./pushing.js').then(({ settlePush }) => settlePush(this.#store, room, this.#api));
+		await settled.catch((error) => console.warn('Nothing is pushed:', /** @type {Error} */ (error).message));
 	}
 
 	close() {

@@ -41,6 +41,7 @@ export class Posting {
 	#meet;
 	#isSetBack;
 	#files;
+	#arrived;
 	#show;
 	/** Other identities that something waits of, opened. @type {Identity[]} */
 	#others = [];
@@ -62,6 +63,7 @@ export class Posting {
 	 * @param {() => Promise<boolean>} parts.isSetBack Whether a room that does not know the keys is there all the same.
 	 * @param {() => Promise<Files>} parts.files
 	 * @param {(seq: number) => void} parts.lost
+	 * @param {(token: string) => void} parts.arrived A message is in the log, by this tab and with this token.
 	 * @param {(unsent: Unsent[]) => void} parts.show
 	 * @param {LockManager | undefined} parts.locks
 	 * @param {BroadcastChannel | null | undefined} parts.channel To the other tabs.
@@ -81,6 +83,7 @@ export class Posting {
 		this.#meet = parts.meet;
 		this.#isSetBack = parts.isSetBack;
 		this.#files = parts.files;
+		this.#arrived = parts.arrived;
 		this.#show = parts.show;
 		this.outbox = new Outbox({
 			room: record.room,
@@ -202,20 +205,22 @@ export class Posting {
 		const { authorSecret: author } = await this.#identityOf(entry);
 		const files = (await this.#withFiles(entry, (all, files) => all.named(files))) ?? [];
 		const post = { ...entry, body: entry.body ?? '', epoch: entry.epoch ?? 0, files };
-		const token = this.#keyring.current?.keys.postToken ?? null;
+		let token = this.#keyring.current?.keys.postToken ?? null;
 		const receipt = await this.#api.post(room, { token, author }, post).catch(async (cause) => {
 			const code = cause instanceof ApiError ? cause.code : null;
 			if (code === 'room_not_found' && (await this.#isSetBack()))
 				throw new ApiError('renewed', 'other keys are in force');
 			// The weakest token goes first; the owner's opens a locked room and deletes what others wrote.
 			if (!this.#ownerToken || (code !== 'room_locked' && code !== 'not_allowed')) throw cause;
-			return this.#api.post(room, { token: this.#ownerToken, author }, post);
+			token = this.#ownerToken;
+			return this.#api.post(room, { token, author }, post);
 		});
 		const lastPost = { client_id: entry.client_id, seq: receipt.seq };
 		if (lastPost.seq > (this.#record.lastPost?.seq ?? 0)) {
 			this.#record.lastPost = lastPost;
 			await this.#store.changeRoom(room, { lastPost }).catch(() => {});
 		}
+		if (entry.kind === 'message' && token !== null) this.#arrived(token);
 		return receipt;
 	}
 

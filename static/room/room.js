@@ -14,6 +14,7 @@
  * @import { OwnLink, Owning } from './owning.js'
  * @import { Posting } from './posting.js'
  * @import { Signals } from './signals.js'
+ * @import { Teller } from './telling.js'
  * @import { SharedStream } from '../wire/tabs.js'
  * @import { Draft, Notify, RoomRecord, Store } from '../storage/store.js'
  * @import { Closed, Connection } from '../wire/stream.js'
@@ -94,6 +95,8 @@ export class Room extends EventTarget {
 	#signals = null;
 	/** @type {Promise<Files> | null} */
 	#files = null;
+	/** @type {Promise<Teller> | null} */
+	#teller = null;
 	/** @type {Map<string, Alarm>} */
 	#alarms = new Map();
 	/** Names of links by their ids, as far as the owner's page has asked for them. @type {Map<string, string>} */
@@ -179,6 +182,10 @@ export class Room extends EventTarget {
 
 	get muted() {
 		return this.#record.muted ?? false;
+	}
+
+	get push() {
+		return Boolean(this.#record.push);
 	}
 
 	get removal() {
@@ -559,6 +566,72 @@ export class Room extends EventTarget {
 	async setNotify(notify, muted) {
 		await this.#change({ notify, muted });
 		this.#emit('info');
+		// Not awaited: what one wants holds here, whatever the server says.
+		void this.keepPush();
+	}
+
+	/** @returns {Promise<boolean>} @throws {ApiError} */
+	async offersPush() {
+		try {
+			await this.#api.pushKey(this.room, { token: this.#opened().access.readToken });
+			return true;
+		} catch (cause) {
+			if (cause instanceof ApiError && cause.code === 'push_off') return false;
+			throw cause;
+		}
+	}
+
+	/** @param {boolean} wanted @returns {Promise<void>} @throws {ApiError | import('../wire/push.js').PushError} */
+	async setPush(wanted) {
+		const { endPush, settlePush, wantedPush } = await loadPushing();
+		const { push = null } = (await this.#store.room(this.room)) ?? {};
+		if (!wanted) {
+			await this.#change({ push: null });
+			await endPush(this.#store, { room: this.room, push }, this.#api);
+			return;
+		}
+		await this.#change({ push: { ...wantedPush(), endpoint: push?.endpoint ?? null } });
+		try {
+			await settlePush(this.#store, this.room, this.#api, { anew: true });
+		} catch (cause) {
+			await this.setPush(false);
+			throw cause;
+		}
+	}
+
+	/** @param {{ anew?: boolean }} [how] @returns {Promise<void>} */
+	async keepPush({ anew = false } = {}) {
+		try {
+			// Another tab may have changed that.
+			const { push = null } = (await this.#store.room(this.room)) ?? {};
+			this.#record.push = push;
+			if (!push) return;
+			const { settlePush, wantedPush } = await loadPushing();
+			const { unnamed, news } = wantedPush();
+			// The language may be another by now.
+			if (anew) await this.#store.changePush(this.room, { unnamed, news });
+			await settlePush(this.#store, this.room, this.#api, { anew });
+		} catch (error) {
+			console.warn('Nothing is pushed:', /** @type {Error} */ (error).message);
+		}
+	}
+
+	/** Others may want to be told of what was written here, though no tab of theirs is open. @param {string} token that let it be written */
+	#tellPushed(token) {
+		this.#teller ??= import('./telling.js').then(
+			({ Teller }) =>
+				new Teller({
+					tell: async (token) => {
+						const { push } = (await this.#store.room(this.room)) ?? {};
+						return this.#api.tellPushed(this.room, { token }, push?.endpoint ?? null);
+					},
+					here: () => this.people.filter(({ here, own }) => here && !own).map(({ signer }) => signer),
+				}),
+		);
+		this.#teller.then(
+			(teller) => teller.said(token),
+			() => (this.#teller = null),
+		);
 	}
 
 	/** @param {readonly Entry[]} entries @returns {Promise<MessageEntry[]>} */
@@ -957,6 +1030,7 @@ export class Room extends EventTarget {
 			isSetBack: () => this.#isSetBack(),
 			files: () => this.#fileOf(),
 			lost: (seq) => this.#shown().noteOwnLost(seq),
+			arrived: (token) => this.#tellPushed(token),
 			show: (unsent) => this.#showUnsent(unsent),
 			locks,
 			channel: channel?.(`buddy/outbox/${this.room}`),
@@ -1045,6 +1119,8 @@ export class Room extends EventTarget {
 		this.#posting?.outbox.kick();
 		this.#emit('people');
 		this.#emit('info');
+		// Not awaited: it was made with the keys of before, and nothing here waits for it.
+		void this.keepPush();
 	}
 
 	/** One is not among those who stay, and no link lets one in. @param {'removed' | 'left_out'} how */
@@ -1060,6 +1136,7 @@ export class Room extends EventTarget {
 		await this.#change({ removal: { how, title: this.displayName, owner: name, unsent }, lost: [] });
 		this.#history?.end();
 		this.#enter('removed');
+		void this.keepPush();
 		await this.#store.dropSaid(this.room).catch(() => {});
 		// A former token still asks for keys, which may have been withheld.
 		if (how === 'removed') await this.#store.dropRotations(this.room, 0).catch(() => {});
@@ -1317,6 +1394,7 @@ export class Room extends EventTarget {
 		this.#history?.end();
 		this.#gone(reason);
 		await this.#store.closeRoom(this.room).catch(() => {});
+		void this.keepPush();
 	}
 
 	/** @param {'deleted' | 'expired' | 'unknown'} reason */
@@ -1366,6 +1444,13 @@ export class Room extends EventTarget {
 		this.#emitEntries(this.#shown().log.setUnsent(unsent));
 		this.#emit('sending');
 	}
+}
+
+/** It waits for nobody: without it the room is all the same. */
+function loadPushing() {
+	return import('./pushing.js').catch(() => {
+		throw new ApiError('network', 'the rest of the page did not arrive');
+	});
 }
 
 /**

@@ -270,9 +270,17 @@ const FORGOTTEN = 'buddy/forgotten';
  *
  * @param {Store} store
  * @param {string} room
+ * @param {Api} [api]
  * @returns {Promise<void>}
  */
-export async function forgetRoom(store, room) {
+export async function forgetRoom(store, room, api = new Api()) {
+	const record = await store.room(room).catch(() => undefined);
+	// It asks for the keys before they are wiped, and is not waited for: the server may not answer.
+	if (record?.push)
+		await import('./pushing.js').then(
+			({ endPush }) => void endPush(store, record, api),
+			() => {},
+		);
 	await store.forgetRoom(room);
 	if (!store.persistent || typeof BroadcastChannel === 'undefined') return;
 	const channel = new BroadcastChannel(FORGOTTEN);

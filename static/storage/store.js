@@ -32,6 +32,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {boolean} ownerLinkKept
  * @property {Notify} [notify] Of what this browser tells; of nothing where it is missing.
  * @property {boolean} [muted] It neither tells nor counts.
+ * @property {Push | null} [push] It is also to be told of where no tab is open, as long as `notify` is `all`.
  * @property {number} [noticedSeq] Up to here one of the tabs told, or nothing was to be told.
  * @property {number} createdAtMs
  * @property {number} expiresAtMs By the server's word.
@@ -102,6 +103,11 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  *
  * @typedef {{ text: string, replyTo: number | null }} Draft
  * @typedef {'all' | 'mentions' | 'nothing'} Notify
+ *
+ * `endpoint`: what the server was told last, null for nothing; `epoch`: under whose keys; the rest are words for the
+ * worker, in the person's language.
+ *
+ * @typedef {{ endpoint: string | null, epoch: number, unnamed: string, news: string }} Push
  */
 
 /**
@@ -157,6 +163,19 @@ export class Store {
 	changeRoom(room, changes) {
 		const lasting = !Object.keys(changes).every((name) => FOUND_AGAIN.has(name));
 		return this.#tables.update('rooms', room, (held) => held && { ...held, ...changes }, lasting);
+	}
+
+	/**
+	 * Changes what is known of being told where no tab is open, unless that is not wanted any more.
+	 *
+	 * @param {string} room
+	 * @param {Partial<Push>} changes
+	 * @returns {Promise<void>}
+	 */
+	changePush(room, changes) {
+		return this.#tables.update('rooms', room, (/** @type {RoomRecord | undefined} */ held) =>
+			held?.push ? { ...held, push: { ...held.push, ...changes } } : null,
+		);
 	}
 
 	/**

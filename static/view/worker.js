@@ -1,8 +1,8 @@
 // Registers the service worker, and tells when a newer page may be used.
 
+import { PAGE_WORKER, trusted } from '../wire/workers.js';
 import { openLater } from './dialogs.js';
 
-const ADDRESS = '/sw.js';
 /** What the caches of pages are called. */
 const PAGES = /^buddy-[0-9a-f]{64}$/;
 
@@ -75,7 +75,7 @@ export async function registerWorker() {
 	if (isRegistered) return;
 	isRegistered = true;
 	try {
-		if (navigator.serviceWorker) updates.watch(await navigator.serviceWorker.register(trustedAddress()));
+		if (navigator.serviceWorker) updates.watch(await navigator.serviceWorker.register(trusted(PAGE_WORKER)));
 	} catch (error) {
 		console.warn('No service worker:', /** @type {Error} */ (error).message);
 	}
@@ -87,22 +87,4 @@ async function findOffer() {
 	if (!navigator.serviceWorker.controller) return null;
 	const pages = (await caches.keys()).filter((name) => PAGES.test(name));
 	return pages.length < 2 ? null : (await import('../wire/deployment.js')).readOffer();
-}
-
-/**
- * The one string that this page may turn into code: the service worker's address.
- *
- * @returns {string}
- */
-function trustedAddress() {
-	const { trustedTypes } = /** @type {{ trustedTypes?: { createPolicy: Function } }} */ (globalThis);
-	if (!trustedTypes) return ADDRESS;
-	const policy = trustedTypes.createPolicy('buddy', {
-		/** @param {string} address */
-		createScriptURL(address) {
-			if (address !== ADDRESS) throw new TypeError('Only the service worker may be loaded.');
-			return address;
-		},
-	});
-	return policy.createScriptURL(ADDRESS);
 }

@@ -4,6 +4,7 @@
  *
  * @import { Bytes } from '../values/bytes.js'
  * @import { LogEvent } from '../values/event.js'
+ * @import { Registration } from './push.js'
  *
  * @typedef {{ messages: LogEvent[], first_seq: number, last_seq: number }} Page Ascending.
  *
@@ -81,6 +82,11 @@
  * @typedef {{ cards: (LogEvent & { epoch: number })[], more: boolean }} CardsPage
  * @typedef {{ sealed: string, public: string, signature: string }} OpenedLink
  *
+ * `registrations`: how many browsers want to be told, besides this one; `again_in_s`: none was told now, for they were a
+ * moment ago; after so many seconds they are if one asks again.
+ *
+ * @typedef {{ again_in_s: number, registrations: number }} Told
+ *
  * @typedef {{ token: string | null, author?: string | null }} Access The weakest token that suffices.
  *
  * @typedef {object} Call
@@ -103,9 +109,11 @@ import {
 	toPage,
 	toPart,
 	toParts,
+	toPushKey,
 	toReceipt,
 	toRenewed,
 	toRoomAnswer,
+	toTold,
 } from './shapes.js';
 
 /** A whole request may take this long; a stream, until it answers. */
@@ -275,6 +283,27 @@ export class Api {
 		return this.#request('GET', `/api/rooms/${room}/files/${file}/${part}`, call, async (response) => {
 			return new Uint8Array(await response.arrayBuffer());
 		});
+	}
+
+	/** @param {string} room @param {Access} access @returns {Promise<string>} the key that a registration is for; `push_off` where the server pushes nothing */
+	pushKey(room, access) {
+		return this.#json('GET', `/api/rooms/${room}/push`, { access }, toPushKey);
+	}
+
+	/** @param {string} room @param {Access} access @param {Registration} registration @returns {Promise<void>} */
+	async push(room, access, registration) {
+		await this.#request('POST', `/api/rooms/${room}/push`, { access, json: registration }, discard);
+	}
+
+	/** @param {string} room @param {Access} access @param {string} endpoint @returns {Promise<void>} */
+	async unpush(room, access, endpoint) {
+		await this.#request('DELETE', `/api/rooms/${room}/push`, { access, json: { endpoint }, keepalive: true }, discard);
+	}
+
+	/** Has those told who are not here. @param {string} room @param {Access} access @param {string | null} own What this browser has registered. @returns {Promise<Told>} */
+	tellPushed(room, access, own) {
+		const json = own === null ? {} : { endpoint: own };
+		return this.#json('POST', `/api/rooms/${room}/push/notify`, { access, json }, toTold);
 	}
 
 	/**

@@ -2,7 +2,7 @@
  * Whether what a server says has the form of the contract (docs/protocol.md, "API" and "Stream"). Behind this line
  * nobody has to ask again: a number is one, a time is a date. Pure.
  *
- * @import { CardsPage, KeysAnswer, LinkRow, OpenedLink, Page, RoomAnswer } from './api.js'
+ * @import { CardsPage, KeysAnswer, LinkRow, OpenedLink, Page, RoomAnswer, Told } from './api.js'
  * @import { Mark } from './sequencer.js'
  * @import { SignalEvent } from './stream.js'
  */
@@ -111,6 +111,16 @@ export function toParts(value) {
 	const { parts, seq } = value ?? {};
 	const fits = Array.isArray(parts) && parts.every((part) => toPart(part) !== null);
 	return fits && (seq === null || isSeq(seq)) ? value : null;
+}
+
+/** @param {any} value @returns {string | null} */
+export function toPushKey(value) {
+	return typeof value?.key === 'string' ? value.key : null;
+}
+
+/** @param {any} value @returns {Told | null} */
+export function toTold(value) {
+	return isCount(value?.again_in_s) && isCount(value.registrations) ? value : null;
 }
 
 /** @param {any} value @returns {value is Mark} */

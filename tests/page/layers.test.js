@@ -49,6 +49,7 @@ test('every module stands in a layer, and those that stand in none put the page 
 		'app.js',
 		'first.js',
 		'pages.js',
+		'push.js',
 		'sw.js',
 	]);
 });

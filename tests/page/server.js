@@ -6,6 +6,7 @@
  * @import { AddressInfo } from 'node:net'
  * @import { PublicPart } from '../../static/crypto/rotation.js'
  * @import { LogEvent } from '../../static/values/event.js'
+ * @import { Registration } from '../../static/wire/push.js'
  * @import { LinkRow, NewLink, NewRoom, Post, Renewal, Statement } from '../../static/wire/api.js'
  */
 
@@ -30,6 +31,9 @@ import { createServer } from 'node:http';
  * @property {number} firstSeq
  * @property {Set<ServerResponse>} streams
  * @property {Map<string, { parts: Map<number, Buffer>, seq: number | null }>} files
+ * @property {Map<string, Registration>} pushed What is registered with push services, by endpoint.
+ * @property {string[][]} told Each time, the endpoints that were told.
+ * @property {number} toldAtMs
  *
  * @typedef {object} ServedRotation
  * @property {number} epoch
@@ -58,6 +62,10 @@ export class TestServer {
 	requests = [];
 	/** For how long streams last, where that is said. @type {number | undefined} */
 	streamMaxS;
+	/** What registrations are for; null where nothing is pushed. @type {string | null} */
+	pushKey = null;
+	/** A room is told so often. */
+	toldBetweenMs = 10_000;
 	/**
 	 * Called first; answers by itself and returns true to take the request over.
 	 *
@@ -159,6 +167,7 @@ export class TestServer {
 		const json = body && method !== 'PUT' ? JSON.parse(body) : {};
 		const asked = `${method} ${rest ?? ''}`;
 		if (method === 'POST' && !id) return this.#create(json, response);
+		if (rest === 'push' && this.pushKey === null) return refuse(response, 404, 'push_off');
 		const room = this.rooms.get(id);
 		const token = tokenHash(headers);
 		const stone = this.tombstones.get(id);
@@ -203,6 +212,15 @@ export class TestServer {
 				return this.#putPart(room, link ?? '', Number(number), bytes, response);
 			case 'GET files':
 				return this.#getFile(room, link ?? '', number === undefined ? null : Number(number), response);
+			case 'GET push':
+				return answer(response, 200, { key: this.pushKey });
+			case 'POST push':
+				if (link === 'notify') return this.#tell(room, may, json.endpoint, response);
+				room.pushed.set(json.endpoint, json);
+				return answer(response, 201, {});
+			case 'DELETE push':
+				room.pushed.delete(json.endpoint);
+				return response.writeHead(204).end();
 			case 'POST signals': {
 				if (json.epoch !== room.epoch) return refuse(response, 409, 'stale_epoch');
 				const now = Date.now();
@@ -213,6 +231,18 @@ export class TestServer {
 			default:
 				return answer(response, 200, this.#about(id, room));
 		}
+	}
+
+	/** @param {ServedRoom} room @param {number} may @param {string | undefined} own @param {ServerResponse} response */
+	#tell(room, may, own, response) {
+		if (may > 1) return refuse(response, 403, 'not_allowed');
+		const others = Array.from(room.pushed.keys()).filter((endpoint) => endpoint !== own);
+		const wait = others.length === 0 ? 0 : Math.max(0, room.toldAtMs + this.toldBetweenMs - Date.now());
+		if (wait === 0 && others.length > 0) {
+			room.told.push(others);
+			room.toldAtMs = Date.now();
+		}
+		return answer(response, 202, { again_in_s: Math.ceil(wait / 1000), registrations: others.length });
 	}
 
 	/** @param {ServedRoom} room @param {string} id @param {number} number @param {Buffer} bytes @param {ServerResponse} response */
@@ -282,6 +312,9 @@ export class TestServer {
 			firstSeq: 1,
 			streams: new Set(),
 			files: new Map(),
+			pushed: new Map(),
+			told: [],
+			toldAtMs: 0,
 		};
 		this.rooms.set(id, room);
 		this.#take(room, part, { ...rotation, seq: 0, grants: new Map() });
@@ -295,6 +328,7 @@ export class TestServer {
 		room.epoch = part.epoch;
 		room.read = part.read_token_hash;
 		room.post = part.post_token_hash;
+		room.pushed.clear();
 		room.tokens.set(room.read, part.epoch);
 		room.tokens.set(room.post, part.epoch);
 	}
