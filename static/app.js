@@ -18,6 +18,7 @@ const ROOM = [
 	'crypto/sealed.js',
 	'room/access.js',
 	'room/bodies.js',
+	'room/comparing.js',
 	'room/drafts.js',
 	'room/founding.js',
 	'room/keyring.js',

@@ -21,6 +21,7 @@ import { t } from '../values/words.js';
  * @property {boolean} runEnd the last of them
  * @property {Entry | undefined} quoted the message it answers, if it is loaded
  * @property {string} tag the short tag of the person's key where somebody else goes by the same name; '' else, or until it is known
+ * @property {boolean} compared words were compared with them under this name
  * @property {number} tint of tints.js
  * @property {boolean} unfolded shown in full however long it is
  * @property {import('./mentions.js').Names | null} names whom it may mention; null: it mentions nobody
@@ -71,6 +72,12 @@ function drawPlain(entry, setting) {
 		default:
 			return drawEvent(entry, lineOf(entry), 'warm');
 	}
+}
+
+/** What stands beside the name of whom one has compared words with. */
+export function comparedMark() {
+	const said = t('comparedMark');
+	return make('span', { class: 'compared', title: said }, icon('shield'), make('span', { class: 'unseen' }, said));
 }
 
 /**
@@ -151,6 +158,7 @@ function drawWho(parts, entry, setting) {
 	if (!setting.runStart || entry.own) parts.who.classList.add('unseen');
 	if (entry.own || !setting.runStart) parts.avatar.hidden = true;
 	else drawAvatar(parts.avatar, name, setting.tint);
+	if (setting.compared) parts.name.after(comparedMark());
 	parts.role.hidden = !entry.byOwner;
 	parts.nameNote.hidden = !entry.nameTaken;
 	if (entry.nameTaken && !entry.own) parts.who.classList.remove('unseen');

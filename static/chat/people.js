@@ -8,7 +8,9 @@ import { openDialog, openLater } from '../view/dialogs.js';
 import { button, make, makeAvatar } from '../view/dom.js';
 import { tintsOf } from '../view/tints.js';
 import { shownName } from './describe.js';
+import { comparedMark } from './message.js';
 import { fingerprint, shortTag } from '../crypto/words.js';
+import { dateAndTime } from '../values/when.js';
 import { t } from '../values/words.js';
 
 /** Anyone can be as many people as they like; so many rows still open at once. */
@@ -56,18 +58,22 @@ export function showPeople(room) {
  * @param {{ signer: string, name: string }} person
  */
 export function showPerson(room, { signer, name }) {
-	const known = room.people.find((one) => one.signer === signer) ?? stranger(signer, name);
-	openDialog(
-		shownName(name),
-		make('p', {}, t('personText')),
-		make('div', { class: 'people' }, personRow(room, known, true)),
-	);
+	const draw = () => {
+		const known = room.people.find((one) => one.signer === signer);
+		const compared = room.comparison({ signer, name });
+		return personRow(room, { ...(known ?? stranger(signer, name)), compared }, true);
+	};
+	const people = make('div', { class: 'people' }, draw());
+	const dialog = openDialog(shownName(name), make('p', {}, t('personText')), people);
+	const redraw = () => people.replaceChildren(draw());
+	room.addEventListener('compared', redraw);
+	dialog.addEventListener('close', () => room.removeEventListener('compared', redraw));
 }
 
 /** Somebody who wrote and has left since. @param {string} signer @param {string} name @returns {Person} */
 function stranger(signer, name) {
-	const nobody = { author: null, taken: false, own: false, owner: false, here: false, typing: false, via: null };
-	return { ...nobody, signer, name };
+	const not = { author: null, taken: false, own: false, owner: false, here: false, typing: false };
+	return { ...not, via: null, compared: null, signer, name };
 }
 
 /**
@@ -84,6 +90,8 @@ function personRow(room, person, open) {
 		person.here || person.own ? t('here') : t('notHereNow'),
 		person.taken && t('nameUsed'),
 	].filter(Boolean);
+	const title = make('span', {}, make('bdi', {}, shown));
+	if (person.compared?.how === 'same') title.append(comparedMark());
 	const words = make('p', { class: 'fingerprint' });
 	const note = make('span', { class: 'note' }, notes.join(' · '));
 	fingerprint(person.signer).then((list) => {
@@ -96,9 +104,38 @@ function personRow(room, person, open) {
 	return make(
 		'details',
 		{ open },
-		make('summary', {}, avatar, make('span', { class: 'person' }, make('span', {}, make('bdi', {}, shown)), note)),
+		make('summary', {}, avatar, make('span', { class: 'person' }, title, note)),
 		words,
+		...(person.own ? [] : comparing(room, person)),
 		...via,
 		...(removable ? [make('div', { class: 'actions' }, button(t('removePerson'), remove, 'danger'))] : []),
 	);
+}
+
+const COMPARED = /** @type {const} */ ({
+	same: 'comparedSame',
+	renamed: 'comparedRenamed',
+	other_key: 'comparedOther',
+});
+
+/**
+ * What one has compared with somebody, and the way to say so.
+ *
+ * @param {RoomFacade} room
+ * @param {Person} person
+ */
+function comparing(room, person) {
+	const { compared } = person;
+	const said =
+		compared && t(COMPARED[compared.how], { name: shownName(compared.name), when: dateAndTime(compared.atMs) });
+	const mark = (/** @type {boolean} */ on) => () => room.setCompared(person, on);
+	return [
+		...(said ? [make('p', { class: 'fine', 'data-compared': compared?.how ?? '' }, said)] : []),
+		make(
+			'div',
+			{ class: 'actions' },
+			...(compared?.how === 'same' ? [] : [button(t('wordsCompared'), mark(true), 'secondary')]),
+			...(compared && compared.how !== 'other_key' ? [button(t('takeMarkAway'), mark(false), 'secondary')] : []),
+		),
+	];
 }

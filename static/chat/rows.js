@@ -14,7 +14,7 @@ import { t } from '../values/words.js';
  *
  * @typedef {import('../room/facade.js').RoomFacade} Room
  *
- * @typedef {{ runStart: boolean, runEnd: boolean, quoted: Entry | undefined, tag: string, tint: number,
+ * @typedef {{ runStart: boolean, runEnd: boolean, quoted: Entry | undefined, tag: string, compared: boolean, tint: number,
  *   names: import('./mentions.js').Names | null }} Around
  *   What an element shows besides its entry.
  * @typedef {{ node: HTMLElement, entry: Entry, around: Around }} Row
@@ -160,16 +160,22 @@ export class Rows {
 		const old = this.#rows.get(entry.key);
 		const quoted = entry.type === 'message' && entry.replyTo ? this.#room.entry(entry.replyTo.seq) : undefined;
 		const tag = entry.signer && this.#isShared(entry) ? this.#tagOf(entry.signer) : '';
+		const compared = !entry.own && this.#isCompared(entry);
 		const tint = this.#tints.of(entry.signer ?? '');
 		// Only to who names somebody does it matter who there is.
 		const names = entry.type === 'message' && entry.text.includes('@') ? this.#names() : null;
-		const around = { runStart, runEnd, quoted, tag, tint, names };
+		const around = { runStart, runEnd, quoted, tag, compared, tint, names };
 		if (old && old.entry === entry && isSame(old.around, around)) return old.node;
 		const node = drawEntry(entry, { ...around, unfolded: old?.node.dataset.unfolded !== undefined });
 		// Before anything is focused, for the toolbar asks whose element that is.
 		this.#rows.set(entry.key, { node, entry, around });
 		if (old) replace(old.node, node);
 		return node;
+	}
+
+	/** @param {Entry} entry */
+	#isCompared({ signer, name }) {
+		return signer !== null && this.#room.comparison({ signer, name })?.how === 'same';
 	}
 
 	/** Whoever goes by a name that another has, too, is told apart by their words. @param {Entry} entry */
@@ -235,6 +241,7 @@ function isSame(one, other) {
 		one.runEnd === other.runEnd &&
 		one.quoted === other.quoted &&
 		one.tag === other.tag &&
+		one.compared === other.compared &&
 		one.tint === other.tint &&
 		one.names === other.names
 	);

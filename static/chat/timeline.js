@@ -91,6 +91,8 @@ export class Timeline {
 			const look = () => naming.refresh() && this.#opened && this.update({ changed: new Set(), kind: 'update' });
 			room.addEventListener(named, look, { signal });
 		}
+		const marked = () => this.#opened && this.update({ changed: new Set(), kind: 'update' });
+		room.addEventListener('compared', marked, { signal });
 		const settled = () => (this.#settling = false);
 		for (const moving of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
 			parts.scroller.addEventListener(moving, settled, { passive: true, signal });

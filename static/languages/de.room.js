@@ -337,6 +337,15 @@ export const words = {
 		'Um sicher zu sein, wer jemand ist, vergleicht die acht Wörter auf einem anderen Weg, zum Beispiel am Telefon. Namen kann man frei wählen, die Wörter nicht.',
 	personText:
 		'Lass dir auf einem anderen Weg die eigenen Wörter vorlesen, die dort unter „Personen“ stehen. Wenn alle acht gleich sind, ist es die richtige Person.',
+	wordsCompared: 'Wir haben diese Wörter verglichen',
+	takeMarkAway: 'Zeichen entfernen',
+	comparedMark: 'Wörter verglichen',
+	comparedSame:
+		'Diese Wörter hast du mit „{name}“ verglichen, {when}. Neben diesem Namen steht ein Zeichen, nur in diesem Browser.',
+	comparedRenamed:
+		'Diese Wörter hast du mit jemandem verglichen, der „{name}“ hieß, {when}. Es ist derselbe Schlüssel mit anderem Namen.',
+	comparedOther:
+		'Mit „{name}“ hast du andere Wörter verglichen, {when}. Dies ist ein anderer Schlüssel: ein anderes Gerät oder jemand anders.',
 	youLower: 'du',
 	here: 'da',
 	notHereNow: 'gerade nicht da',

@@ -339,6 +339,14 @@ export const words = {
 		'To be sure who somebody is, compare the eight words with them by another way, such as a call. Names can be chosen freely; the words cannot.',
 	personText:
 		'Ask them, by another way, to read you their own words under “People”. If all eight are the same, it is them.',
+	wordsCompared: 'We compared these words',
+	takeMarkAway: 'Take the mark away',
+	comparedMark: 'words compared',
+	comparedSame: 'You compared these words with “{name}”, {when}. A mark stands beside this name, in this browser only.',
+	comparedRenamed:
+		'You compared these words with somebody called “{name}”, {when}. It is the same key with another name.',
+	comparedOther:
+		'You compared other words with “{name}”, {when}. This is another key: another device of theirs, or somebody else.',
 	youLower: 'you',
 	here: 'here',
 	notHereNow: 'not here now',

@@ -3,12 +3,13 @@
  * that the view is tested with. Nothing here names a key, a token or an epoch's number; a person is known by their
  * signer, a link by its id.
  *
- * Events of a room: `phase`, `connection`, `info`, `people`, `links`, `sending`, `alarms`, `entries`, whose `detail` is
+ * Events of a room: `phase`, `connection`, `info`, `people`, `compared`, `links`, `sending`, `alarms`, `entries`, whose `detail` is
  * a `Changes` of log.js, and `files`, whose `detail` is a `Progress` of files.js.
  */
 
 import type { Connection } from '../wire/stream.js';
 import type { Pin, SentFile } from '../crypto/content.js';
+import type { Comparison } from './comparing.js';
 import type { Chosen } from './files.js';
 import type { Draft, Notify, Removal } from '../storage/store.js';
 import type { Changes, Common, Entry, MessageEntry } from './log.js';
@@ -71,6 +72,8 @@ export interface Person {
   typing: boolean;
   /** The name of the link that they say they came by, for the owner's eyes; null: not said, or not known. A hint only. */
   via: string | null;
+  /** What was compared with them, or with another key of their name; null: nothing. */
+  compared: Comparison | null;
 }
 
 /** A link as its owner sees it. */
@@ -271,6 +274,9 @@ export interface RoomFacade extends EventTarget {
   draft(): Promise<Draft>;
   saveDraft(text: string, replyTo: number | null): void;
 
+  /** With whom words were compared in this browser. Its event `compared` says that it changed. */
+  comparison(person: { signer: string; name: string }): Comparison | null;
+  setCompared(person: { signer: string; name: string }, compared: boolean): Promise<void>;
   setName(name: string): Promise<void>;
   setLabel(label: string): Promise<void>;
   setOwnerLinkKept(): Promise<void>;

@@ -28,6 +28,7 @@ import { cleanName } from '../values/text.js';
 import { Api, ApiError } from '../wire/api.js';
 import { Access } from './access.js';
 import { Bodies } from './bodies.js';
+import { comparisonWith, withCompared } from './comparing.js';
 import { Drafts } from './drafts.js';
 import { isLimited } from './founding.js';
 import { Keyring } from './keyring.js';
@@ -275,7 +276,25 @@ export class Room extends EventTarget {
 			typing: (present?.typingUntil ?? 0) > now,
 			here: (present?.hereUntil ?? 0) > now,
 			via: (card?.via && this.#linkNames.get(card.via)) ?? null,
+			compared: own ? null : this.comparison({ signer, name }),
 		};
+	}
+
+	/** @param {{ signer: string, name: string }} person */
+	comparison(person) {
+		return comparisonWith(this.#record.compared ?? [], person);
+	}
+
+	/** @param {{ signer: string, name: string }} person @param {boolean} isCompared @returns {Promise<void>} */
+	async setCompared({ signer, name }, isCompared) {
+		// Another tab may have noted somebody else.
+		const { compared = [] } = (await this.#store.room(this.room).catch(() => null)) ?? this.#record;
+		const others = compared.filter((one) => one.signer !== signer);
+		await this.#change({
+			compared: isCompared ? withCompared(compared, { signer, name, atMs: Date.now() }) : others,
+		});
+		this.#emit('compared');
+		this.#emit('people');
 	}
 
 	/** Finds out how the room stands; a known one opens at once. Never rejects, joins nothing. @returns {Promise<void>} */

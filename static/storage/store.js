@@ -33,6 +33,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  * @property {Notify} [notify] Of what this browser tells; of nothing where it is missing.
  * @property {boolean} [muted] It neither tells nor counts.
  * @property {Push | null} [push] It is also to be told of where no tab is open, as long as `notify` is `all`.
+ * @property {Compared[]} [compared] With whom words were compared, the newest last.
  * @property {number} [noticedSeq] Up to here one of the tabs told, or nothing was to be told.
  * @property {number} createdAtMs
  * @property {number} expiresAtMs By the server's word.
@@ -103,6 +104,7 @@ import { MemoryTables, openIndexedTables } from './tables.js';
  *
  * @typedef {{ text: string, replyTo: number | null }} Draft
  * @typedef {'all' | 'mentions' | 'nothing'} Notify
+ * @typedef {{ signer: string, name: string, atMs: number }} Compared Their key, and the name that they went by.
  *
  * `endpoint`: what the server was told last, null for nothing; `epoch`: under whose keys; the rest are words for the
  * worker, in the person's language.

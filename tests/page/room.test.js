@@ -989,3 +989,42 @@ test('who was left out for a withheld grant comes in again once the server is ho
 	await until(() => texts(ada).includes('Back'), 'and heard');
 	assert.deepEqual([alarms(back), alarms(ada)], [[], []]);
 });
+
+test('with whom words were compared is kept here, under their key and their name, and goes with either', async () => {
+	const { store, room: ada } = await ownersRoom();
+	const { room: ben } = await guestOf(ada, 'Ben');
+	await ben.send('hello');
+	const personCalled = (/** @type {string} */ name) => ada.people.find((person) => person.name === name);
+	const first = await until(() => personCalled('Ben'), 'Ben is known');
+	assert.equal(first.compared, null);
+	let told = 0;
+	ada.addEventListener('compared', () => (told += 1));
+	await ada.setCompared(first, true);
+	assert.deepEqual([told, personCalled('Ben')?.compared?.how], [1, 'same']);
+	assert.equal(ada.comparison({ signer: there(ada.ownSigner), name: 'Ada' }), null);
+	// As it reads, it is the same name.
+	assert.equal(ada.comparison({ signer: first.signer, name: 'BEN' })?.how, 'same');
+	// Another tab, and later.
+	const { compared = [] } = await recordOf(store, ada.room);
+	assert.deepEqual(
+		compared.map(({ signer, name }) => [signer, name]),
+		[[first.signer, 'Ben']],
+	);
+
+	// Somebody of his name has another key.
+	const { room: other } = await guestOf(ada, 'ben');
+	await other.send('me too');
+	const second = await until(() => personCalled('ben'), 'the other is known');
+	assert.deepEqual([second.compared?.how, second.compared?.name], ['other_key', 'Ben']);
+	// His own key under another name says so, and has no mark until the words are compared once more.
+	await ben.setName('Benjamin');
+	const renamed = await until(() => personCalled('Benjamin'), 'the new name is known');
+	assert.equal(renamed.signer, first.signer);
+	assert.deepEqual([renamed.compared?.how, renamed.compared?.name], ['renamed', 'Ben']);
+	await ada.setCompared(renamed, true);
+	assert.equal(personCalled('Benjamin')?.compared?.how, 'same');
+	assert.equal(personCalled('ben')?.compared, null, 'that name is nobody’s by now');
+	await ada.setCompared(renamed, false);
+	assert.equal(personCalled('Benjamin')?.compared, null);
+	assert.deepEqual((await recordOf(store, ada.room)).compared, []);
+});
