@@ -14,6 +14,9 @@ import { PUSH_WORKER, trusted } from './workers.js';
  * @typedef {{ endpoint: string, expirationTime: number | null, keys: { p256dh: string, auth: string } }} Registration
  */
 
+/** Some browsers ask a service that they do not reach for ever. */
+const PATIENCE_MS = 20_000;
+
 /** The browser has no push service, or does not let this page use it. `code`: `push_denied` or `push_failed`. */
 export class PushError extends Error {
 	/** @param {'push_denied' | 'push_failed'} code @param {string} message */
@@ -46,7 +49,7 @@ export async function subscribe(room, key) {
 			held = null;
 		}
 		await isActive(worker);
-		held ??= await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+		held ??= await inTime(worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
 		return read(held);
 	} catch (cause) {
 		const { name = '', message = '' } = /** @type {Partial<Error>} */ (cause);
@@ -81,6 +84,14 @@ function read(subscription) {
 	if (!p256dh || !auth) throw new TypeError('a registration without keys');
 	const keys = { p256dh: encodeBase64url(new Uint8Array(p256dh)), auth: encodeBase64url(new Uint8Array(auth)) };
 	return { endpoint: subscription.endpoint, expirationTime: subscription.expirationTime ?? null, keys };
+}
+
+/** @template T @param {Promise<T>} answer @returns {Promise<T>} */
+function inTime(answer) {
+	return new Promise((resolve, reject) => {
+		const timer = setTimeout(() => reject(new TypeError('the push service does not answer')), PATIENCE_MS);
+		answer.then(resolve, reject).finally(() => clearTimeout(timer));
+	});
 }
 
 /** Only a worker that is active may be told of anything. @param {ServiceWorkerRegistration} registration @returns {Promise<void>} */

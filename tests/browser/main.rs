@@ -26,6 +26,7 @@ mod owner;
 mod peace;
 mod policy;
 mod profile;
+mod pushing;
 mod renewing;
 mod scene;
 mod shutting_out;

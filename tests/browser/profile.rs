@@ -380,6 +380,11 @@ impl Profile {
         self.command("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
     }
 
+    /// Lets the page use what a person would be asked for, such as `notifications`.
+    pub(crate) async fn lets(&self, what: &str) {
+        self.command("permissions", json!({ "descriptor": { "name": what }, "state": "granted" })).await;
+    }
+
     /// Pulls this browser's plug, or puts it in again.
     pub(crate) async fn set_offline(&self, offline: bool) {
         let conditions = json!({ "offline": offline, "latency": 0, "throughput": 0 });
