@@ -63,9 +63,11 @@ export function showNotify(room, { persistent, changed }) {
 		event.preventDefault();
 		const notify = chosen();
 		submit.disabled = true;
+		submit.textContent = t('saving');
 		problem.hidden = true;
 		const why = (notify === 'nothing' ? '' : await whyNot()) || (await save(notify));
 		submit.disabled = false;
+		submit.textContent = t('save');
 		problem.hidden = why === '';
 		problem.textContent = why;
 		if (why !== '') return;

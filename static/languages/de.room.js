@@ -416,7 +416,7 @@ export const words = {
 	noticesNoLeave: 'Der Browser hat keine Erlaubnis bekommen, Benachrichtigungen zu zeigen.',
 	pushSwitch: 'Auch wenn Buddy geschlossen ist',
 	pushText:
-		'Wird hier etwas geschrieben, schickt dieser Server dann eine Nachricht über den Push-Dienst deines Browsers. Sie sagt, dass es Neues gibt, und sonst nichts: keinen Raum, keinen Namen, kein Wort. Der Push-Dienst erfährt, wann; der Server hat dort eine Adresse deines Browsers, für jeden Raum eine andere. Erwähnungen erkennt keiner von beiden.',
+		'Mit jeder Nachricht hier geht eine ohne jeden Inhalt durch den Push-Dienst deines Browsers. Der Dienst erfährt, wann etwas geschrieben wird; der Server hat dort eine Adresse deines Browsers, für jeden Raum eine andere. Erwähnungen erkennt keiner von beiden.',
 	pushUnable:
 		'Diesem Browser lässt sich nichts mitteilen, während Buddy geschlossen ist. Auf iPhone oder iPad füge Buddy zuerst zum Home-Bildschirm hinzu.',
 	pushNews: 'Neue Nachrichten',

@@ -415,7 +415,7 @@ export const words = {
 	noticesNoLeave: 'The browser was not given leave to show notices.',
 	pushSwitch: 'Also while Buddy is closed',
 	pushText:
-		'Whenever something is written here, this server then sends a message through your browser’s push service. It says that something is new, and nothing else: no room, no name, no word. The push service learns when; the server keeps an address of your browser there, another one for each room. Neither can tell mentions apart.',
+		'With each message here, one without any content goes through your browser’s push service. The service learns when something is written; the server keeps an address of your browser there, another one for each room. Neither can tell mentions apart.',
 	pushUnable:
 		'This browser cannot be told of anything while Buddy is closed. On an iPhone or iPad, add Buddy to the home screen first.',
 	pushNews: 'New messages',

@@ -202,7 +202,7 @@ async fn enter_sends_shift_enter_breaks_and_an_input_method_keeps_its_enter() {
 }
 
 #[tokio::test]
-async fn on_a_touch_keyboard_enter_breaks_the_line() {
+async fn with_fingers_enter_breaks_the_line_and_a_message_is_held_or_drawn_aside() {
     let scene = Scene::set().await;
     let ana = scene.newcomer().await;
     let phone = json!({ "width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true });
@@ -219,6 +219,37 @@ async fn on_a_touch_keyboard_enter_breaks_the_line() {
     ana.has_written("One\ntwo").await;
     ana.press("Send").await;
     ana.reads(&["One\ntwo"]).await;
+    ana.has_sent_all().await;
+
+    // A finger that rests on it brings up what can be done with it; one that draws it aside answers it.
+    ana.touches("touchStart", Some(0)).await;
+    ana.sees_at("dialog[open]").await;
+    ana.touches("touchEnd", None).await;
+    ana.sees("Copy").await;
+    ana.press("Close").await;
+    ana.finds("the sheet is gone", "return !document.querySelector('dialog')").await;
+    for (kind, aside) in [("touchStart", Some(0)), ("touchMove", Some(40)), ("touchMove", Some(75)), ("touchEnd", None)]
+    {
+        ana.touches(kind, aside).await;
+    }
+    ana.sees("Answering yourself: One").await;
+}
+
+impl Profile {
+    /// A finger on the last message, so many pixels beside where it was put down; `None`: it is gone.
+    async fn touches(&self, kind: &str, aside: Option<i64>) {
+        let mut points = json!([]);
+        if let Some(aside) = aside {
+            let middle = "const { left, top, height } = [...document.querySelectorAll('.message .text')].at(-1).getBoundingClientRect();
+                return { x: Math.round(left) + 10, y: Math.round(top + height / 2) }";
+            if kind == "touchStart" {
+                self.execute(&format!("globalThis.finger = (() => {{ {middle} }})()"), vec![]).await;
+            }
+            let put = self.execute("return finger", vec![]).await;
+            points = json!([{ "x": put["x"].as_i64().expect("a number") + aside, "y": put["y"] }]);
+        }
+        self.cdp("Input.dispatchTouchEvent", json!({ "type": kind, "touchPoints": points })).await;
+    }
 }
 
 #[tokio::test]
