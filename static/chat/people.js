@@ -31,7 +31,7 @@ export function showPeople(room) {
 			const held = rows.get(person.signer);
 			if (held && JSON.stringify(held.person) === JSON.stringify(person)) continue;
 			const row = personRow(room, person, held?.row.hasAttribute('open') ?? false);
-			if (held) held.row.replaceWith(row);
+			if (held) replace(held.row, row);
 			else list.append(row);
 			rows.set(person.signer, { person, row });
 		}
@@ -63,11 +63,21 @@ export function showPerson(room, { signer, name }) {
 		const compared = room.comparison({ signer, name });
 		return personRow(room, { ...(known ?? stranger(signer, name)), compared }, true);
 	};
-	const people = make('div', { class: 'people' }, draw());
+	let row = draw();
+	const people = make('div', { class: 'people' }, row);
 	const dialog = openDialog(shownName(name), make('p', {}, t('personText')), people);
-	const redraw = () => people.replaceChildren(draw());
+	const redraw = () => replace(row, (row = draw()));
 	room.addEventListener('compared', redraw);
 	dialog.addEventListener('close', () => room.removeEventListener('compared', redraw));
+}
+
+/** The keyboard stays where it was. @param {HTMLElement} old @param {HTMLElement} row */
+function replace(old, row) {
+	const { activeElement: active } = document;
+	old.replaceWith(row);
+	if (!old.contains(active)) return;
+	const wanted = active?.localName === 'button' ? row.querySelector('button') : row.querySelector('summary');
+	wanted?.focus();
 }
 
 /** Somebody who wrote and has left since. @param {string} signer @param {string} name @returns {Person} */
