@@ -31,8 +31,10 @@ export function watchFingers(list, { held, drawn, canDraw }) {
 		}
 		finger = null;
 	};
+	// What came up beneath a finger that held must not be pressed by its lifting.
+	const everywhere = list.ownerDocument;
+	everywhere.addEventListener('pointerdown', () => (swallow = false), { capture: true });
 	list.addEventListener('pointerdown', (event) => {
-		swallow = false;
 		if (finger) return end();
 		if (event.pointerType !== 'touch' || !(event.target instanceof Element)) return;
 		const node = /** @type {HTMLElement | null} */ (event.target.closest('.message'));
@@ -68,7 +70,7 @@ export function watchFingers(list, { held, drawn, canDraw }) {
 		if (drawing && by >= ENOUGH) drawn(node);
 	});
 	list.addEventListener('pointercancel', end);
-	list.addEventListener(
+	everywhere.addEventListener(
 		'click',
 		(event) => {
 			if (!swallow) return;

@@ -4,7 +4,7 @@
  * a renewal ends it, and it is made again. No DOM.
  *
  * @import { Push, RoomRecord, Store } from '../storage/store.js'
- * @import { Api } from '../wire/api.js'
+ * @import { Access, Api } from '../wire/api.js'
  */
 
 import { openMember, openReader } from '../crypto/keys.js';
@@ -27,7 +27,7 @@ export function isPushed({ push, notify, muted = false, closed, removal }) {
 }
 
 /**
- * Registers a room, or ends that, as it is wanted by now. Two tabs do no harm: what one has done, the other finds.
+ * Registers a room, or ends that, as it is wanted by now.
  *
  * @param {Store} store
  * @param {string} room
@@ -36,34 +36,37 @@ export function isPushed({ push, notify, muted = false, closed, removal }) {
  * @returns {Promise<void>}
  * @throws {ApiError | import('../wire/push.js').PushError} it is not registered
  */
-export async function settlePush(store, room, api, { anew = false } = {}) {
+export function settlePush(store, room, api, { anew = false } = {}) {
+	return alone(room, () => settle(store, room, api, anew));
+}
+
+/** @param {Store} store @param {string} room @param {Api} api @param {boolean} anew */
+async function settle(store, room, api, anew) {
 	const record = await store.room(room);
 	if (!record?.push) return;
-	const { push } = record;
+	const { endpoint, epoch } = record.push;
+	const access = await accessTo(store, room);
 	if (!isPushed(record)) {
-		await endPush(store, record, api);
+		await end(room, endpoint, access, api);
 		await store.changePush(room, { endpoint: null });
 		return;
 	}
-	const access = await accessTo(store, room);
-	if (!access || (!anew && push.endpoint !== null && push.epoch === access.epoch)) return;
+	if (!access || (!anew && endpoint !== null && epoch === access.epoch)) return;
 	const key = decodeBase64url(await api.pushKey(room, access));
 	if (key?.length !== KEY_BYTES) throw new ApiError('bad_answer', 'this is no key of a server that pushes');
 	const registration = await subscribe(room, key);
 	await api.push(room, access, registration);
 	// Under the keys of before it is gone, and under these it would be told of twice.
-	if (push.endpoint !== null && push.endpoint !== registration.endpoint)
-		await api.unpush(room, access, push.endpoint).catch(() => {});
+	if (endpoint !== null && endpoint !== registration.endpoint) await api.unpush(room, access, endpoint).catch(() => {});
 	await store.changePush(room, { endpoint: registration.endpoint, epoch: access.epoch });
-	// It may have been taken back meanwhile.
+	// It may have been taken back, or the room forgotten, meanwhile.
 	const now = await store.room(room);
-	if (!now || !isPushed(now))
-		await endPush(store, { ...record, push: { ...push, endpoint: registration.endpoint } }, api);
+	if (!now || !isPushed(now)) await end(room, registration.endpoint, access, api);
 }
 
 /**
  * Ends what is registered of a room: here for certain, at the server if it answers. What it does not hear, the push
- * service tells it.
+ * service tells it. The room's keys are asked for first, so that it may be forgotten right away.
  *
  * @param {Store} store
  * @param {Pick<RoomRecord, 'room' | 'push'>} record
@@ -71,9 +74,26 @@ export async function settlePush(store, room, api, { anew = false } = {}) {
  * @returns {Promise<void>} never rejects
  */
 export async function endPush(store, { room, push }, api) {
-	const access = push?.endpoint ? await accessTo(store, room).catch(() => null) : null;
+	const access = await accessTo(store, room).catch(() => null);
+	await alone(room, () => end(room, push?.endpoint ?? null, access, api));
+}
+
+/** @param {string} room @param {string | null} endpoint @param {Access | null} access @param {Api} api */
+async function end(room, endpoint, access, api) {
 	await unsubscribe(room).catch(() => {});
-	if (push?.endpoint && access) await api.unpush(room, access, push.endpoint).catch(() => {});
+	if (endpoint !== null && access) await api.unpush(room, access, endpoint).catch(() => {});
+}
+
+/**
+ * One after the other, in all tabs: what one has done, the next finds.
+ *
+ * @param {string} room
+ * @param {() => Promise<void>} work
+ * @returns {Promise<void>}
+ */
+async function alone(room, work) {
+	const { locks } = globalThis.navigator ?? {};
+	await (locks ? locks.request(`buddy/push/${room}`, work) : work());
 }
 
 /** The weakest token of a room's newest keys. @param {Store} store @param {string} room */

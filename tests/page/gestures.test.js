@@ -34,6 +34,9 @@ function list() {
 			addEventListener: (/** @type {string} */ name, /** @type {(event: object) => void} */ listener) =>
 				(listeners[name] ??= []).push(listener),
 			matches: () => false,
+			get ownerDocument() {
+				return held;
+			},
 		})
 	);
 	watchFingers(held, {
@@ -57,7 +60,8 @@ test('a finger that rests on a message opens its sheet, and its click is none', 
 	assert.deepEqual(told, []);
 	t.mock.timers.tick(1);
 	assert.deepEqual(told, [['held', target]]);
-	does('click', { target });
+	// It comes up beneath the finger, which presses nothing of it by lifting.
+	does('click', { target: new FakeElement('dialog') });
 	assert.equal(swallowed(), 1);
 	does('pointerdown', { target, clientX: 10, clientY: 10 });
 	does('pointerup', { target, clientX: 10, clientY: 10 });
