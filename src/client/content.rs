@@ -173,7 +173,8 @@ mod tests {
             let waveform = "A".repeat(heights);
             file.replace("\"thumb\":\"AA\"", &format!("\"duration_ms\":1200,\"waveform\":\"{waveform}\""))
         };
-        let content = read(&format!(r#"{{"at_ms":1,"text":"","files":[{}]}}"#, spoken(64))).expect("with a voice message");
+        let content =
+            read(&format!(r#"{{"at_ms":1,"text":"","files":[{}]}}"#, spoken(64))).expect("with a voice message");
         assert_eq!(content.files.expect("one").first().and_then(|file| file.duration_ms), Some(1200));
         assert!(read(&format!(r#"{{"at_ms":1,"text":"","files":[{}]}}"#, spoken(60))).is_err(), "too few heights");
         for refused in [
