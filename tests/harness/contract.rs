@@ -96,14 +96,15 @@ pub fn open_objects() -> Vec<String> {
     open
 }
 
-/// An object that another one refers to and closes need not be closed itself.
+/// An object that another one refers to and closes need not be closed itself, nor one that a browser writes.
 fn find_open(schema: &Value, place: &str, open: &mut Vec<String>) {
     match schema {
         Value::Object(members) => {
             let is_object = members.get("type").is_some_and(|kind| kind == "object");
             let closed = ["additionalProperties", "unevaluatedProperties"];
             let is_closed = closed.iter().any(|name| members.get(*name) == Some(&Value::Bool(false)));
-            let is_part = ["EventFields", "Error"].iter().any(|name| place.contains(&format!("schemas/{name}")));
+            let is_part =
+                ["EventFields", "Error", "Registration"].iter().any(|name| place.contains(&format!("schemas/{name}")));
             if is_object && !is_closed && !is_part {
                 open.push(place.to_owned());
             }
