@@ -93,7 +93,7 @@ async function end(room, endpoint, access, api) {
  */
 async function alone(room, work) {
 	const { locks } = globalThis.navigator ?? {};
-	await (locks ? locks.request(`buddy/push/${room}`, work) : work());
+	await (locks ? locks.request(`buddy/push/${room}`, {}, work) : work());
 }
 
 /** The weakest token of a room's newest keys. @param {Store} store @param {string} room */

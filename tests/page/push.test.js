@@ -16,6 +16,7 @@ import { openStore } from '../../static/storage/store.js';
 import { encodeBase64url } from '../../static/values/bytes.js';
 import { parseLink } from '../../static/values/link.js';
 import { Api, ApiError } from '../../static/wire/api.js';
+import { testLocks } from './locks.js';
 import { TestServer } from './server.js';
 import { there } from './there.js';
 import { until } from './waiting.js';
@@ -35,6 +36,7 @@ let api;
 let workers;
 /** @type {Room[]} */
 let open = [];
+const locks = testLocks();
 /** How many addresses the push service has given out. */
 let made = 0;
 const known = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
@@ -109,6 +111,7 @@ beforeEach(() => {
 	Object.assign(globalThis, { PushManager: class {} });
 	Object.defineProperty(globalThis, 'navigator', {
 		value: {
+			locks,
 			get serviceWorker() {
 				return workers;
 			},
@@ -229,8 +232,8 @@ test('a renewal ends what was registered, and it is registered again with the ne
 	await ben.send('hello');
 	await until(async () => (await ada.guests()).length === 1, 'Ben is known');
 	await ada.renew({ stay: (await ada.guests()).map(({ signer }) => signer), remove: [], links: [], sharePast: true });
-	await until(() => pushed(ada).length === 1, 'it is registered again');
-	assert.equal(there((await store.room(ben.room))?.push).epoch, 1);
+	const isAnew = async () => (await store.room(ben.room))?.push?.epoch === 1;
+	await until(isAnew, 'it is registered again');
 	assert.deepEqual(pushed(ada), ['https://push.example/1'], 'under the same address');
 });
 
@@ -278,7 +281,7 @@ test('others are told of a message, and of nothing else, but not whoever wrote i
 	const { told } = server.room(ada.room);
 	await until(() => told.length === 1, 'others are told');
 	assert.deepEqual(told, [['https://push.example/2']]);
-	const seq = there(ada.entries.find(({ type }) => type === 'message')?.seq);
+	const seq = await until(() => ada.entries.find(({ type }) => type === 'message')?.seq, 'it is in the log');
 	await ada.react(seq, '👍', true);
 	await ada.edit(seq, 'hello there');
 	await ada.remove(seq);
