@@ -53,6 +53,7 @@ mod tests {
     const ASSET: Asset = Asset {
         path: "/a.js",
         content_type: "text/javascript",
+        policy: None,
         hash: "h",
         plain: b"plain text",
         brotli: Some(b"br"),
