@@ -18,7 +18,6 @@ const ROOM = [
 	'crypto/sealed.js',
 	'room/access.js',
 	'room/bodies.js',
-	'room/comparing.js',
 	'room/drafts.js',
 	'room/founding.js',
 	'room/keyring.js',

@@ -16,9 +16,52 @@ import { subscribe, unsubscribe } from '../wire/push.js';
 /** A point of P-256, uncompressed. */
 const KEY_BYTES = 65;
 
-/** What a room needs to be told of, in the person's language. @returns {Push} of which nothing is registered yet */
-export function wantedPush() {
-	return { endpoint: null, epoch: 0, unnamed: t('unnamedRoom'), news: t('pushNews') };
+/** What a notice says, in the person's language. */
+function words() {
+	return { unnamed: t('unnamedRoom'), news: t('pushNews') };
+}
+
+/**
+ * Begins to have a room told of, or ends that.
+ *
+ * @param {Store} store
+ * @param {string} room
+ * @param {Api} api
+ * @param {boolean} wanted
+ * @param {(push: Push | null) => Promise<void>} change keeps what is wanted
+ * @returns {Promise<void>}
+ * @throws {ApiError | import('../wire/push.js').PushError} nothing will be pushed
+ */
+export async function wantPush(store, room, api, wanted, change) {
+	const { push = null } = (await store.room(room)) ?? {};
+	if (!wanted) {
+		await change(null);
+		await endPush(store, { room, push }, api);
+		return;
+	}
+	await change({ endpoint: push?.endpoint ?? null, epoch: 0, ...words() });
+	try {
+		await settlePush(store, room, api, { anew: true });
+	} catch (cause) {
+		await wantPush(store, room, api, false, change);
+		throw cause;
+	}
+}
+
+/**
+ * Keeps what is registered of a room in step with what holds by now.
+ *
+ * @param {Store} store
+ * @param {string} room
+ * @param {Api} api
+ * @param {boolean} anew as far as that is not known
+ * @returns {Promise<void>}
+ * @throws {ApiError | import('../wire/push.js').PushError} it is not registered
+ */
+export async function keepPush(store, room, api, anew) {
+	// The language may be another by now.
+	if (anew) await store.changePush(room, words());
+	await settlePush(store, room, api, { anew });
 }
 
 /** @param {RoomRecord} record @returns {boolean} whether messages of it are to be pushed now */
@@ -46,9 +89,12 @@ async function settle(store, room, api, anew) {
 	if (!record?.push) return;
 	const { endpoint, epoch } = record.push;
 	const access = await accessTo(store, room);
-	if (!isPushed(record)) {
-		await end(room, endpoint, access, api);
+	const stop = async (/** @type {string | null} */ registered) => {
+		await end(room, registered, access, api);
 		await store.changePush(room, { endpoint: null });
+	};
+	if (!isPushed(record)) {
+		await stop(endpoint);
 		return;
 	}
 	if (!access || (!anew && endpoint !== null && epoch === access.epoch)) return;
@@ -61,7 +107,7 @@ async function settle(store, room, api, anew) {
 	await store.changePush(room, { endpoint: registration.endpoint, epoch: access.epoch });
 	// It may have been taken back, or the room forgotten, meanwhile.
 	const now = await store.room(room);
-	if (!now || !isPushed(now)) await end(room, registration.endpoint, access, api);
+	if (!now || !isPushed(now)) await stop(registration.endpoint);
 }
 
 /**

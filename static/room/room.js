@@ -28,7 +28,6 @@ import { cleanName } from '../values/text.js';
 import { Api, ApiError } from '../wire/api.js';
 import { Access } from './access.js';
 import { Bodies } from './bodies.js';
-import { comparisonWith, withCompared } from './comparing.js';
 import { Drafts } from './drafts.js';
 import { isLimited } from './founding.js';
 import { Keyring } from './keyring.js';
@@ -98,6 +97,8 @@ export class Room extends EventTarget {
 	#files = null;
 	/** @type {Promise<Teller> | null} */
 	#teller = null;
+	/** Once messages are shown. @type {typeof import('./comparing.js') | null} */
+	#comparing = null;
 	/** @type {Map<string, Alarm>} */
 	#alarms = new Map();
 	/** Names of links by their ids, as far as the owner's page has asked for them. @type {Map<string, string>} */
@@ -282,11 +283,12 @@ export class Room extends EventTarget {
 
 	/** @param {{ signer: string, name: string }} person */
 	comparison(person) {
-		return comparisonWith(this.#record.compared ?? [], person);
+		return this.#comparing?.comparisonWith(this.#record.compared ?? [], person) ?? null;
 	}
 
 	/** @param {{ signer: string, name: string }} person @param {boolean} isCompared @returns {Promise<void>} */
 	async setCompared({ signer, name }, isCompared) {
+		const { withCompared } = await untilLoaded(() => import('./comparing.js'));
 		// Another tab may have noted somebody else.
 		const { compared = [] } = (await this.#store.room(this.room).catch(() => null)) ?? this.#record;
 		const others = compared.filter((one) => one.signer !== signer);
@@ -379,8 +381,12 @@ export class Room extends EventTarget {
 	}
 
 	async #makeHistory() {
-		const { RoomHistory } = await untilLoaded(() => import('./history.js'));
+		const [{ RoomHistory }, comparing] = await Promise.all([
+			untilLoaded(() => import('./history.js')),
+			untilLoaded(() => import('./comparing.js')),
+		]);
 		if (this.#history) return;
+		this.#comparing = comparing;
 		const { identity, keyring, access, bodies } = this.#opened();
 		this.#history = new RoomHistory({
 			record: this.#record,
@@ -602,20 +608,8 @@ export class Room extends EventTarget {
 
 	/** @param {boolean} wanted @returns {Promise<void>} @throws {ApiError | import('../wire/push.js').PushError} */
 	async setPush(wanted) {
-		const { endPush, settlePush, wantedPush } = await loadPushing();
-		const { push = null } = (await this.#store.room(this.room)) ?? {};
-		if (!wanted) {
-			await this.#change({ push: null });
-			await endPush(this.#store, { room: this.room, push }, this.#api);
-			return;
-		}
-		await this.#change({ push: { ...wantedPush(), endpoint: push?.endpoint ?? null } });
-		try {
-			await settlePush(this.#store, this.room, this.#api, { anew: true });
-		} catch (cause) {
-			await this.setPush(false);
-			throw cause;
-		}
+		const { wantPush } = await loadPushing();
+		await wantPush(this.#store, this.room, this.#api, wanted, (push) => this.#change({ push }));
 	}
 
 	/** @param {{ anew?: boolean }} [how] @returns {Promise<void>} */
@@ -625,11 +619,8 @@ export class Room extends EventTarget {
 			const { push = null } = (await this.#store.room(this.room)) ?? {};
 			this.#record.push = push;
 			if (!push) return;
-			const { settlePush, wantedPush } = await loadPushing();
-			const { unnamed, news } = wantedPush();
-			// The language may be another by now.
-			if (anew) await this.#store.changePush(this.room, { unnamed, news });
-			await settlePush(this.#store, this.room, this.#api, { anew });
+			const { keepPush } = await loadPushing();
+			await keepPush(this.#store, this.room, this.#api, anew);
 		} catch (error) {
 			console.warn('Nothing is pushed:', /** @type {Error} */ (error).message);
 		}
