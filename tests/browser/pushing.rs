@@ -100,6 +100,7 @@ async fn a_room_is_told_of_while_no_tab_is_open_and_by_one_notice_where_one_is()
     // A tab that is not looked at tells of what was said; what is pushed besides says it once more at most.
     ana.new_tab().await;
     ana.goto(&scene.start()).await;
+    ana.is_reached_by(&browser).await;
     ben.say("Are you there?").await;
     ana.is_shown(&["Unnamed room: Ben: Are you there?"]).await;
     ana.is_pushed(&message).await;

@@ -401,7 +401,10 @@ async fn a_room_says_why_something_is_not_sent() {
     ana.press("Unlock").await;
     ben.sees_at("textarea").await;
 
-    ben.execute("document.querySelector('textarea').value = 'x'.repeat(13000)", vec![]).await;
+    let pasted = "const text = document.querySelector('textarea');
+        text.value = 'x'.repeat(13000);
+        text.dispatchEvent(new Event('input', { bubbles: true }))";
+    ben.execute(pasted, vec![]).await;
     ben.press("Send").await;
     ben.sees("too long for one message").await;
     ben.sees("too many for one message").await;
