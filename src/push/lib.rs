@@ -69,14 +69,26 @@ async fn unregister(request: Request, id: Result<RoomId, Error>) -> Result<Answe
 }
 
 async fn notify(request: Request, id: Result<RoomId, Error>) -> Result<Answer, Error> {
-    let sender = Sender::read().await?;
+    let sender = match Sender::read().await {
+        // Whoever writes asks, and should not have to know: nobody wants to be told.
+        Err(Error::PushOff) => None,
+        sender => Some(sender?),
+    };
     let (id, access) = (id?, request.caller.access());
     let own = own_endpoint(&request.body(true).await?)?;
+    let Some(sender) = sender else {
+        push::need_post(&id, &access).await?;
+        return Ok(told(0, 0));
+    };
     let due = push::due(&id, &access, own.as_deref()).await?;
     sweep::later(&due.room.database);
-    let answer = json(202, &json!({"again_in_s": due.again_in_s, "registrations": due.count}));
+    let answer = told(due.again_in_s, due.count);
     if !due.registrations.is_empty() {
         spawn(tell::all(sender, due));
     }
     Ok(answer)
+}
+
+fn told(again_in_s: i64, registrations: i64) -> Answer {
+    json(202, &json!({"again_in_s": again_in_s, "registrations": registrations}))
 }

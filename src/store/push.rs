@@ -126,17 +126,26 @@ pub async fn forget(room: &Room, endpoint: &str) -> Result<bool, Error> {
     Ok(room.database.row(UNREGISTER, &named(room, endpoint)).await?.is_some())
 }
 
+/// The room, for whoever may post in it now.
+///
+/// # Errors
+/// `RoomNotFound`, `RoomGone`, `Renewed`, `NotAllowed`, `RoomLocked`; `Unavailable`.
+pub async fn need_post(id: &RoomId, access: &Access) -> Result<Room, Error> {
+    let room = room::read(id, access).await?;
+    room.need(Right::Post)?;
+    if room.locked && room.right < Right::Own {
+        return Err(Error::RoomLocked);
+    }
+    Ok(room)
+}
+
 /// Takes the turn to tell all who registered, but for `own`. Whoever may post may do this.
 ///
 /// # Errors
 /// `RoomNotFound`, `RoomGone`, `Renewed`, `NotAllowed`, `RoomLocked`; `Unavailable`.
 pub async fn due(id: &RoomId, access: &Access, own: Option<&str>) -> Result<Due, Error> {
     for _ in 0..3 {
-        let room = room::read(id, access).await?;
-        room.need(Right::Post)?;
-        if room.locked && room.right < Right::Own {
-            return Err(Error::RoomLocked);
-        }
+        let room = need_post(id, access).await?;
         let others = [room.key.id.into(), room.key.log.into(), own.into()];
         let Some(mut row) = room.database.row(WAITING, &others).await? else { continue };
         let (pushed_at_ms, count): (i64, i64) = (row.take("pushed_at_ms")?, row.take("others")?);

@@ -5,15 +5,11 @@
  * @import { Told } from '../wire/api.js'
  */
 
-import { ApiError } from '../wire/api.js';
-
 /** The server tells a room so often. */
 const BETWEEN_MS = 10_000;
 /** Where nobody wants to be told, it is asked again after this, or once somebody has left who may want it now. */
 const NOBODY_MS = 300_000;
 const FAILED_MS = 60_000;
-/** A server that pushes nothing will not begin to soon. */
-const OFF_MS = 3_600_000;
 
 export class Teller {
 	#tell;
@@ -62,8 +58,8 @@ export class Teller {
 					// Once: whoever told them in between told them of this as well.
 					if (!isRepeat) this.#owed ??= { token, isRepeat: true };
 				}
-			} catch (cause) {
-				this.#rest(cause instanceof ApiError && cause.code === 'push_off' ? OFF_MS : FAILED_MS, []);
+			} catch {
+				this.#rest(FAILED_MS, []);
 			}
 		}
 		this.#busy = false;
