@@ -29,7 +29,8 @@ impl Host {
         let uri: Uri = entry.parse().with_context(|| format!("{entry:?} is no host"))?;
         let is_bare = uri.query().is_none() && matches!(uri.path(), "" | "/");
         match Self::of(&uri) {
-            Some(host) if is_bare && !host.host.contains(['*', '{']) => Ok(host),
+            // A port that is no number is none to the parser.
+            Some(host) if is_bare && !entry.contains(['*', '{']) => Ok(host),
             _ => bail!("only exact hosts such as \"https://example.com:443\" are supported here, not {entry:?}"),
         }
     }
