@@ -73,6 +73,27 @@ const LINK_NUMBER: &str =
 const FILE_NUMBER: &str =
     "(SELECT f.id FROM room r JOIN file f ON f.room_id=r.id WHERE r.room=v.column1 AND f.file=v.column2)";
 
+/// A table of which a room has as many rows as there are values in one column.
+macro_rules! of_room {
+    ($table:literal, $key:literal) => {
+        Compared {
+            name: $table,
+            rows: concat!(
+                "SELECT r.room AS row_key, t.",
+                $key,
+                " AS row_key, t.* FROM room r CROSS JOIN ",
+                $table,
+                " t ON t.room_id=r.id
+          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001"
+            ),
+            key: 2,
+            numbers: &[("room_id", ROOM_NUMBER)],
+            conflict: concat!("room_id,", $key),
+            named: concat!("room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND ", $key, "=?4"),
+        }
+    };
+}
+
 /// Rooms come first: all others name them.
 const COMPARED: [Compared; 10] = [
     Compared {
@@ -83,33 +104,9 @@ const COMPARED: [Compared; 10] = [
         conflict: "room",
         named: "room=?3",
     },
-    Compared {
-        name: "signal",
-        rows: "SELECT r.room AS row_key, t.author AS row_key, t.* FROM room r CROSS JOIN signal t ON t.room_id=r.id
-          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
-        key: 2,
-        numbers: &[("room_id", ROOM_NUMBER)],
-        conflict: "room_id,author",
-        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
-    },
-    Compared {
-        name: "link",
-        rows: "SELECT r.room AS row_key, t.link AS row_key, t.* FROM room r CROSS JOIN link t ON t.room_id=r.id
-          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
-        key: 2,
-        numbers: &[("room_id", ROOM_NUMBER)],
-        conflict: "room_id,link",
-        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND link=?4",
-    },
-    Compared {
-        name: "file",
-        rows: "SELECT r.room AS row_key, t.file AS row_key, t.* FROM room r CROSS JOIN file t ON t.room_id=r.id
-          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
-        key: 2,
-        numbers: &[("room_id", ROOM_NUMBER)],
-        conflict: "room_id,file",
-        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND file=?4",
-    },
+    of_room!("signal", "author"),
+    of_room!("link", "link"),
+    of_room!("file", "file"),
     Compared {
         name: "opening",
         rows: "SELECT r.room AS row_key, l.link AS row_key, t.client_id AS row_key, t.* FROM room r CROSS JOIN link l ON l.room_id=r.id
@@ -120,24 +117,8 @@ const COMPARED: [Compared; 10] = [
         named: "link_id=(SELECT l.id FROM room r JOIN link l ON l.room_id=r.id WHERE r.room=?3 AND l.link=?4)
           AND client_id=?5",
     },
-    Compared {
-        name: "card",
-        rows: "SELECT r.room AS row_key, t.author AS row_key, t.* FROM room r CROSS JOIN card t ON t.room_id=r.id
-          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
-        key: 2,
-        numbers: &[("room_id", ROOM_NUMBER)],
-        conflict: "room_id,author",
-        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND author=?4",
-    },
-    Compared {
-        name: "registration",
-        rows: "SELECT r.room AS row_key, t.endpoint AS row_key, t.* FROM room r CROSS JOIN registration t ON t.room_id=r.id
-          WHERE r.room>=?1 AND r.room<?2 LIMIT 200001",
-        key: 2,
-        numbers: &[("room_id", ROOM_NUMBER)],
-        conflict: "room_id,endpoint",
-        named: "room_id=(SELECT r.id FROM room r WHERE r.room=?3) AND endpoint=?4",
-    },
+    of_room!("card", "author"),
+    of_room!("registration", "endpoint"),
     Compared {
         name: "statement",
         rows: "SELECT r.room AS row_key, t.* FROM room r CROSS JOIN statement t ON t.room_id=r.id

@@ -5,10 +5,10 @@ import { announce, toast } from '../view/announce.js';
 import { icon, iconButton, make } from '../view/dom.js';
 import { loadStyle } from '../view/styles.js';
 import { MOST_MS, Recorder } from '../view/recorder.js';
-import { DRAWN, BARS, pathOf } from '../values/waveform.js';
+import { BARS, pathOf } from '../values/waveform.js';
 import { playingTime } from '../values/when.js';
 import { t } from '../values/words.js';
-import { pausePlaying } from './voice.js';
+import { drawWave, pausePlaying } from './voice.js';
 
 /**
  * @import { Key } from '../values/words.js'
@@ -58,8 +58,7 @@ export class Recording {
 
 	#time = make('span', { class: 'recording-time', role: 'timer' }, playingTime(0));
 	#text = make('span', { class: 'recording-text', role: 'status' });
-	#wave = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-	#path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+	#drawing = drawWave('');
 	#discard = iconButton('close', t('discardRecording'), () => this.discard());
 	#go = make('button', { type: 'button', class: 'send', 'aria-label': t('stopAndSend') }, icon('send'));
 	#root;
@@ -78,17 +77,13 @@ export class Recording {
 		this.#press = press;
 		this.#send = send;
 		this.#closed = closed;
-		this.#wave.setAttribute('viewBox', `0 0 ${DRAWN.width} ${DRAWN.height}`);
-		this.#wave.setAttribute('preserveAspectRatio', 'none');
-		this.#wave.setAttribute('aria-hidden', 'true');
-		this.#wave.append(this.#path);
 		this.#root = make(
 			'div',
 			{ class: 'recording', role: 'group', 'aria-label': t('recording') },
 			this.#discard,
 			make('span', { class: 'recording-lamp', 'aria-hidden': 'true' }),
 			this.#time,
-			this.#wave,
+			this.#drawing.wave,
 			this.#text,
 			this.#go,
 		);
@@ -243,7 +238,7 @@ export class Recording {
 		if (this.#levels.length > BARS) this.#levels.shift();
 		const { length } = this.#levels;
 		const drawn = Array.from({ length: BARS }, (_, bar) => this.#levels[bar - BARS + length] ?? 0);
-		this.#path.setAttribute('d', pathOf(drawn));
+		this.#drawing.bars.setAttribute('d', pathOf(drawn));
 		this.#parts.voice.style.setProperty('--level', String((drawn.at(-1) ?? 0) / 255));
 		this.#drawTime();
 	}

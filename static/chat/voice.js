@@ -68,7 +68,7 @@ export function drawVoice(file) {
 		'div',
 		{ class: 'voice', role: 'group', 'aria-label': fileWords(file) },
 		play,
-		make('div', { class: 'voice-wave' }, drawWave(path), drawWave(path, 'voice-played'), seek),
+		make('div', { class: 'voice-wave' }, drawWave(path).wave, drawWave(path, 'voice-played').wave, seek),
 		make('span', { class: 'voice-time', 'aria-hidden': 'true' }),
 		speed,
 	);
@@ -96,8 +96,8 @@ export function drawPosition(voice, at, length) {
 	voice.style.setProperty('--played', String(length > 0 ? Math.min(1, at / length) : 0));
 }
 
-/** @param {string} path @param {string} [style] */
-function drawWave(path, style = '') {
+/** @param {string} path @param {string} [style] @returns {{ wave: SVGElement, bars: SVGElement }} `bars` has the path */
+export function drawWave(path, style = '') {
 	const svg = document.createElementNS(SVG, 'svg');
 	svg.setAttribute('viewBox', `0 0 ${DRAWN.width} ${DRAWN.height}`);
 	// As wide as there is room; its lines stay as thick as they are.
@@ -107,7 +107,7 @@ function drawWave(path, style = '') {
 	const bars = document.createElementNS(SVG, 'path');
 	bars.setAttribute('d', path);
 	svg.append(bars);
-	return svg;
+	return { wave: svg, bars };
 }
 
 /** Arrows move by what one hears, not by what one sees. @param {HTMLInputElement} seek @param {KeyboardEvent} event */

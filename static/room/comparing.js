@@ -27,12 +27,3 @@ export function comparisonWith(compared, { signer, name }) {
 	const other = compared.findLast((one) => foldName(one.name) === folded);
 	return other ? { how: 'other_key', name: other.name, atMs: other.atMs } : null;
 }
-
-/**
- * @param {readonly Compared[]} compared
- * @param {Compared} one
- * @returns {Compared[]} with what was compared just now
- */
-export function withCompared(compared, one) {
-	return [...compared.filter(({ signer }) => signer !== one.signer), one];
-}

@@ -288,13 +288,10 @@ export class Room extends EventTarget {
 
 	/** @param {{ signer: string, name: string }} person @param {boolean} isCompared @returns {Promise<void>} */
 	async setCompared({ signer, name }, isCompared) {
-		const { withCompared } = await untilLoaded(() => import('./comparing.js'));
 		// Another tab may have noted somebody else.
 		const { compared = [] } = (await this.#store.room(this.room).catch(() => null)) ?? this.#record;
 		const others = compared.filter((one) => one.signer !== signer);
-		await this.#change({
-			compared: isCompared ? withCompared(compared, { signer, name, atMs: Date.now() }) : others,
-		});
+		await this.#change({ compared: isCompared ? [...others, { signer, name, atMs: Date.now() }] : others });
 		this.#emit('compared');
 		this.#emit('people');
 	}

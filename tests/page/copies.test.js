@@ -8,18 +8,19 @@ import { openIdentity } from '../../static/crypto/identity.js';
 import { derive, openMember } from '../../static/crypto/keys.js';
 import { checkCopy } from '../../static/room/checking.js';
 import { CopyError, CopyReader, CopyWriter, SECTIONS } from '../../static/room/copy.js';
-import { Room } from '../../static/room/room.js';
 import { admit, createRoom } from '../../static/room/rooms.js';
 import { MemoryTables } from '../../static/storage/tables.js';
 import { Store } from '../../static/storage/store.js';
 import { decodeBase64url, encodeBase64url, hex, randomBytes, utf8 } from '../../static/values/bytes.js';
 import { parseLink } from '../../static/values/link.js';
 import { Api } from '../../static/wire/api.js';
+import { enterRoom } from './entering.js';
 import { TestServer } from './server.js';
 import { there } from './there.js';
 import { until } from './waiting.js';
 
 /**
+ * @import { Room } from '../../static/room/room.js'
  * @import { Checked } from '../../static/room/checking.js'
  * @import { Identity } from '../../static/crypto/identity.js'
  *
@@ -42,14 +43,8 @@ let honest;
 let maker;
 
 /** @param {Store} store @param {import('../../static/storage/store.js').RoomRecord} record @param {string} name */
-async function enter(store, record, name) {
-	const room = new Room(record, { store, api: new Api(server.base), origin: 'https://buddy.example' });
-	open.push(room);
-	await room.open();
-	if (room.phase === 'preview') await room.join(name);
-	else await room.setName(name);
-	await until(() => room.connection.state === 'live', 'the room is live');
-	return room;
+function enter(store, record, name) {
+	return enterRoom(open, record, { store, api: new Api(server.base) }, name);
 }
 
 /** @param {string | null} url @param {string} name @param {Store} [own] */

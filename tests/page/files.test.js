@@ -4,17 +4,18 @@ import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 
-import { Room } from '../../static/room/room.js';
 import { admit, createRoom } from '../../static/room/rooms.js';
 import { MemoryTables, openIndexedTables } from '../../static/storage/tables.js';
 import { Store } from '../../static/storage/store.js';
 import { parseLink } from '../../static/values/link.js';
 import { Api } from '../../static/wire/api.js';
+import { enterRoom } from './entering.js';
 import { refuse, TestServer } from './server.js';
 import { there } from './there.js';
 import { until } from './waiting.js';
 
 /**
+ * @import { Room } from '../../static/room/room.js'
  * @import { MessageEntry } from '../../static/room/log.js'
  * @import { RoomRecord } from '../../static/storage/store.js'
  */
@@ -41,14 +42,8 @@ after(async () => {
 });
 
 /** @param {Store} store @param {RoomRecord} record @param {string} [name] @param {Api} [api] */
-async function enter(store, record, name, api = new Api(server.base)) {
-	const room = new Room(record, { store, api, origin: 'https://buddy.example' });
-	open.push(room);
-	await room.open();
-	if (room.phase === 'preview') await room.join(name ?? '');
-	else if (name !== undefined) await room.setName(name);
-	await until(() => room.connection.state === 'live', 'the room is live');
-	return room;
+function enter(store, record, name, api = new Api(server.base)) {
+	return enterRoom(open, record, { store, api }, name);
 }
 
 /** @param {Api} [api] Of the owner's page. */

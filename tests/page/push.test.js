@@ -9,19 +9,20 @@ import vm from 'node:vm';
 
 import './english.js';
 import { Nearby } from '../../static/room/nearby.js';
-import { Room } from '../../static/room/room.js';
 import { admit, createRoom, forgetRoom } from '../../static/room/rooms.js';
 import { Teller } from '../../static/room/telling.js';
 import { openStore } from '../../static/storage/store.js';
 import { encodeBase64url } from '../../static/values/bytes.js';
 import { parseLink } from '../../static/values/link.js';
 import { Api, ApiError } from '../../static/wire/api.js';
+import { enterRoom } from './entering.js';
 import { testLocks } from './locks.js';
 import { TestServer } from './server.js';
 import { there } from './there.js';
 import { until } from './waiting.js';
 
 /**
+ * @import { Room } from '../../static/room/room.js'
  * @import { RoomRecord, Store } from '../../static/storage/store.js'
  * @import { Told } from '../../static/wire/api.js'
  */
@@ -134,14 +135,8 @@ async function browser() {
 }
 
 /** @param {Store} store @param {{ record: RoomRecord }} admitted @param {string} name */
-async function enter(store, admitted, name) {
-	const room = new Room(admitted.record, { store, api, origin: 'https://buddy.example' });
-	open.push(room);
-	await room.open();
-	if (room.phase === 'preview') await room.join(name);
-	else await room.setName(name);
-	await until(() => room.connection.state === 'live', 'the room is live');
-	return room;
+function enter(store, admitted, name) {
+	return enterRoom(open, admitted.record, { store, api }, name);
 }
 
 async function ownersRoom() {

@@ -13,6 +13,7 @@ import { admit, checkNews, createRoom, listRooms, suggestedName } from '../../st
 import { parseLink } from '../../static/values/link.js';
 import { openStore, Store } from '../../static/storage/store.js';
 import { MemoryTables } from '../../static/storage/tables.js';
+import { enterRoom } from './entering.js';
 import { answer, TestServer } from './server.js';
 import { collect } from './collect.js';
 import { there } from './there.js';
@@ -66,14 +67,8 @@ function browser() {
 }
 
 /** @param {Store} store @param {{ record: RoomRecord }} admitted @param {string} [name] */
-async function enter(store, admitted, name = '') {
-	const room = new Room(admitted.record, { store, api, origin: 'https://buddy.example' });
-	open.push(room);
-	await room.open();
-	if (room.phase === 'preview') await room.join(name);
-	else if (name) await room.setName(name);
-	await until(() => room.connection.state === 'live', 'the room is live');
-	return room;
+function enter(store, admitted, name = '') {
+	return enterRoom(open, admitted.record, { store, api }, name);
 }
 
 async function ownersRoom(name = 'Ada') {
