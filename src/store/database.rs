@@ -11,9 +11,8 @@ use buddy_host::sqlite::{Connection, Row, Value};
 use buddy_host::{now_ms, sleep, variables};
 use futures::future::{Either, select};
 
-use crate::queue::Place;
-use crate::turn::{self, Turn};
-use crate::{lease, schema};
+use crate::busy::{Patience, is_busy, writes};
+use crate::{lease, queue, schema};
 
 /// Waiting for other writers is this crate's own affair. A server refuses it, and is none the worse for it.
 const WAIT_FOR_NOBODY: &str = "PRAGMA busy_timeout = 0";
@@ -104,17 +103,22 @@ impl Database {
         self.open().is_some_and(|open| open.is_server)
     }
 
+    /// Whether it is a file, whose statements may meet. False where nothing was run yet.
+    pub(crate) fn is_file(&self) -> bool {
+        self.open().is_some_and(|open| !open.is_server)
+    }
+
     /// Runs one statement and collects its rows. Tried again while another writer holds the database, and once
     /// more on a fresh connection after any other failure, so a statement must be repeatable.
     ///
     /// # Errors
     /// `Unavailable` with the cause for the log.
     pub(crate) async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let _place = self.place().await?;
-        if turn::writes(sql) && self.open().is_some_and(|open| !open.is_server) {
-            return turn::run(self, sql, parameters).await;
+        // Whoever comes while a connection is opened waits for it, which would otherwise be opened once for each.
+        if self.is_file() && !writes(sql) {
+            return self.run_now(sql, parameters).await;
         }
-        self.run_now(sql, parameters).await
+        queue::run(self, sql, parameters).await
     }
 
     /// Runs one statement without waiting for others of this instance.
@@ -122,15 +126,15 @@ impl Database {
     /// # Errors
     /// `Unavailable` with the cause for the log.
     pub(crate) async fn run_now(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let turn = Turn::new();
+        let patience = Patience::new();
         let mut before = None;
         loop {
             let cause = match self.try_to_run(sql, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(cause) => cause,
             };
-            if turn::is_busy(&cause) {
-                if turn.again().await {
+            if is_busy(&cause) {
+                if patience.again().await {
                     continue;
                 }
                 return Err(Error::Unavailable(format!("database {}: {cause} for too long", self.label)));
@@ -152,20 +156,8 @@ impl Database {
         Ok(self.run(sql, parameters).await?.into_iter().next())
     }
 
-    /// A file's statements go to the host at once. Those of a server wait for each other, and so does whoever comes
-    /// while a connection is opened, which would otherwise be opened once for each of them.
-    async fn place(&self) -> Result<Option<Place>, Error> {
-        if self.open().is_some_and(|open| !open.is_server) {
-            return Ok(None);
-        }
-        match Place::first(self).await {
-            Some(place) => Ok(Some(place)),
-            None => Err(Error::Unavailable(format!("database {}: too many statements wait", self.label))),
-        }
-    }
-
     async fn try_to_run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
-        if self.open().is_some_and(|open| !open.is_server) {
+        if self.is_file() {
             return self.run_once(sql, parameters).await;
         }
         let mut unanswered = Unanswered(Some(self));
@@ -181,7 +173,7 @@ impl Database {
     async fn run_once(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, String> {
         let open = self.connection().await?;
         if open.is_server {
-            if turn::writes(sql) {
+            if writes(sql) {
                 lease::obtain(&self.label).await;
             }
             open.used_at_ms.set(now_ms());

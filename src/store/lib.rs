@@ -1,8 +1,8 @@
 //! The schema, its migrations and all SQL: a module a table. It knows no HTTP and builds no answers.
 //!
-//! - `database`: connections by label, and running one statement to its end; `turn`: waiting while another writer
-//!   holds a database; `queue`: one statement at a time for a server; `lease`: one instance at a time that writes
-//!   to it; `schema`: the migrations;
+//! - `database`: connections by label, and running one statement to its end; `queue`: statements of an instance that
+//!   would meet, one after the other; `busy`: waiting while a writer elsewhere holds a file; `lease`: one instance at
+//!   a time that writes to a server; `schema`: the migrations;
 //! - `access`: the conditions that many statements share; `settle`: storing by one statement, and asking why not;
 //! - `slot`: which database owns a room; `moving`: how it changes owners;
 //! - `room`, `event`, `file`, `signal`, `push`, `address`: what stands in a database;
@@ -12,6 +12,7 @@
 
 mod access;
 mod address;
+mod busy;
 pub mod card;
 pub mod database;
 pub mod event;
@@ -33,4 +34,3 @@ pub mod statement;
 pub mod sweep;
 pub mod tally;
 mod tombstone;
-mod turn;
