@@ -67,9 +67,11 @@ export function showRoom(screen, record, { store, forget, entered }) {
 		switch (room.phase) {
 			case 'invited':
 				showInvited(screen, room, join);
+				loadAhead();
 				break;
 			case 'preview':
 				showPreview(screen, room, join);
+				loadAhead();
 				break;
 			case 'link_ended':
 				showLinkEnded(screen, room);
@@ -143,8 +145,17 @@ function askPersistence(store) {
 	if (store.persistent) navigator.storage?.persist?.().catch(() => false);
 }
 
-/** Who only looks at what a room is needs nothing of what it takes to talk. */
+/** Whoever sees the way in has what comes after it loaded meanwhile. */
+function loadAhead() {
+	import('./ahead.js').then(
+		(ahead) => ahead.loadAhead(),
+		() => {},
+	);
+}
+
+/** What it takes to talk. */
 async function loadChat() {
+	loadAhead();
 	const loading = Promise.all([import('./chat.js'), loadWords('start', 'room')]).catch(() => [null]);
 	const [[chat], isStyled] = await Promise.all([loading, loadRoomStyles()]);
 	return isStyled ? chat : null;

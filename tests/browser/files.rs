@@ -56,6 +56,22 @@ impl Profile {
         self.execute(CHOOSE, vec![json!(name), json!(kind), json!(length), json!(text)]).await;
     }
 
+    /// Chooses a file that lies on the disk, as a person does: the page has none of its bytes until it reads them.
+    async fn chooses_file_on_disk(&self, file: &Path) {
+        let document = self.cdp("DOM.getDocument", json!({})).await;
+        let of = json!({ "nodeId": document["root"]["nodeId"], "selector": "[data-part=picker]" });
+        let picker = self.cdp("DOM.querySelector", of).await;
+        self.cdp("DOM.setFileInputFiles", json!({ "nodeId": picker["nodeId"], "files": [file] })).await;
+    }
+
+    /// What the page's objects and buffers take that it still needs, in bytes.
+    async fn memory(&self) -> u64 {
+        self.cdp("HeapProfiler.collectGarbage", json!({})).await;
+        let usage = self.cdp("Runtime.getHeapUsage", json!({})).await;
+        let of = |field: &str| usage[field].as_f64().unwrap_or_else(|| panic!("no {field} in {usage}"));
+        (of("usedSize") + of("embedderHeapUsedSize") + of("backingStorageSize")) as u64
+    }
+
     /// What was saved under this name, once all of it is there.
     pub(crate) async fn saved(&self, file: PathBuf, length: usize) -> Vec<u8> {
         self.eventually(&format!("{} is saved", file.display()), async || {
@@ -248,4 +264,49 @@ async fn an_upload_goes_on_after_a_reload_and_only_known_kinds_are_shown() {
     let same = "globalThis.player ??= document.querySelector('audio'); return player.isConnected";
     assert_eq!(ben.execute(same, vec![]).await, json!(true));
     assert_eq!(ben.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_largest_file_goes_through_little_memory() {
+    const LENGTH: usize = 26_214_400;
+    /// Of the page as a whole: with the file in it, it would be more.
+    const MOST: u64 = 16 << 20;
+    let scene = Scene::on(Server::setup().without_rate_limits()).await;
+    let (ana, link) = scene.host("Ana").await;
+    ana.say("It is a large one").await;
+    let ben = scene.guest("Ben", &link).await;
+    ben.reads(&["It is a large one"]).await;
+    let saved = folder(&scene);
+    ben.saves_to(&saved).await;
+    let original: Vec<u8> = (0..LENGTH).map(|at| (at * 31 + (at >> 8)) as u8).collect();
+    let file = scene.server.database_file().with_file_name("film.bin");
+    fs::write(&file, &original).expect("a file can be written");
+
+    let mut most = ana.memory().await;
+    println!("the page before: {} MiB", most >> 20);
+    ana.chooses_file_on_disk(&file).await;
+    ana.sees("26 MB").await;
+    ana.press("Send").await;
+    let is_sent = async || {
+        most = most.max(ana.memory().await);
+        let uploads = ana.execute("return document.querySelectorAll('.file-upload').length", vec![]).await;
+        let named = "SELECT count(*) FROM file WHERE seq IS NOT NULL";
+        let is_there = scene.server.database().value::<i64>(named, []) == 1;
+        (is_there && uploads == json!(0)).then_some(())
+    };
+    ana.eventually("all of it is sent", is_sent).await;
+    println!("the page while it sent 25 MiB: {} MiB at most", most >> 20);
+    assert!(most < MOST, "{most} bytes to send");
+
+    let mut most = 0;
+    ben.press("Save film.bin").await;
+    let target = saved.join("film.bin");
+    let is_saved = async || {
+        most = most.max(ben.memory().await);
+        fs::metadata(&target).is_ok_and(|saved| saved.len() == LENGTH as u64).then_some(())
+    };
+    ben.eventually("all of it is saved", is_saved).await;
+    println!("the page while it saved 25 MiB: {} MiB at most", most >> 20);
+    assert!(fs::read(&target).expect("it is there") == original, "all of it, and nothing else");
+    assert!(most < MOST, "{most} bytes to save");
 }

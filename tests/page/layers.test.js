@@ -77,17 +77,28 @@ test('the shell loads at once what the first modules need, and nothing else', ()
 
 test('each address loads at once what it needs besides: a room’s up to joining, the start page all', () => {
 	const shell = new Set(shellLoads());
-	for (const [name, first] of /** @type {const} */ ([
-		['ROOM', 'chat/phases.js'],
-		['START', 'view/start.js'],
-	])) {
-		const source = readFileSync(join(ROOT, 'app.js'), 'utf8');
-		const [, list = ''] = new RegExp(`const ${name} = \\[(.*?)\\]`, 's').exec(source) ?? [];
-		const loaded = Array.from(list.matchAll(/'([^']+)'/g), ([, path = '']) => path);
-		const wanted = [first, ...needed(first)].filter((path) => !shell.has(path));
-		assert.deepEqual(loaded.sort(), wanted.sort(), name);
-	}
+	assert.deepEqual(listed('app.js', 'ROOM'), besides(shell, 'chat/phases.js'));
+	assert.deepEqual(listed('app.js', 'START'), besides(shell, 'view/start.js'));
 });
+
+test('an open room loads at once what it begins with besides its way in', () => {
+	const before = new Set([...shellLoads(), ...listed('app.js', 'ROOM')]);
+	const first = ['chat/chat.js', 'chat/noticing.js', 'view/worker.js', 'wire/tabs.js'];
+	const later = ['comparing', 'history', 'posting', 'signals'].map((name) => `room/${name}.js`);
+	assert.deepEqual(listed('chat/ahead.js', 'OPEN'), besides(before, ...first, ...later));
+});
+
+/** @param {string} path @param {string} name @returns {string[]} the modules that are in a list of one */
+function listed(path, name) {
+	const [, list = ''] = new RegExp(`const ${name} = \\[(.*?)\\]`, 's').exec(readFileSync(join(ROOT, path), 'utf8')) ?? [];
+	return Array.from(list.matchAll(/'([^']+)'/g), ([, one = '']) => one).sort();
+}
+
+/** @param {Set<string>} there @param {string[]} firsts @returns {string[]} what these need, and they, that is not there */
+function besides(there, ...firsts) {
+	const wanted = new Set(firsts.flatMap((first) => [first, ...needed(first)]));
+	return Array.from(wanted, (path) => path).filter((path) => !there.has(path)).sort();
+}
 
 /** @returns {string[]} what the shell has the browser load ahead */
 function shellLoads() {
