@@ -302,6 +302,24 @@ async fn little_room_and_little_motion_are_enough() {
     let meta =
         "return document.querySelector('meta[name=viewport]').content.includes('interactive-widget=resizes-content')";
     ana.finds("the keyboard takes its room from the page", meta).await;
+
+    // With text at 200 % all is within reach: the bar in one row, its title below, the notice with its ways out of it,
+    // a message, and where one writes.
+    ana.resize(360, 740).await;
+    for text in ["How are you?", "I am well", "So are the others"] {
+        ana.say(text).await;
+    }
+    ana.sees("You own this room in this browser only").await;
+    ana.execute("document.documentElement.style.fontSize = '200%'", vec![]).await;
+    let fits = "const tops = [...document.querySelectorAll('.bar > :is(button, .button)')].map((one) => one.getBoundingClientRect().top);
+        const within = (selector) => {
+            const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+            return top >= 0 && bottom <= innerHeight;
+        };
+        return tops.length === 4 && new Set(tops).size === 1 && document.querySelector('.chat').scrollTop === 0 && within('.banners') &&
+            within('.composer') && document.querySelector('.timeline').clientHeight >= 80";
+    ana.save_screenshot("room-owner-large-letters.png").await;
+    ana.finds("large letters push nothing off the screen", fits).await;
 }
 
 impl Profile {

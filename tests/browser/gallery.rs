@@ -47,7 +47,7 @@ const MISPLACED: &str = "
         if (left < -0.5 || right > edge + 0.5) found.push(`${name(one)} reaches from ${left} to ${right} px`);
         const [x, y] = [(left + right) / 2, (top + bottom) / 2];
         // What is scrolled out of sight is covered by right.
-        const holder = one.closest('.timeline, dialog');
+        const holder = one.closest('.timeline, .banners, dialog');
         const seen = holder?.getBoundingClientRect() ?? { top: 0, bottom: innerHeight };
         if (y < seen.top || y > seen.bottom || y > innerHeight) continue;
         const front = document.elementFromPoint(x, y);
