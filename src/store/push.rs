@@ -47,9 +47,10 @@ const IS_THERE: &str = "SELECT 1 AS there FROM registration g JOIN room r ON r.i
 const UNREGISTER: &str = "DELETE FROM registration WHERE room_id=?1 AND endpoint=?3 AND EXISTS(SELECT 1 FROM room r
     JOIN slot s ON s.slot=r.slot AND s.state='open' WHERE r.id=?1 AND r.log=?2) RETURNING id";
 
-/// How many are to be told, and when they last were. `?1` row number, `?2` log, `?3` who is left out.
+/// How many are to be told, and when they last were. `?1` row number, `?2` log, `?3` who is left out. libSQL gives a
+/// column that is called like a word of SQL, `others` too, in capital letters.
 const WAITING: &str = "SELECT r.pushed_at_ms AS pushed_at_ms,
-    (SELECT count(*) FROM registration g WHERE g.room_id=r.id AND g.endpoint IS NOT ?3) AS others
+    (SELECT count(*) FROM registration g WHERE g.room_id=r.id AND g.endpoint IS NOT ?3) AS registered
   FROM room r WHERE r.id=?1 AND r.log=?2 LIMIT 1";
 /// `?1` and `?2` as above, `?3` now, `?4` the pause. Whoever gets a row tells the others. A time that lies ahead was
 /// taken from a clock that was wrong.
@@ -148,7 +149,7 @@ pub async fn due(id: &RoomId, access: &Access, own: Option<&str>) -> Result<Due,
         let room = need_post(id, access).await?;
         let others = [room.key.id.into(), room.key.log.into(), own.into()];
         let Some(mut row) = room.database.row(WAITING, &others).await? else { continue };
-        let (pushed_at_ms, count): (i64, i64) = (row.take("pushed_at_ms")?, row.take("others")?);
+        let (pushed_at_ms, count): (i64, i64) = (row.take("pushed_at_ms")?, row.take("registered")?);
         let nobody = |again_in_s| Due { room: room.clone(), registrations: Vec::new(), count, again_in_s };
         if count == 0 {
             return Ok(nobody(0));

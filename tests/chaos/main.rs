@@ -16,6 +16,9 @@ struct Flags {
     /// Replays the faults of an earlier run [default: a random one]
     #[arg(long)]
     seed: Option<u64>,
+    /// How many servers there are over the same data
+    #[arg(long, default_value_t = 1)]
+    servers: usize,
     /// How many rooms are written and read at once
     #[arg(long, default_value_t = 4)]
     rooms: usize,
@@ -38,8 +41,15 @@ async fn main() -> Result<()> {
         return Ok(());
     }
     println!("{duration:?} of chaos with seed {seed}");
-    let plan =
-        Plan { seed, duration, rooms: flags.rooms, writers_per_room: 4, readers_per_room: 20, removed_per_room: 6 };
+    let plan = Plan {
+        seed,
+        duration,
+        servers: flags.servers.max(1),
+        rooms: flags.rooms,
+        writers_per_room: 4,
+        readers_per_room: 20,
+        removed_per_room: 6,
+    };
     let outcome = run(plan).await.with_context(|| format!("failed with --seed {seed}"))?;
     println!("{outcome:#?}\nnothing lost, nothing doubled, nothing out of order");
     Ok(())

@@ -12,7 +12,8 @@ const SEED_VARIABLE: &str = "BUDDY_CHAOS_SEED";
 async fn everybody_who_stays_ends_with_exactly_the_acknowledged_posts_in_order() {
     let seed = seed();
     let duration = Duration::from_secs(30);
-    let plan = Plan { seed, duration, rooms: 3, writers_per_room: 3, readers_per_room: 12, removed_per_room: 2 };
+    let plan =
+        Plan { seed, duration, servers: 2, rooms: 3, writers_per_room: 3, readers_per_room: 12, removed_per_room: 2 };
     let outcome = run(plan).await.unwrap_or_else(|error| {
         panic!("{error:#}\nreplay with {SEED_VARIABLE}={seed} or `cargo xtask chaos --seed {seed}`")
     });

@@ -1,7 +1,8 @@
 //! The chaos test: people who write and read in several rooms, end to end encrypted through the native client, behind
-//! a proxy that mistreats their connections, while the server is killed and restarted, slots move between two databases,
-//! and owners renew the keys and remove people. In the end everybody who stayed holds exactly what was acknowledged, in
-//! order, dense, and equal to what a newcomer reads; who was removed holds nothing that was said afterwards; and nobody raised an alarm.
+//! a proxy that mistreats their connections, while servers over the same data are killed and restarted, slots move
+//! between two databases, and owners renew the keys and remove people. In the end everybody who stayed holds exactly
+//! what was acknowledged, in order, dense, and equal to what a newcomer reads; who was removed holds nothing that was
+//! said afterwards; and nobody raised an alarm.
 //!
 //! Every random choice follows from one seed. The machine's timing does not, so a seed replays the same faults
 //! against the same traffic, not the same interleaving.
@@ -35,6 +36,8 @@ use crate::{Api, Server};
 pub struct Plan {
     pub seed: u64,
     pub duration: Duration,
+    /// How many servers there are over the same data; connections go to them by turns.
+    pub servers: usize,
     pub rooms: usize,
     pub writers_per_room: usize,
     pub readers_per_room: usize,
@@ -42,7 +45,7 @@ pub struct Plan {
     pub removed_per_room: usize,
 }
 
-/// What a run that found nothing wrong has put the server through.
+/// What a run that found nothing wrong has put the servers through.
 #[derive(Debug)]
 pub struct Outcome {
     pub acknowledged: usize,
@@ -73,7 +76,7 @@ struct Progress {
     closing: AtomicBool,
     streams_opened: AtomicU64,
     moves: AtomicU64,
-    /// Where the server is now: it moves with each restart.
+    /// Where a server is now: they move with each restart.
     address: Mutex<String>,
 }
 
@@ -121,7 +124,7 @@ pub async fn run(plan: Plan) -> Result<Outcome> {
 
 async fn run_here(plan: Plan) -> Result<Outcome> {
     let mut random = StdRng::seed_from_u64(plan.seed);
-    let mut server = Server::setup()
+    let server = Server::setup()
         .without_rate_limits()
         .variable("rotations_per_room_per_hour", 1_000_000)
         .variable("heartbeat_s", 1)
@@ -130,19 +133,23 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
         .variable("admin_token", OPERATOR)
         .start()
         .await;
-    let proxy = FaultProxy::start(server.address(), random.random()).await;
+    let mut servers = vec![server];
+    for _ in 1..plan.servers {
+        servers.push(servers[0].sibling().await);
+    }
+    let proxy = FaultProxy::start(addresses(&servers), random.random()).await;
     let address = format!("http://{}", proxy.address());
     let progress = Arc::new(Progress::default());
 
     let mut rooms = Vec::new();
     for number in 0..plan.rooms {
-        rooms.push(People::enter(&server, &address, number, &plan, &mut random, &progress).await?);
+        rooms.push(People::enter(&servers[0], &address, number, &plan, &mut random, &progress).await?);
     }
-    progress.is_at(server.address());
+    progress.is_at(servers[0].address());
     let slots: BTreeSet<_> = rooms.iter().map(|people| people.link.room.to_string()[..2].to_owned()).collect();
     let movers: Vec<_> =
         slots.into_iter().map(|slot| spawn_local(move_to_and_fro(slot, Arc::clone(&progress)))).collect();
-    let kills = kill_and_cut_now_and_then(&mut server, &proxy, &progress, &mut random, plan.duration).await;
+    let kills = kill_and_cut_now_and_then(&mut servers, &proxy, &progress, &mut random, plan.duration).await;
     proxy.calm_down();
     progress.closing.store(true, Ordering::Relaxed);
     timeout(CATCH_UP, joined(movers)).await.context("a slot does not arrive")??;
@@ -160,7 +167,7 @@ async fn run_here(plan: Plan) -> Result<Outcome> {
         stalls: 0,
     };
     for (number, people) in rooms.into_iter().enumerate() {
-        people.leave(&server, &mut outcome).await.with_context(|| format!("room {number}"))?;
+        people.leave(&servers[0], &mut outcome).await.with_context(|| format!("room {number}"))?;
     }
     (outcome.connections, outcome.cuts, outcome.stalls) = proxy.counts();
     outcome.streams_opened = progress.streams_opened.load(Ordering::Relaxed);
@@ -288,9 +295,13 @@ async fn joined<T: 'static>(tasks: Vec<JoinHandle<Result<T>>>) -> Result<Vec<T>>
     try_join_all(tasks).await.context("a task panicked")?.into_iter().collect()
 }
 
-/// Kills the server at times, and more often cuts all connections at once. Returns how often it killed.
+fn addresses(servers: &[Server]) -> Vec<String> {
+    servers.iter().map(|server| server.address().to_owned()).collect()
+}
+
+/// Kills one of the servers at times, and more often cuts all connections at once. Returns how often it killed.
 async fn kill_and_cut_now_and_then(
-    server: &mut Server,
+    servers: &mut [Server],
     proxy: &FaultProxy,
     progress: &Progress,
     random: &mut StdRng,
@@ -309,11 +320,12 @@ async fn kill_and_cut_now_and_then(
             progress.herds.fetch_add(1, Ordering::Relaxed);
             proxy.cut_all();
         }
-        server.kill();
+        let victim = random.random_range(0..servers.len());
+        servers[victim].kill();
         sleep(Duration::from_millis(random.random_range(0..500))).await;
-        server.restart().await;
-        progress.is_at(server.address());
-        proxy.set_upstream(server.address());
+        servers[victim].restart().await;
+        progress.is_at(servers[victim].address());
+        proxy.set_upstreams(addresses(servers));
         kills += 1;
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// A proxy before one server, whose address may change while it runs.
+/// A proxy before servers, whose addresses may change while it runs. Each connection goes to the next of them.
 #[derive(Debug)]
 pub(crate) struct FaultProxy {
     address: SocketAddr,
@@ -25,7 +25,7 @@ pub(crate) struct FaultProxy {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: Mutex<String>,
+    upstreams: Mutex<Vec<String>>,
     calm: AtomicBool,
     /// Counts how often all connections were cut at once.
     herds: watch::Sender<u64>,
@@ -42,12 +42,12 @@ struct Plan {
 }
 
 impl FaultProxy {
-    /// `upstream` is host and port. What happens to the n-th connection follows from `seed` and n alone.
-    pub(crate) async fn start(upstream: &str, seed: u64) -> Self {
+    /// `upstreams` are hosts and ports. What happens to the n-th connection follows from `seed` and n alone.
+    pub(crate) async fn start(upstreams: Vec<String>, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
-            upstream: Mutex::new(upstream.to_owned()),
+            upstreams: Mutex::new(upstreams),
             calm: AtomicBool::new(false),
             herds: watch::Sender::new(0),
             connections: AtomicU64::new(0),
@@ -64,8 +64,8 @@ impl FaultProxy {
     }
 
     /// Where connections made from now on go to.
-    pub(crate) fn set_upstream(&self, address: &str) {
-        address.clone_into(&mut self.shared.upstream.lock().expect("nobody panics with the lock"));
+    pub(crate) fn set_upstreams(&self, upstreams: Vec<String>) {
+        *self.shared.upstreams.lock().expect("nobody panics with the lock") = upstreams;
     }
 
     /// Cuts all connections at once.
@@ -97,12 +97,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, seed: u64) {
         let number = shared.connections.fetch_add(1, Ordering::Relaxed);
         // Spread the numbers over the whole range of seeds, so that neighbours share nothing.
         let random = StdRng::seed_from_u64(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        tokio::spawn(carry(client, Arc::clone(&shared), random));
+        tokio::spawn(carry(client, number, Arc::clone(&shared), random));
     }
 }
 
-async fn carry(client: TcpStream, shared: Arc<Shared>, mut random: StdRng) {
-    let upstream = shared.upstream.lock().expect("nobody panics with the lock").clone();
+async fn carry(client: TcpStream, number: u64, shared: Arc<Shared>, mut random: StdRng) {
+    let upstream = {
+        let upstreams = shared.upstreams.lock().expect("nobody panics with the lock");
+        upstreams[number as usize % upstreams.len()].clone()
+    };
     // A dead server refuses: then the client's connection ends at once, as it would without a proxy.
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     let _ = client.set_nodelay(true);

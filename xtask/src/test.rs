@@ -70,16 +70,34 @@ const BROWSERS: [(&str, &str); 4] = [
 ];
 
 const API: [&str; 4] = ["--package", "buddy-tests", "--test", "api"];
-/// Tests of the API that meet each component and each kind of statement, for the short run on libSQL.
-const ON_LIBSQL: [&str; 7] =
-    ["messages::", "rooms::", "signals::", "statements::", "rotations::", "link_openings::", "router::"];
-/// Tests that are about files, which they exchange or look into, and one that takes no 503 for an answer: on libSQL the
-/// group `storage` has a crowd that comes again.
-const IN_FILES_ONLY: [&str; 4] = [
+/// Chaos beside the API.
+const API_AND_CHAOS: [&str; 6] = ["--package", "buddy-tests", "--test", "api", "--test", "chaos"];
+/// Tests that meet each component and each kind of statement, and chaos, for the short run on libSQL.
+const ON_LIBSQL: [&str; 9] = [
+    "messages::",
+    "rooms::",
+    "signals::",
+    "statements::",
+    "rotations::",
+    "link_openings::",
+    "router::",
+    "push::",
+    "everybody_who_stays",
+];
+/// Tests that are about files, which they copy, hold up, exchange or look into, and one that takes no 503 for an answer:
+/// on libSQL the group `storage` has a crowd that comes again.
+const IN_FILES_ONLY: [&str; 11] = [
     "losing_the_key_value_store_loses_nothing",
     "a_stale_hint_loses_nothing",
     "a_new_room_claims_its_slot_and_leaves_a_hint",
     "forty_clients_posting_at_once_with_repeats_lose_and_double_nothing",
+    "a_live_database_is_backed_up_and_restored_and_clients_notice",
+    "a_database_that_is_held_up_holds_up_no_other",
+    "a_server_is_set_back_to_its_backup",
+    "a_full_database_takes_no_new_rooms_and_posts",
+    "a_server_that_is_killed_while_it_waits_for_a_database_loses_nothing",
+    "figures_come_from_the_databases",
+    "freed_pages_are_given_back",
 ];
 
 /// What steers Firefox. Debian has no package of it; crates.io has its source.
@@ -151,7 +169,8 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     ];
     if options.target == Target::Spin {
         let on_libsql = Served { database: Some(Kind::Libsql), ..server.clone() };
-        outcomes.push(("the API on libSQL", sqld.and_then(|()| rust_tests(&API, &ON_LIBSQL, &on_libsql))));
+        let short = |()| rust_tests(&API_AND_CHAOS, &ON_LIBSQL, &on_libsql);
+        outcomes.push(("the API and chaos on libSQL", sqld.and_then(short)));
         outcomes.push(("the API on WASI 0.2", on_wasi_2(server)));
     }
     outcomes.push(("page", page_tests(&page, "")));
