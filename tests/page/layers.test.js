@@ -90,14 +90,17 @@ test('an open room loads at once what it begins with besides its way in', () => 
 
 /** @param {string} path @param {string} name @returns {string[]} the modules that are in a list of one */
 function listed(path, name) {
-	const [, list = ''] = new RegExp(`const ${name} = \\[(.*?)\\]`, 's').exec(readFileSync(join(ROOT, path), 'utf8')) ?? [];
+	const [, list = ''] =
+		new RegExp(`const ${name} = \\[(.*?)\\]`, 's').exec(readFileSync(join(ROOT, path), 'utf8')) ?? [];
 	return Array.from(list.matchAll(/'([^']+)'/g), ([, one = '']) => one).sort();
 }
 
 /** @param {Set<string>} there @param {string[]} firsts @returns {string[]} what these need, and they, that is not there */
 function besides(there, ...firsts) {
 	const wanted = new Set(firsts.flatMap((first) => [first, ...needed(first)]));
-	return Array.from(wanted, (path) => path).filter((path) => !there.has(path)).sort();
+	return Array.from(wanted, (path) => path)
+		.filter((path) => !there.has(path))
+		.sort();
 }
 
 /** @returns {string[]} what the shell has the browser load ahead */
