@@ -368,8 +368,8 @@ async fn who_was_isolated_goes_on_alone_and_learns_it_with_the_first_word_from_o
     plot.ana.takes_back("The room’s link").await;
     plot.ana.say("Without Ben").await;
     ben.say("Am I alone?").await;
-    ben.has_sent_all().await;
     ben.reads(&["Before", "I am Ben", "Am I alone?"]).await;
+    ben.has_sent_all().await;
     plot.ana.sees_no("Am I alone?").await;
     plot.liar.confesses();
     ben.sees("Without Ben").await;
