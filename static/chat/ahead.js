@@ -1,5 +1,6 @@
 // What an open room begins with is loaded all at once instead of one wave after the other, and while somebody still looks
-// at the way in: on a slow line, they have said their name by the time it is there.
+// at the way in: on a slow line, they have said their name by the time it is there. Importing this asks for all of it,
+// once.
 
 import { loadRoomStyles } from '../view/styles.js';
 
@@ -56,18 +57,12 @@ const OPEN = [
 	'wire/workers.js',
 ];
 
-let isAsked = false;
-
-/** Has all of it come; what does not is loaded when it is needed. */
-export function loadAhead() {
-	if (isAsked) return;
-	isAsked = true;
-	const { lang } = document.documentElement;
-	for (const path of [`languages/${lang}.room.js`, `languages/${lang}.start.js`, ...OPEN]) {
-		const ahead = document.createElement('link');
-		ahead.rel = 'modulepreload';
-		ahead.href = `/${path}`;
-		document.head.append(ahead);
-	}
-	void loadRoomStyles();
+// What does not come is loaded when it is needed.
+const { lang } = document.documentElement;
+for (const path of [`languages/${lang}.room.js`, `languages/${lang}.start.js`, ...OPEN]) {
+	const ahead = document.createElement('link');
+	ahead.rel = 'modulepreload';
+	ahead.href = `/${path}`;
+	document.head.append(ahead);
 }
+void loadRoomStyles();

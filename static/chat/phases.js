@@ -147,10 +147,7 @@ function askPersistence(store) {
 
 /** Whoever sees the way in has what comes after it loaded meanwhile. */
 function loadAhead() {
-	import('./ahead.js').then(
-		(ahead) => ahead.loadAhead(),
-		() => {},
-	);
+	import('./ahead.js').catch(() => {});
 }
 
 /** What it takes to talk. */

@@ -238,19 +238,14 @@ async fn the_first_load_is_small_and_nothing_on_it_moves() {
 
 #[tokio::test]
 async fn on_a_slow_line_whoever_joins_has_what_they_need_by_then() {
-    /// 400 kbit/s, and as far away as a bad mobile network.
-    const LINE: (u64, u64) = (50_000, 400);
     let scene = Scene::set().await;
     let (ana, link) = scene.host("Ana").await;
     ana.say("Hello").await;
     ana.has_sent_all().await;
 
     let ben = scene.newcomer().await;
-    let (bytes_per_second, latency_ms) = LINE;
-    ben.cdp("Network.enable", json!({})).await;
-    let conditions = json!({ "offline": false, "latency": latency_ms,
-        "downloadThroughput": bytes_per_second, "uploadThroughput": bytes_per_second });
-    ben.cdp("Network.emulateNetworkConditions", conditions).await;
+    // 400 kbit/s, and as far away as a bad mobile network.
+    ben.slow_down(50_000, 400).await;
     let begun = Instant::now();
     ben.goto(&link).await;
     ben.sees("Join this room").await;

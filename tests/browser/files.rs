@@ -85,6 +85,11 @@ fn folder(scene: &Scene) -> PathBuf {
     scene.server.database_file().with_file_name("saved")
 }
 
+/// The byte that a file which was chosen has there.
+fn known_byte(at: usize) -> u8 {
+    (at * 31 + (at >> 8)) as u8
+}
+
 /// What a slice of a picture's bytes says.
 fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
@@ -228,7 +233,7 @@ async fn an_upload_goes_on_after_a_reload_and_only_known_kinds_are_shown() {
     ben.reads(&["There is more to come", "The plans"]).await;
     ben.press("Save plans of the house.bin").await;
     let bytes = ben.saved(saved.join("plans of the house.bin"), 1_200_000).await;
-    assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == ((at * 31 + (at >> 8)) & 255) as u8), "all of it");
+    assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == known_byte(at)), "all of it");
 
     let svg = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
     ana.chooses_file("drawing.svg", "image/svg+xml", 0, Some(svg)).await;
@@ -278,7 +283,7 @@ async fn the_largest_file_goes_through_little_memory() {
     ben.reads(&["It is a large one"]).await;
     let saved = folder(&scene);
     ben.saves_to(&saved).await;
-    let original: Vec<u8> = (0..LENGTH).map(|at| (at * 31 + (at >> 8)) as u8).collect();
+    let original: Vec<u8> = (0..LENGTH).map(known_byte).collect();
     let file = scene.server.database_file().with_file_name("film.bin");
     fs::write(&file, &original).expect("a file can be written");
 

@@ -391,9 +391,10 @@ impl Profile {
         self.command("chromium/network_conditions", json!({ "network_conditions": conditions })).await;
     }
 
-    /// Lets only so many bytes a second through. [`Profile::set_offline`] with `false` ends it.
-    pub(crate) async fn slow_down(&self, bytes_per_s: u32) {
-        let conditions = json!({ "offline": false, "latency": 0, "throughput": bytes_per_s });
+    /// Lets only so many bytes a second through, and has each answer come so much later. [`Profile::set_offline`] with
+    /// `false` ends it.
+    pub(crate) async fn slow_down(&self, bytes_per_s: u32, latency_ms: u32) {
+        let conditions = json!({ "offline": false, "latency": latency_ms, "throughput": bytes_per_s });
         self.command("chromium/network_conditions", json!({ "network_conditions": conditions })).await;
     }
 

@@ -481,7 +481,7 @@ async fn a_room_says_how_it_is_connected() {
         ana.say(&format!("{number} bottles of beer on the wall")).await;
     }
     ana.has_sent_all().await;
-    ben.slow_down(2_000).await;
+    ben.slow_down(2_000, 0).await;
     ben.goto(&link).await;
     ben.sees("Catching up…").await;
     gallery.show(&ben, "room-catching-up").await;

@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     let plan = Plan {
         seed,
         duration,
-        servers: flags.servers.max(1),
+        servers: flags.servers,
         rooms: flags.rooms,
         writers_per_room: 4,
         readers_per_room: 20,

@@ -15,7 +15,7 @@ async fn everybody_who_stays_ends_with_exactly_the_acknowledged_posts_in_order()
     let plan =
         Plan { seed, duration, servers: 2, rooms: 3, writers_per_room: 3, readers_per_room: 12, removed_per_room: 2 };
     let outcome = run(plan).await.unwrap_or_else(|error| {
-        panic!("{error:#}\nreplay with {SEED_VARIABLE}={seed} or `cargo xtask chaos --seed {seed}`")
+        panic!("{error:#}\nreplay with {SEED_VARIABLE}={seed} or `cargo xtask chaos --servers 2 --seed {seed}`")
     });
     println!("{outcome:#?}");
     // Chaos that did not happen proves nothing.

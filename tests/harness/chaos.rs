@@ -36,7 +36,7 @@ use crate::{Api, Server};
 pub struct Plan {
     pub seed: u64,
     pub duration: Duration,
-    /// How many servers there are over the same data; connections go to them by turns.
+    /// How many servers there are over the same data; connections go to them by turns. One at least.
     pub servers: usize,
     pub rooms: usize,
     pub writers_per_room: usize,

@@ -70,8 +70,6 @@ const BROWSERS: [(&str, &str); 4] = [
 ];
 
 const API: [&str; 4] = ["--package", "buddy-tests", "--test", "api"];
-/// Chaos beside the API.
-const API_AND_CHAOS: [&str; 6] = ["--package", "buddy-tests", "--test", "api", "--test", "chaos"];
 /// Tests that meet each component and each kind of statement, and chaos, for the short run on libSQL.
 const ON_LIBSQL: [&str; 9] = [
     "messages::",
@@ -169,7 +167,7 @@ fn everything(options: &Test) -> Result<Vec<(&'static str, Result<Counts>)>> {
     ];
     if options.target == Target::Spin {
         let on_libsql = Served { database: Some(Kind::Libsql), ..server.clone() };
-        let short = |()| rust_tests(&API_AND_CHAOS, &ON_LIBSQL, &on_libsql);
+        let short = |()| rust_tests(&[&API[..], &["--test", "chaos"]].concat(), &ON_LIBSQL, &on_libsql);
         outcomes.push(("the API and chaos on libSQL", sqld.and_then(short)));
         outcomes.push(("the API on WASI 0.2", on_wasi_2(server)));
     }
