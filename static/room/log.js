@@ -199,6 +199,8 @@ export class Log {
 			this.#count(item);
 			if (item.event.target !== null) all.add(item.event.target);
 		}
+		/** @type {[number, Entry | null][]} */
+		const shown = [];
 		for (const seq of Array.from(all).sort((one, other) => one - other)) {
 			const item = this.#items.get(seq);
 			if (!item) continue;
@@ -206,8 +208,9 @@ export class Log {
 			const after = this.#show(item);
 			if (before) changed.add(before.key);
 			if (after) changed.add(after.key);
-			this.#put(seq, after);
+			shown.push([seq, after]);
 		}
+		this.#put(shown);
 		this.#all = null;
 		return { changed, kind };
 	}
@@ -267,7 +270,7 @@ export class Log {
 	/** Says that something should be here. @param {number} seq @param {LostEntry['how']} how @param {Entry[]} [kept] @returns {Changes} */
 	noteLost(seq, how, kept = []) {
 		const key = `lost-${seq}-${kept[0]?.key ?? ''}`;
-		this.#put(seq + 0.5, { ...NOBODY, key, type: 'lost', how, kept });
+		this.#put([[seq + 0.5, { ...NOBODY, key, type: 'lost', how, kept }]]);
 		return { changed: new Set([key]), kind: 'update' };
 	}
 
@@ -305,12 +308,39 @@ export class Log {
 		this.#discount(item);
 	}
 
-	/** @param {number} position @param {Entry | null} entry */
-	#put(position, entry) {
-		const at = this.#search(position);
-		const held = this.#positions[at] === position ? 1 : 0;
-		this.#entries.splice(at, held, ...(entry ? [entry] : []));
-		this.#positions.splice(at, held, ...(entry ? [position] : []));
+	/**
+	 * Puts entries at their positions, all at once: one by one, a page of history would move all that is held as often
+	 * as it has events.
+	 *
+	 * @param {[position: number, entry: Entry | null][]} shown Ascending; null: nothing is to stand there.
+	 */
+	#put(shown) {
+		const [first, last] = [shown[0], shown.at(-1)];
+		if (!first || !last) return;
+		const start = this.#search(first[0]);
+		const end = this.#search(last[0] + 0.25);
+		/** @type {Entry[]} */
+		const entries = [];
+		/** @type {number[]} */
+		const positions = [];
+		const keep = (/** @type {number} */ from, /** @type {number} */ to) => {
+			for (let at = from; at < to; at += 1) {
+				entries.push(/** @type {Entry} */ (this.#entries[at]));
+				positions.push(/** @type {number} */ (this.#positions[at]));
+			}
+		};
+		let at = start;
+		for (const [position, entry] of shown) {
+			const next = this.#search(position);
+			keep(at, next);
+			at = this.#positions[next] === position ? next + 1 : next;
+			if (!entry) continue;
+			entries.push(entry);
+			positions.push(position);
+		}
+		keep(at, end);
+		this.#entries = this.#entries.slice(0, start).concat(entries, this.#entries.slice(end));
+		this.#positions = this.#positions.slice(0, start).concat(positions, this.#positions.slice(end));
 		this.#all = null;
 	}
 

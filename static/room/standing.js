@@ -38,6 +38,8 @@ export class Standing {
 	#cards = new Map();
 	/** Who first used a name, by the name folded. @type {Map<string, { seq: number, signer: string }>} */
 	#names = new Map();
+	/** @type {Map<string, string>} */
+	#folded = new Map();
 	/** Whose a member id is: both are derived from one secret. @type {Map<string, string>} */
 	#signers = new Map();
 
@@ -160,7 +162,7 @@ export class Standing {
 
 	/** @param {string} name @param {string | null} signer @returns {boolean} whether another key used it first */
 	isNameTaken(name, signer) {
-		const folded = foldName(cleanName(name));
+		const folded = this.#fold(name);
 		const first = folded === '' ? undefined : this.#names.get(folded);
 		return first !== undefined && first.signer !== signer;
 	}
@@ -187,6 +189,11 @@ export class Standing {
 		return Array.from(new Set([...this.#cards.keys(), ...kept]));
 	}
 
+	/** @param {string} signer @param {number} seq @returns {boolean} whether their card at a sequence is known */
+	holdsCard(signer, seq) {
+		return this.#cards.get(signer)?.some((card) => card.seq === seq) ?? false;
+	}
+
 	/** @param {string} signer @returns {Card | undefined} the newest */
 	cardOf(signer) {
 		return this.#cards.get(signer)?.at(-1);
@@ -211,8 +218,15 @@ export class Standing {
 
 	/** @param {string} name @param {number} seq @param {string} signer */
 	#claim(name, seq, signer) {
-		const folded = foldName(cleanName(name));
+		const folded = this.#fold(name);
 		const first = this.#names.get(folded);
 		if (folded !== '' && (!first || seq < first.seq)) this.#names.set(folded, { seq, signer });
+	}
+
+	/** How a name reads. It is asked for with every message of theirs. @param {string} name */
+	#fold(name) {
+		let folded = this.#folded.get(name);
+		if (folded === undefined) this.#folded.set(name, (folded = foldName(cleanName(name))));
+		return folded;
 	}
 }

@@ -134,7 +134,10 @@ export class Trust {
 		for (const { event, opened, epoch } of fresh) {
 			if (event.kind !== 'card' || epoch === null || !opened?.ok) continue;
 			const { signer } = opened;
-			if (await this.standing.addCard(event, epoch, signer, opened.content)) this.#staleOf(signer, stale);
+			// What was told of people before the log was read is no news to what they said.
+			const isNews = !this.standing.holdsCard(signer, event.seq);
+			const isCard = await this.standing.addCard(event, epoch, signer, opened.content);
+			if (isNews && isCard) this.#staleOf(signer, stale);
 		}
 		await this.#judgeWindows(stale);
 		return stale;

@@ -46,6 +46,17 @@ test('whoever is at the end sees what is new, and whoever reads above keeps what
 	}
 });
 
+test('a message that is jumped to stands amid a few others, or amid what stands there already', () => {
+	const window = /** @type {Window<{ key: string }>} */ (new Window());
+	const all = entries(0, 10_000);
+	window.drawn = all;
+	window.place(all, -1);
+	window.include(all, 5_000);
+	assert.deepEqual([window.start, window.end], [5_000 - FIRST / 2, 5_000 + FIRST / 2]);
+	window.include(all, 5_040);
+	assert.deepEqual([window.start, window.end], [5_000 - FIRST / 2, 5_040 + FIRST / 2]);
+});
+
 test('whatever happens, a window lies within the entries and is never too wide', () => {
 	const step = fc.oneof(
 		fc.record({ do: fc.constant('append'), by: fc.nat(400) }),
