@@ -412,11 +412,17 @@ impl Operator {
         texts: impl IntoIterator<Item = String>,
         sent_at_ms: impl Fn(u64) -> u64,
     ) {
+        let texts = texts.into_iter();
+        self.fill_with((1..).zip(texts).map(|(number, text)| (member, json!({ "text": text }), sent_at_ms(number))));
+    }
+
+    /// Lets members have said all of these: who, what, and when, in Unix milliseconds.
+    pub(crate) fn fill_with<'a>(&self, said: impl IntoIterator<Item = (&'a Insider, Value, u64)>) {
         self.database.execute("BEGIN", []);
-        for (number, text) in (1..).zip(texts) {
-            let mut draft = member.message(&text);
-            draft.content["at_ms"] = json!(sent_at_ms(number));
-            self.append_at(&draft, &member.sealed(&draft), sent_at_ms(number));
+        for (member, content, sent_at_ms) in said {
+            let mut draft = member.draft("message", None, content);
+            draft.content["at_ms"] = json!(sent_at_ms);
+            self.append_at(&draft, &member.sealed(&draft), sent_at_ms);
         }
         self.database.execute("COMMIT", []);
     }

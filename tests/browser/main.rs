@@ -20,6 +20,7 @@ mod gallery;
 mod insider;
 mod keeping;
 mod languages;
+mod large_room;
 mod library;
 mod links;
 mod owner;

@@ -70,6 +70,7 @@ const BROWSERS: [(&str, &str); 4] = [
 ];
 
 const API: [&str; 4] = ["--package", "buddy-tests", "--test", "api"];
+const BROWSER: [&str; 4] = ["--package", "buddy-tests", "--test", "browser"];
 /// Tests that meet each component and each kind of statement, and chaos, for the short run on libSQL.
 const ON_LIBSQL: [&str; 9] = [
     "messages::",
@@ -222,7 +223,7 @@ fn one_group(group: Group, options: &Test) -> Result<Counts> {
             install_programs(&[&NODE[..], &BROWSERS[..]].concat())?;
             install_npm_packages(&page)?;
             install_geckodriver()?;
-            rust_tests(&["--package", "buddy-tests", "--test", "browser"], &[filter], &built_server(options)?)
+            rust_tests(&BROWSER, &[filter], &built_server(options)?)
         }
         Group::Client => {
             let server = built_server(options)?;
@@ -252,12 +253,15 @@ fn built_server(options: &Test) -> Result<Served> {
     components::build(options.target)?;
     let command = match &options.server {
         Some(server) => server.clone(),
-        None => {
-            server::embedded()?;
-            format!("{} up", server::embedded_program().display())
-        }
+        None => embedded_command()?,
     };
     Ok(Served { command, manifest: options.target.manifest(), database: options.database })
+}
+
+/// Builds the embedded server.
+fn embedded_command() -> Result<String> {
+    server::embedded()?;
+    Ok(format!("{} up", server::embedded_program().display()))
 }
 
 /// Brings all source into the form that the lints want.
@@ -271,6 +275,16 @@ pub(crate) fn format() -> Result<()> {
 pub(crate) fn bench_page() -> Result<()> {
     install_programs(&NODE)?;
     step::run(Command::new("node").arg("bench.js").current_dir(page_folder()))
+}
+
+/// Measures a large room in Chromium, on the embedded server.
+pub(crate) fn bench_browser() -> Result<()> {
+    install_programs(&BROWSERS)?;
+    components::build(Target::Spin)?;
+    let served = Served { command: embedded_command()?, manifest: Target::Spin.manifest(), database: None };
+    let counts = rust_tests(&BROWSER, &["--ignored", "--nocapture", "large_room::"], &served)?;
+    ensure!(counts == Counts { passed: 1, failed: 0 }, "the measurement did not come to its end: {counts}");
+    Ok(())
 }
 
 /// Runs the chaos test for as long and with the seed that `flags` ask for.
